@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_ASSAY_H
+#define ASSAY_ASSAY_H
+
+/**
+ * @file
+ * Everything: include this one.
+ */
+
+#include <assay/bearer.h>
+#include <assay/claims.h>
+#include <assay/error.h>
+#include <assay/issuer.h>
+#include <assay/jws.h>
+#include <assay/keyset.h>
+#include <assay/request.h>
+#include <assay/runtime.h>
+#include <assay/types.h>
+#include <assay/validator.h>
+#include <assay/version.h>
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_ISSUER_H
+#define ASSAY_ISSUER_H
+
+#include <assay/error.h>
+#include <assay/keyset.h>
+#include <assay/types.h>
+
+ASSAY_BEGIN_DECLS
+
+/**
+ * @file
+ * One trusted issuer, and what is demanded of its tokens.
+ *
+ * There is no switch that turns the check of signature, issuer, audience or expiry off. A setter that fails leaves
+ * the issuer as it was.
+ *
+ * Threads: one thread. A validator copies what it needs; the issuer may be released or reused afterwards.
+ */
+
+/** Trust one issuer.
+ *  @param url [in] exactly as in `iss`, byte by byte. Where its metadata is fetched it must be an https URL without user, query or
+ *  fragment; that is checked when a validator is made
+ *  @param issuer [out] release with assay_issuer_free()
+ *  @retval ASSAY_E_CONFIG_ISSUER empty, too long or not UTF-8. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_new(const char *url, assay_issuer **issuer, assay_error **error);
+/** Release an issuer; NULL is allowed. @since 0.1 */
+ASSAY_API void assay_issuer_free(assay_issuer *issuer);
+
+/** Accept tokens for this audience, compared byte by byte (RFC 7519, section 4.1.3). At least one is needed; a token
+ *  may name several, one of ours among them. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_add_audience(assay_issuer *issuer, const char *audience, assay_error **error);
+/** Allow this algorithm. The first call replaces the default, which is RS256 and ES256. HS256, HS384 and HS512 need keys given by
+ *  assay_issuer_set_keys(). @retval ASSAY_E_CONFIG_ALGORITHM unknown, or "none". RFC 8725, section 3.1. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_add_algorithm(assay_issuer *issuer, const char *algorithm,
+                                                          assay_error **error);
+/** Choose the kind of token:
+ *  - "generic" (default): an access token of any OAuth or OIDC issuer; `typ` absent, JWT or at+jwt; a token that is evidently an ID token,
+ *    a logout token or a security event is refused;
+ *  - "rfc9068": `typ` at+jwt, and iss, exp, aud, sub, client_id, iat, jti present (RFC 9068, sections 2.2 and 4);
+ *  - "id-token": an OIDC ID token; iss, sub, aud, exp, iat present, and `azp` of this client where there are several audiences
+ *    (OIDC Core, sections 2 and 3.1.3.7).
+ *  @retval ASSAY_E_CONFIG_PROFILE unknown. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_profile(assay_issuer *issuer, const char *profile, assay_error **error);
+/** The client id that `azp` of an ID token must name; without it any of the audiences (OIDC Core, section 3.1.3.7, items
+ *  4 and 5). @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_client_id(assay_issuer *issuer, const char *client_id,
+                                                          assay_error **error);
+/** Tolerate this much difference between clocks: 60 seconds by default, 0 to 300. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_leeway(assay_issuer *issuer, int64_t seconds, assay_error **error);
+/** Refuse tokens that live longer than this from `iat` (or `nbf`) to `exp`; such a token must have one of the two. No cap by
+ *  default; 1 second to 10 years. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_max_lifetime(assay_issuer *issuer, int64_t seconds, assay_error **error);
+/** Demand this `sub`, byte by byte. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_subject(assay_issuer *issuer, const char *subject, assay_error **error);
+/** Demand that a value is there and not null. @param pointer [in] JSON Pointer, such as "/jti". @retval ASSAY_E_CONFIG_CLAIM malformed, or too many.
+ *  @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_claim(assay_issuer *issuer, const char *pointer, assay_error **error);
+/** Demand that the value at a JSON Pointer is this text. Called again for the same pointer, any one of its texts. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_text(assay_issuer *issuer, const char *pointer, const char *text,
+                                                         assay_error **error);
+/** Demand that the array of texts at a JSON Pointer contains this text (a single text counts as an array of one). Called again for the
+ *  same pointer, all of its texts. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_contains(assay_issuer *issuer, const char *pointer,
+                                                             const char *text, assay_error **error);
+
+/** Where the keys come from. Without one of these calls: OIDC Discovery, `{issuer}/.well-known/openid-configuration`
+ *  (OIDC Discovery, section 4). With this one: RFC 8414, section 3.1, the well-known path before the issuer's path. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_use_oauth_discovery(assay_issuer *issuer, assay_error **error);
+/** Fetch the metadata document from this URL; its `issuer` must still be the issuer. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_discovery_url(assay_issuer *issuer, const char *url, assay_error **error);
+/** Fetch the key set from this URL, without metadata. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_jwks_uri(assay_issuer *issuer, const char *url, assay_error **error);
+/** Use these keys and fetch nothing. The issuer may then be any text, not only a URL. @retval ASSAY_E_CONFIG_KEYS
+ *  no usable key. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_keys(assay_issuer *issuer, assay_keyset *keyset, assay_error **error);
+/** Accept a `jwks_uri` on this host only (repeat for several). Without it any https host is allowed: large issuers serve their keys
+ *  from another one. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_add_jwks_host(assay_issuer *issuer, const char *host, assay_error **error);
+/** Allow http:// for 127.0.0.0/8, ::1 and localhost, for development. The connection must really end there. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_allow_loopback_http(assay_issuer *issuer, assay_error **error);
+/** Keep a key that the issuer no longer serves usable for this long: 3600 seconds by default, 0 (at once) to 604800. It ends at the
+ *  first successful fetch after that time. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_key_retention(assay_issuer *issuer, int64_t seconds, assay_error **error);
+/** Stop trusting keys this long after the last successful fetch: 86400 seconds by default, 300 to 2592000. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_key_hard_limit(assay_issuer *issuer, int64_t seconds, assay_error **error);
+
+ASSAY_END_DECLS
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_REQUEST_H
+#define ASSAY_REQUEST_H
+
+#include <assay/error.h>
+#include <assay/types.h>
+
+ASSAY_BEGIN_DECLS
+
+/**
+ * @file
+ * What one validation demands beyond the configuration. Every member is optional, and each that is set is demanded: a
+ * token that lacks the claim is refused.
+ *
+ * Threads: one thread at a time; several threads may read one that no longer changes.
+ */
+
+/** Make an empty request. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_request_new(assay_request **request, assay_error **error);
+/** Release a request; NULL is allowed. @since 0.1 */
+ASSAY_API void assay_request_free(assay_request *request);
+/** Demand that `nonce` equals this (OIDC Core, section 3.1.3.7, item 11). Copied. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_request_set_nonce(assay_request *request, const char *nonce, assay_error **error);
+/** Demand that `at_hash` is that of this access token (OIDC Core, section 3.1.3.8). Copied, wiped on release. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_request_set_access_token(assay_request *request, const char *token, size_t len,
+                                                              assay_error **error);
+/** Demand that `c_hash` is that of this authorization code (OIDC Core, section 3.3.2.10). Copied, wiped on release. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_request_set_code(assay_request *request, const char *code, size_t len,
+                                                      assay_error **error);
+/** Demand that `auth_time` lies at most this many seconds back, leeway added (OIDC Core, section 3.1.2.1).
+ *  @retval ASSAY_E_CONFIG_TIME negative, or above 10 years. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_request_set_max_age(assay_request *request, int64_t seconds, assay_error **error);
+/** Add one value that `acr` may have; one of those added must be there (OIDC Core, section 3.1.3.7, item 12).
+ *  Copied. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_request_add_acr(assay_request *request, const char *acr, assay_error **error);
+
+ASSAY_END_DECLS
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_VALIDATOR_H
+#define ASSAY_VALIDATOR_H
+
+#include <assay/claims.h>
+#include <assay/error.h>
+#include <assay/issuer.h>
+#include <assay/keyset.h>
+#include <assay/request.h>
+#include <assay/runtime.h>
+#include <assay/types.h>
+
+ASSAY_BEGIN_DECLS
+
+/**
+ * @file
+ * Decide whether a token is acceptable, and say who the caller is.
+ *
+ * Threads: a validator never changes its configuration; any number of threads may use one at the same time. Only
+ * the functions that take a timeout ever wait or touch the network.
+ */
+
+/**
+ * Make a validator of one or several issuers.
+ *
+ * @param runtime [in]  may be NULL for a private one with the defaults; frozen by this call
+ * @param issuers [in]  @p count issuers, copied; none may be NULL, no two may have the same URL
+ * @param validator [out] release with assay_validator_unref()
+ * @retval ASSAY_E_CONFIG_AUDIENCE an issuer without audience
+ * @retval ASSAY_E_CONFIG_ISSUER no issuer, or the same one twice
+ * @since 0.1
+ */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_new(assay_runtime *runtime, assay_issuer *const *issuers, size_t count,
+                                                   assay_validator **validator, assay_error **error);
+/** Make a validator from one JSON document; `docs/configuration.md` lists its members. A member that is unknown is an error.
+ *  @param runtime [in] may be NULL; the document's own "runtime" member is allowed only then. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_from_json(assay_runtime *runtime, const char *json, size_t len,
+                                                         assay_validator **validator, assay_error **error);
+/** Take one more reference. Any thread. @since 0.1 */
+ASSAY_API assay_validator *assay_validator_ref(assay_validator *validator);
+/** Give a reference back; NULL is allowed. Any thread, none of which may still be inside a call with it. @since 0.1 */
+ASSAY_API void assay_validator_unref(assay_validator *validator);
+
+/**
+ * Decide about a token with the keys at hand. Never waits, never fetches, takes no lock.
+ *
+ * @param token   [in]  bytes of the compact form; no terminator needed; borrowed until the call returns
+ * @param len     [in]  number of bytes
+ * @param request [in]  may be NULL
+ * @param claims  [out] NULL unless ASSAY_OK; release with assay_claims_unref()
+ * @param error   [out] may be NULL, which makes a refusal cheaper; release with assay_error_free()
+ *
+ * @retval ASSAY_OK the token is acceptable. No other value means acceptable.
+ * @retval ASSAY_E_KEYS_NEEDED only a fetch could decide: call assay_validator_validate() where waiting is allowed
+ * @retval ASSAY_E_KEYS_UNAVAILABLE keys could not be had: answer 503
+ * @retval other a code of the category ASSAY_CATEGORY_TOKEN: answer 401
+ * @since 0.1
+ */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_check(assay_validator *validator, const char *token, size_t len,
+                                                     const assay_request *request, assay_claims **claims,
+                                                     assay_error **error);
+/**
+ * Decide about a token, fetching keys where only that could decide. Where a refresh is merely due, one caller of each
+ * issuer makes it, within its own time, and every other goes on with the keys at hand.
+ *
+ * @param timeout_ms [in] longest wait in milliseconds, 0 to 600000; 0 never waits
+ * Otherwise as assay_validator_check(); never ASSAY_E_KEYS_NEEDED unless @p timeout_ms is 0. @since 0.1
+ */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_validate(assay_validator *validator, const char *token, size_t len,
+                                                        const assay_request *request, int64_t timeout_ms,
+                                                        assay_claims **claims, assay_error **error);
+
+/** Fetch the keys of every issuer that has none yet, so that the first token need not wait. All issuers are tried; the first failure is reported.
+ *  @param timeout_ms [in] for all of them together. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_warm_up(assay_validator *validator, int64_t timeout_ms, assay_error **error);
+/** Tell whether every issuer has usable keys, for a readiness probe. Never waits.
+ *  @retval ASSAY_E_KEYS_UNAVAILABLE an issuer has none; the error names it. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_ready(assay_validator *validator, assay_error **error);
+/** Fetch the keys of one issuer now, or share a fetch that is under way. The old keys stay where it fails.
+ *  @param issuer [in] as configured; NULL for each one. @retval ASSAY_E_NOT_CONFIGURED no such issuer. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_refresh(assay_validator *validator, const char *issuer,
+                                                       int64_t timeout_ms, assay_error **error);
+/** Drop a key at once, for an emergency. It does not come back to this validator, whatever the issuer serves.
+ *  @param kid [in] NULL for every key of the issuer. @retval ASSAY_E_KEY_UNKNOWN no such key. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_purge(assay_validator *validator, const char *issuer, const char *kid,
+                                                     assay_error **error);
+/** Hand over the keys that an issuer now serves, instead of a fetch: for a host that gets them another way. They are merged as fetched ones are.
+ *  @retval ASSAY_E_CONFIG_KEYS no usable key; the old ones stay. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_push_keys(assay_validator *validator, const char *issuer,
+                                                         const assay_keyset *keyset, assay_error **error);
+
+/** What is counted for each issuer since the validator was made. @since 0.1 */
+enum assay_stat {
+    ASSAY_STAT_METADATA_FETCHES = 0,    /**< metadata documents asked for */
+    ASSAY_STAT_KEY_FETCHES = 1,         /**< key sets asked for */
+    ASSAY_STAT_FETCH_FAILURES = 2,      /**< fetches that failed or whose answer was refused */
+    ASSAY_STAT_UNKNOWN_KID_FETCHES = 3, /**< fetches made because of an unknown `kid` */
+    ASSAY_STAT_UNKNOWN_KID_REFUSED = 4, /**< tokens of an unknown `kid` answered without a fetch */
+    ASSAY_STAT_KEYS_SERVED = 5,         /**< usable keys that the issuer serves now */
+    ASSAY_STAT_KEYS_RETAINED = 6,       /**< usable keys that it no longer serves */
+    ASSAY_STAT_KEYS_SKIPPED = 7,        /**< keys of the last set that could not be used */
+    ASSAY_STAT_NOT_MODIFIED = 8         /**< answers 304 */
+};
+/** Read a counter. @param issuer [in] as configured; NULL for the sum over all. @retval ASSAY_E_NOT_CONFIGURED no such issuer.
+ *  @retval ASSAY_E_ARGUMENT no such counter. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_get_stat(const assay_validator *validator, const char *issuer, int stat,
+                                                        uint64_t *value);
+
+/** Describe an issuer's key source as one JSON text:
+ *  `{"issuer","metadata_url","jwks_uri","keys":[{"kid","kind","thumbprint","served":bool}],"skipped":[reason],"due_in_seconds",
+ *  "expires_in_seconds","last_failure":code name or null}`. Never waits; for people and tools, not for decisions.
+ *  @param issuer [in] as configured  @param json [out] NULL unless ASSAY_OK; terminated; release with assay_bytes_free()
+ *  @retval ASSAY_E_NOT_CONFIGURED no such issuer. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_describe(const assay_validator *validator, const char *issuer,
+                                                        uint8_t **json, size_t *json_len, assay_error **error);
+
+ASSAY_END_DECLS
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_BASE_LIMITS_H
+#define ASSAY_BASE_LIMITS_H
+
+/*
+ * Every limit of the library, one a line. docs/limits.md is made from this file, so each line reads
+ * `#define NAME value` and then a comment `unit: what it bounds, and why so`.
+ */
+
+/* Token */
+#define ASSAY_LIMIT_TOKEN_BYTES 65536         /* bytes: one token in compact form; Entra's largest stay below 20000 */
+#define ASSAY_LIMIT_HEADER_BYTES 16384        /* bytes: the decoded JOSE header, an x5c chain included */
+#define ASSAY_LIMIT_JSON_DEPTH 32             /* levels: nesting of objects and arrays in a token */
+#define ASSAY_LIMIT_JSON_MEMBERS 1024         /* members: of all objects of one header or payload together */
+#define ASSAY_LIMIT_KID_BYTES 1024            /* bytes: a key id in a header or key set */
+#define ASSAY_LIMIT_AUDIENCES 64              /* elements: `aud` of a token */
+#define ASSAY_LIMIT_JWS_CANDIDATES 8          /* keys: tried for one signature where kid alone does not decide */
+#define ASSAY_LIMIT_AUTHORIZATION_BYTES 66048 /* bytes: an Authorization value: a token, its scheme and some blanks */
+#define ASSAY_LIMIT_LATEST_TIME 253402300799  /* seconds: latest NumericDate accepted, the end of year 9999 */
+#define ASSAY_LIMIT_FOUND_BYTES 200           /* bytes: what an error shows of a value */
+
+/* Keys */
+#define ASSAY_LIMIT_KEYS 128             /* keys: in one key set; the largest public sets hold about 15 */
+#define ASSAY_LIMIT_RSA_BITS_MIN 2048    /* bits: smallest RSA modulus (RFC 7518, section 3.3) */
+#define ASSAY_LIMIT_RSA_BITS_MAX 8192    /* bits: largest RSA modulus; larger ones only cost time (CVE-2023-6237) */
+#define ASSAY_LIMIT_RSA_EXPONENT_BITS 33 /* bits: largest RSA public exponent */
+#define ASSAY_LIMIT_SYMMETRIC_BYTES 1024 /* bytes: longest symmetric key */
+#define ASSAY_LIMIT_X5C_BYTES 16384      /* bytes: the first certificate of x5c, in DER */
+#define ASSAY_LIMIT_TOMBSTONES 512       /* keys: remembered as purged, per issuer */
+
+/* Documents */
+#define ASSAY_LIMIT_METADATA_BYTES 262144   /* bytes: a discovery document */
+#define ASSAY_LIMIT_JWKS_BYTES 524288       /* bytes: a key set */
+#define ASSAY_LIMIT_DOCUMENT_DEPTH 32       /* levels: nesting of any fetched or given JSON document */
+#define ASSAY_LIMIT_DOCUMENT_VALUES 100000  /* values: objects, arrays and scalars of one document */
+#define ASSAY_LIMIT_CONFIG_BYTES 8388608    /* bytes: a configuration document, 10000 issuers included */
+#define ASSAY_LIMIT_CA_BYTES 4194304        /* bytes: CA certificates in PEM */
+#define ASSAY_LIMIT_URL_BYTES 2048          /* bytes: a URL */
+#define ASSAY_LIMIT_HTTP_HEADER_BYTES 65536 /* bytes: all headers of one answer */
+#define ASSAY_LIMIT_ETAG_BYTES 512          /* bytes: an entity tag; a longer one is not sent back */
+
+/* Times of key sources */
+#define ASSAY_LIMIT_REFRESH_MIN 300       /* seconds: least time between scheduled refreshes */
+#define ASSAY_LIMIT_REFRESH_MAX 3600      /* seconds: most time between scheduled refreshes, whatever max-age says */
+#define ASSAY_LIMIT_METADATA_MAX 86400    /* seconds: most time between fetches of the metadata document */
+#define ASSAY_LIMIT_JITTER_PERCENT 10     /* percent: by which a refresh may come earlier */
+#define ASSAY_LIMIT_UNKNOWN_KID_WINDOW 30 /* seconds: between fetches that unknown key ids cause */
+#define ASSAY_LIMIT_UNKNOWN_KID_WINDOW_MAX 300 /* seconds: that window after repeated failures */
+#define ASSAY_LIMIT_BACKOFF_MIN 5              /* seconds: first pause after a failed fetch */
+#define ASSAY_LIMIT_BACKOFF_MAX 300            /* seconds: longest pause after failed fetches */
+#define ASSAY_LIMIT_RETENTION 3600             /* seconds: a key that is no longer served stays usable, by default */
+#define ASSAY_LIMIT_RETENTION_MAX 604800       /* seconds: the most that may be configured */
+#define ASSAY_LIMIT_HARD_LIMIT 86400           /* seconds: keys serve without a successful fetch, by default */
+#define ASSAY_LIMIT_HARD_LIMIT_MAX 2592000     /* seconds: the most that may be configured */
+
+/* Configuration */
+#define ASSAY_LIMIT_LEEWAY 60                  /* seconds: tolerated difference of clocks, by default */
+#define ASSAY_LIMIT_LEEWAY_MAX 300             /* seconds: the most that may be configured */
+#define ASSAY_LIMIT_LIFETIME_MAX 315360000     /* seconds: the largest lifetime cap or maximum age, ten years */
+#define ASSAY_LIMIT_CONFIGURED_AUDIENCES 256   /* audiences: of one issuer */
+#define ASSAY_LIMIT_CONFIGURED_TEXT_BYTES 2048 /* bytes: an audience, subject, nonce, client id or required value */
+#define ASSAY_LIMIT_REQUIREMENTS 64            /* entries: required claims and values of one issuer */
+#define ASSAY_LIMIT_REQUIREMENT_VALUES 64      /* texts: of one required value */
+#define ASSAY_LIMIT_ACRS 32                    /* texts: acr values of one request */
+#define ASSAY_LIMIT_ISSUERS 65536              /* issuers: of one validator */
+#define ASSAY_LIMIT_JWKS_HOSTS 32              /* hosts: that a jwks_uri may lie on */
+#define ASSAY_LIMIT_FETCH_TIMEOUT_MS 5000      /* milliseconds: for one document, by default */
+#define ASSAY_LIMIT_FETCH_TIMEOUT_MIN_MS 100   /* milliseconds: the least that may be configured */
+#define ASSAY_LIMIT_FETCH_TIMEOUT_MAX_MS 60000 /* milliseconds: the most that may be configured */
+#define ASSAY_LIMIT_CALL_TIMEOUT_MS 600000     /* milliseconds: the longest timeout of a call */
+
+#endif

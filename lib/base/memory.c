@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef ASSAY_COUNT_ALLOCATIONS
+#include <stdatomic.h>
+static atomic_uint_fast64_t allocations;
+#define COUNT() atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed)
+uint64_t assay_allocation_count(void)
+{
+    return atomic_load(&allocations);
+}
+#else
+#define COUNT() ((void)0)
+#endif
+
+void *assay_alloc(size_t size)
+{
+    COUNT();
+    return malloc(size == 0 ? 1 : size);
+}
+
+void *assay_zalloc(size_t size)
+{
+    return assay_zalloc_array(1, size);
+}
+
+void *assay_zalloc_array(size_t count, size_t size)
+{
+    COUNT();
+    return calloc(count == 0 ? 1 : count, size == 0 ? 1 : size);
+}
+
+void *assay_realloc(void *memory, size_t size)
+{
+    COUNT();
+    return realloc(memory, size == 0 ? 1 : size);
+}
+
+void assay_release(void *memory)
+{
+    free(memory);
+}
+
+void *assay_memdup(const void *bytes, size_t len)
+{
+    if (len == SIZE_MAX)
+        return NULL;
+    char *copy = assay_alloc(len + 1);
+    if (copy == NULL)
+        return NULL;
+    if (len > 0)
+        memcpy(copy, bytes, len);
+    copy[len] = '\0';
+    return copy;
+}
+
+char *assay_strdup(const char *text)
+{
+    return assay_memdup(text, strlen(text));
+}
+
+void assay_wipe(void *memory, size_t size)
+{
+    if (memory == NULL || size == 0)
+        return;
+    memset(memory, 0, size);
+    /* The compiler must believe that the zeros are read. */
+    __asm__ __volatile__("" : : "r"(memory) : "memory");
+}
+
+void assay_release_wiped(void *memory, size_t size)
+{
+    assay_wipe(memory, size);
+    free(memory);
+}

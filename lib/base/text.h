@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_BASE_TEXT_H
+#define ASSAY_BASE_TEXT_H
+
+/* Borrowed text, and text made safe to show. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Bytes that somebody else owns; not terminated. */
+typedef struct assay_span {
+    const char *ptr;
+    size_t len;
+} assay_span;
+
+static inline assay_span assay_span_of(const char *text)
+{
+    return (assay_span){text, text == NULL ? 0 : strlen(text)};
+}
+
+/* Byte by byte; not for secrets (assay_secret_equal() in crypto/ is). */
+static inline bool assay_span_equal(assay_span a, assay_span b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool assay_span_is(assay_span span, const char *text)
+{
+    return assay_span_equal(span, assay_span_of(text));
+}
+
+/* ASCII letters without regard to case, whatever the locale. */
+bool assay_span_is_nocase(assay_span span, const char *text);
+
+/* Well-formed UTF-8 (RFC 3629) without a NUL byte. */
+bool assay_text_is_utf8(const char *text, size_t len);
+
+/*
+ * Write @p text to @p out (terminated) so that it can stand in a log line, a header or on a terminal: every byte
+ * outside printable ASCII, and `"` and `\`, becomes \xHH; what does not fit in @p size is cut and ends in "...".
+ */
+void assay_text_escape(const char *text, size_t len, char *out, size_t size);
+
+/* FNV-1a with a seed: for tables whose keys are not chosen by an attacker, or are bounded in number. */
+static inline uint32_t assay_text_hash(const char *text, size_t len, uint32_t seed)
+{
+    uint32_t hash = 2166136261u ^ seed;
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (uint8_t)text[i]) * 16777619u;
+    return hash;
+}
+
+#endif

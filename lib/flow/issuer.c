@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/issuer.h"
+
+#include "http/url.h"
+
+int assay_issuer_make(const char *url, assay_issuer **issuer, assay_failure *failure)
+{
+    *issuer = NULL;
+    int code = assay_policy_check_text(url, ASSAY_E_CONFIG_ISSUER, "the issuer", failure);
+    if (code != ASSAY_OK)
+        return code;
+    assay_issuer *made = assay_zalloc(sizeof *made);
+    if (made == NULL || assay_policy_init(&made->policy, url) != ASSAY_OK) {
+        assay_release(made);
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    }
+    made->mode = ASSAY_SOURCE_OPENID;
+    made->retention = -1;
+    made->hard_limit = ASSAY_LIMIT_HARD_LIMIT;
+    assay_key_set_init(&made->keys);
+    *issuer = made;
+    return ASSAY_OK;
+}
+
+void assay_issuer_drop(assay_issuer *issuer)
+{
+    if (issuer == NULL)
+        return;
+    assay_policy_clear(&issuer->policy);
+    assay_release(issuer->metadata_url);
+    assay_release(issuer->jwks_uri);
+    assay_text_list_clear(&issuer->jwks_hosts);
+    assay_key_set_clear(&issuer->keys);
+    assay_release(issuer);
+}
+
+/* Keep a URL for later; whether http is allowed is known only when the issuer is complete. */
+static int take_url(char **owned, const char *url, const char *what, assay_failure *failure)
+{
+    assay_url parsed;
+    const char *problem = url == NULL ? "it is missing" : assay_url_parse(url, strlen(url), &parsed);
+    if (problem != NULL)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_URL, "%s: %s", what, problem);
+    char *copy = assay_strdup(url);
+    if (copy == NULL)
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    assay_release(*owned);
+    *owned = copy;
+    return ASSAY_OK;
+}
+
+int assay_issuer_take_metadata_url(assay_issuer *issuer, const char *url, assay_failure *failure)
+{
+    int code = take_url(&issuer->metadata_url, url, "the discovery URL", failure);
+    if (code == ASSAY_OK)
+        issuer->mode = ASSAY_SOURCE_URL;
+    return code;
+}
+
+int assay_issuer_take_jwks_uri(assay_issuer *issuer, const char *url, assay_failure *failure)
+{
+    int code = take_url(&issuer->jwks_uri, url, "the jwks_uri", failure);
+    if (code == ASSAY_OK)
+        issuer->mode = ASSAY_SOURCE_JWKS;
+    return code;
+}
+
+int assay_issuer_take_keys(assay_issuer *issuer, const assay_key_set *keys, assay_failure *failure)
+{
+    if (keys->count == 0)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_KEYS, "%s",
+                               keys->skipped_count > 0 ? keys->skipped[0] : "the key set is empty");
+    assay_key_set copy;
+    assay_key_set_init(&copy);
+    for (size_t i = 0; i < keys->count; i++) {
+        int code = assay_key_set_add(&copy, keys->keys[i]);
+        if (code != ASSAY_OK) {
+            assay_key_set_clear(&copy);
+            return assay_fail(failure, code == ASSAY_E_MEMORY ? code : ASSAY_E_CONFIG_KEYS);
+        }
+    }
+    assay_key_set_clear(&issuer->keys);
+    issuer->keys = copy;
+    issuer->mode = ASSAY_SOURCE_STATIC;
+    return ASSAY_OK;
+}
+
+int assay_issuer_take_jwks_host(assay_issuer *issuer, const char *host, assay_failure *failure)
+{
+    int code = assay_policy_check_text(host, ASSAY_E_CONFIG_URL, "the jwks host", failure);
+    if (code != ASSAY_OK)
+        return code;
+    if (issuer->jwks_hosts.count == ASSAY_LIMIT_JWKS_HOSTS)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_URL, "there are more than %d jwks hosts",
+                               ASSAY_LIMIT_JWKS_HOSTS);
+    if (strpbrk(host, "/:@ ") != NULL)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_URL, "a jwks host is a name without scheme, port and path");
+    if (!assay_text_list_add(&issuer->jwks_hosts, host, strlen(host)))
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    return ASSAY_OK;
+}
+
+int assay_issuer_take_retention(assay_issuer *issuer, int64_t seconds, assay_failure *failure)
+{
+    if (seconds < 0 || seconds > ASSAY_LIMIT_RETENTION_MAX)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_TIME, "the key retention must be 0 to %d seconds",
+                               ASSAY_LIMIT_RETENTION_MAX);
+    issuer->retention = seconds;
+    return ASSAY_OK;
+}
+
+int assay_issuer_take_hard_limit(assay_issuer *issuer, int64_t seconds, assay_failure *failure)
+{
+    if (seconds < ASSAY_LIMIT_REFRESH_MIN || seconds > ASSAY_LIMIT_HARD_LIMIT_MAX)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_TIME, "the hard limit must be %d to %d seconds",
+                               ASSAY_LIMIT_REFRESH_MIN, ASSAY_LIMIT_HARD_LIMIT_MAX);
+    issuer->hard_limit = seconds;
+    return ASSAY_OK;
+}
+
+static bool has_symmetric_key(const assay_key_set *keys)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        if (assay_verify_key_kind(keys->keys[i]->key) == ASSAY_KEY_SYMMETRIC)
+            return true;
+    }
+    return false;
+}
+
+/* HS* verifies with a secret, which no key set on the network can hold (RFC 8725, section 3.5). */
+static int check_algorithms(const assay_issuer *issuer, assay_failure *failure)
+{
+    bool symmetric = (issuer->policy.algorithms & assay_algorithm_symmetric_set()) != 0;
+    if (symmetric && (issuer->mode != ASSAY_SOURCE_STATIC || !has_symmetric_key(&issuer->keys)))
+        return assay_fail_note(failure, ASSAY_E_CONFIG_ALGORITHM,
+                               "HS256, HS384 and HS512 are allowed, but no symmetric key was given");
+    return ASSAY_OK;
+}
+
+int assay_issuer_check(const assay_issuer *issuer, assay_failure *failure)
+{
+    if (issuer->policy.audiences.count == 0) {
+        int code = assay_fail_found(failure, ASSAY_E_CONFIG_AUDIENCE, NULL, issuer->policy.issuer.ptr,
+                                    issuer->policy.issuer.len);
+        return code;
+    }
+    int code = check_algorithms(issuer, failure);
+    if (code != ASSAY_OK || issuer->mode == ASSAY_SOURCE_STATIC)
+        return code;
+    bool http = issuer->allow_loopback_http;
+    const char *problem = assay_url_check_issuer(issuer->policy.issuer.ptr, issuer->policy.issuer.len, http);
+    if (problem != NULL && issuer->mode != ASSAY_SOURCE_JWKS && issuer->mode != ASSAY_SOURCE_URL)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_ISSUER, "%s", problem);
+    const char *url = issuer->mode == ASSAY_SOURCE_URL    ? issuer->metadata_url
+                      : issuer->mode == ASSAY_SOURCE_JWKS ? issuer->jwks_uri
+                                                          : NULL;
+    problem = url == NULL ? NULL : assay_url_check_fetch(url, strlen(url), http);
+    if (problem != NULL)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_URL, "%s", problem);
+    return ASSAY_OK;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_FLOW_ISSUER_KEYS_H
+#define ASSAY_FLOW_ISSUER_KEYS_H
+
+/*
+ * The keys of one issuer as threads share them. Readers use what is published in atomics and never lock; whoever changes something holds the lock,
+ * changes the source (discovery/), and publishes.
+ */
+
+#include "base/readers.h"
+#include "discovery/source.h"
+#include "flow/runtime.h"
+
+#include <pthread.h>
+
+typedef struct assay_issuer_keys {
+    assay_readers *readers; /* shared by the issuers of a validator */
+    assay_runtime *runtime;
+
+    /* Published: read without the lock. Times are milliseconds of the runtime's steady clock. */
+    _Atomic(const assay_snapshot *) snapshot;
+    atomic_int_fast64_t due_at, expires_at;
+    atomic_int_fast64_t cold_allowed_at, scheduled_allowed_at, unknown_kid_allowed_at;
+    atomic_int last_failure; /* code of the last fetch that failed; ASSAY_OK after a success */
+    atomic_bool flying;
+    atomic_uint_fast64_t unknown_kid_refused;
+
+    /* Under the lock. */
+    pthread_mutex_t lock;
+    pthread_cond_t landed; /* a flight ended; CLOCK_MONOTONIC */
+    assay_source *source;
+    uint64_t flight;       /* number of the current or last flight */
+    unsigned waiting;      /* threads that wait for it */
+    int landing_code;      /* how the last flight ended */
+    bool passed_on;        /* its leader ran out of its own time: a waiter may lead the next one */
+    assay_failure landing; /* and why */
+} assay_issuer_keys;
+
+int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *config, assay_readers *readers,
+                           assay_runtime *runtime);
+void assay_issuer_keys_clear(assay_issuer_keys *keys);
+
+/* Run with the lock held; publish makes changes visible, and the caller frees what was retired with assay_issuer_keys_free_retired() after unlocking. */
+void assay_issuer_keys_lock(assay_issuer_keys *keys);
+void assay_issuer_keys_unlock(assay_issuer_keys *keys);
+typedef struct assay_retired {
+    assay_snapshot *snapshots[4];
+    size_t count;
+} assay_retired;
+void assay_issuer_keys_publish(assay_issuer_keys *keys, assay_retired *retired);
+/* Waits for the readers; never with a lock held or from inside a reader section. */
+void assay_issuer_keys_free_retired(assay_issuer_keys *keys, assay_retired *retired);
+
+/* Say why keys are unavailable: the last failure of a fetch. Does not wait for the lock. @return ASSAY_E_KEYS_UNAVAILABLE. */
+int assay_issuer_keys_unavailable(assay_issuer_keys *keys, int64_t now_ms, assay_failure *failure);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/flight.h"
+#include "flow/validator.h"
+
+/* What a host does with the keys of its issuers beside validating tokens. */
+
+static int find(const assay_validator *validator, const char *issuer, assay_trusted_issuer **found,
+                assay_failure *failure)
+{
+    *found = issuer == NULL ? NULL : assay_validator_find(validator, assay_span_of(issuer));
+    if (*found != NULL)
+        return ASSAY_OK;
+    return assay_fail_found(failure, ASSAY_E_NOT_CONFIGURED, NULL, issuer, issuer == NULL ? 0 : strlen(issuer));
+}
+
+static bool has_keys(assay_validator *validator, assay_issuer_keys *keys)
+{
+    assay_reading reading = assay_readers_enter(validator->readers);
+    const assay_snapshot *snapshot = atomic_load(&keys->snapshot);
+    int64_t now = assay_clock_steady(&validator->runtime->clock);
+    bool usable = snapshot != NULL && snapshot->count > 0 && now < atomic_load(&keys->expires_at);
+    assay_readers_leave(reading);
+    return usable;
+}
+
+/* Name the issuer in a failure about its keys. */
+static int name_issuer(const assay_trusted_issuer *issuer, int code, assay_failure *failure)
+{
+    if (failure != NULL && failure->expected[0] == '\0')
+        assay_text_escape(issuer->policy.issuer.ptr, issuer->policy.issuer.len, failure->expected,
+                          sizeof failure->expected);
+    return code;
+}
+
+int assay_manage_warm_up(assay_validator *validator, int64_t deadline, assay_failure *failure)
+{
+    int first = ASSAY_OK;
+    for (size_t i = 0; i < validator->count; i++) {
+        assay_trusted_issuer *issuer = &validator->issuers[i];
+        assay_failure why;
+        assay_failure_clear(&why);
+        if (has_keys(validator, &issuer->keys))
+            continue;
+        int code = assay_flight_join(&issuer->keys, ASSAY_SOURCE_COLD, deadline, &why);
+        if (code == ASSAY_E_KEYS_NEEDED) /* backing off */
+            code = assay_issuer_keys_unavailable(&issuer->keys, assay_clock_steady(&validator->runtime->clock), &why);
+        if (code == ASSAY_OK || first != ASSAY_OK)
+            continue;
+        first = name_issuer(issuer, code, &why);
+        if (failure != NULL)
+            *failure = why;
+    }
+    return first;
+}
+
+int assay_manage_ready(assay_validator *validator, assay_failure *failure)
+{
+    for (size_t i = 0; i < validator->count; i++) {
+        assay_trusted_issuer *issuer = &validator->issuers[i];
+        if (has_keys(validator, &issuer->keys))
+            continue;
+        int64_t now = assay_clock_steady(&validator->runtime->clock);
+        return name_issuer(issuer, assay_issuer_keys_unavailable(&issuer->keys, now, failure), failure);
+    }
+    return ASSAY_OK;
+}
+
+static int refresh_one(assay_trusted_issuer *issuer, int64_t deadline, assay_failure *failure)
+{
+    int code = assay_flight_join(&issuer->keys, ASSAY_SOURCE_FORCED, deadline, failure);
+    return code == ASSAY_E_KEYS_NEEDED ? ASSAY_OK : code; /* keys that were given are never fetched */
+}
+
+int assay_manage_refresh(assay_validator *validator, const char *issuer, int64_t deadline, assay_failure *failure)
+{
+    assay_trusted_issuer *found;
+    if (issuer != NULL) {
+        int code = find(validator, issuer, &found, failure);
+        return code != ASSAY_OK ? code : refresh_one(found, deadline, failure);
+    }
+    int first = ASSAY_OK;
+    for (size_t i = 0; i < validator->count; i++) {
+        assay_failure why;
+        assay_failure_clear(&why);
+        int code = refresh_one(&validator->issuers[i], deadline, &why);
+        if (code == ASSAY_OK || first != ASSAY_OK)
+            continue;
+        first = name_issuer(&validator->issuers[i], code, &why);
+        if (failure != NULL)
+            *failure = why;
+    }
+    return first;
+}
+
+int assay_manage_purge(assay_validator *validator, const char *issuer, const char *kid, assay_failure *failure)
+{
+    assay_trusted_issuer *found;
+    assay_retired retired = {{NULL}, 0};
+    int code = find(validator, issuer, &found, failure);
+    if (code != ASSAY_OK)
+        return code;
+    assay_issuer_keys_lock(&found->keys);
+    code = assay_source_purge(found->keys.source, kid, assay_clock_steady(&validator->runtime->clock));
+    assay_issuer_keys_publish(&found->keys, &retired);
+    assay_issuer_keys_unlock(&found->keys);
+    assay_issuer_keys_free_retired(&found->keys, &retired);
+    if (code == ASSAY_E_KEY_UNKNOWN)
+        return assay_fail_found(failure, code, NULL, kid, kid == NULL ? 0 : strlen(kid));
+    if (code == ASSAY_E_RANGE)
+        return assay_fail_note(failure, code, "more than %d keys were purged", ASSAY_LIMIT_TOMBSTONES);
+    return code == ASSAY_OK ? code : assay_fail(failure, code);
+}
+
+int assay_manage_push(assay_validator *validator, const char *issuer, const assay_key_set *keys, assay_failure *failure)
+{
+    assay_trusted_issuer *found;
+    assay_retired retired = {{NULL}, 0};
+    int code = find(validator, issuer, &found, failure);
+    if (code != ASSAY_OK)
+        return code;
+    assay_issuer_keys_lock(&found->keys);
+    code = assay_source_push(found->keys.source, keys, assay_clock_steady(&validator->runtime->clock));
+    assay_issuer_keys_publish(&found->keys, &retired);
+    assay_issuer_keys_unlock(&found->keys);
+    assay_issuer_keys_free_retired(&found->keys, &retired);
+    return code == ASSAY_OK ? code : assay_fail_note(failure, code, "no key of the set can be used");
+}
+
+static int read_stat(assay_issuer_keys *keys, int stat, uint64_t *value)
+{
+    assay_issuer_keys_lock(keys);
+    assay_source_counters counters = assay_source_count(keys->source);
+    const assay_snapshot *snapshot = assay_source_snapshot(keys->source);
+    size_t served = snapshot == NULL ? 0 : snapshot->served;
+    size_t all = snapshot == NULL ? 0 : snapshot->count;
+    size_t skipped = snapshot == NULL ? 0 : snapshot->skipped;
+    assay_issuer_keys_unlock(keys);
+    switch (stat) {
+    case ASSAY_STAT_METADATA_FETCHES:
+        *value = counters.metadata_fetches;
+        return ASSAY_OK;
+    case ASSAY_STAT_KEY_FETCHES:
+        *value = counters.key_fetches;
+        return ASSAY_OK;
+    case ASSAY_STAT_FETCH_FAILURES:
+        *value = counters.failures;
+        return ASSAY_OK;
+    case ASSAY_STAT_UNKNOWN_KID_FETCHES:
+        *value = counters.unknown_kid_fetches;
+        return ASSAY_OK;
+    case ASSAY_STAT_UNKNOWN_KID_REFUSED:
+        *value = atomic_load(&keys->unknown_kid_refused);
+        return ASSAY_OK;
+    case ASSAY_STAT_KEYS_SERVED:
+        *value = served;
+        return ASSAY_OK;
+    case ASSAY_STAT_KEYS_RETAINED:
+        *value = all - served;
+        return ASSAY_OK;
+    case ASSAY_STAT_KEYS_SKIPPED:
+        *value = skipped;
+        return ASSAY_OK;
+    case ASSAY_STAT_NOT_MODIFIED:
+        *value = counters.not_modified;
+        return ASSAY_OK;
+    default:
+        return ASSAY_E_ARGUMENT;
+    }
+}
+
+int assay_manage_stat(const assay_validator *validator, const char *issuer, int stat, uint64_t *value)
+{
+    assay_trusted_issuer *found;
+    *value = 0;
+    if (issuer != NULL) {
+        int code = find(validator, issuer, &found, NULL);
+        return code != ASSAY_OK ? code : read_stat(&found->keys, stat, value);
+    }
+    uint64_t sum = 0;
+    for (size_t i = 0; i < validator->count; i++) {
+        uint64_t one;
+        int code = read_stat(&validator->issuers[i].keys, stat, &one);
+        if (code != ASSAY_OK)
+            return code;
+        sum += one;
+    }
+    *value = sum;
+    return ASSAY_OK;
+}

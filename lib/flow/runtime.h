@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_FLOW_RUNTIME_H
+#define ASSAY_FLOW_RUNTIME_H
+
+/* Settings that validators share. Configured by one thread, frozen at first use. */
+
+#include "base/clock.h"
+#include "base/failure.h"
+#include "base/memory.h"
+#include "crypto/crypto.h"
+#include "http/client.h"
+
+#include <assay/runtime.h>
+#include <stdatomic.h>
+
+struct assay_runtime {
+    atomic_uint references;
+    atomic_bool frozen;
+    assay_http_settings http;
+    int64_t fetch_timeout_ms;
+    assay_clock clock;
+    void *clock_data;
+    assay_destroy_function clock_destroy;
+    assay_log_function log;
+    int log_level;
+    void *log_data;
+    assay_destroy_function log_destroy;
+    char *openssl_properties;
+    assay_crypto *crypto; /* made when frozen */
+};
+
+int assay_runtime_make(assay_runtime **runtime);
+void assay_runtime_drop(assay_runtime *runtime);
+ASSAY_DEFINE_CLEANUP(assay_runtime, assay_runtime_drop)
+
+/* A reference to @p runtime, or to a new one with the defaults where it is NULL; frozen. ASSAY_OK, ASSAY_E_MEMORY, ASSAY_E_CRYPTO. */
+int assay_runtime_use(assay_runtime *runtime, assay_runtime **used, assay_failure *failure);
+
+/* Trust these CA certificates; checks that there is one. */
+int assay_runtime_take_ca(assay_runtime *runtime, const char *pem, size_t len, assay_failure *failure);
+int assay_runtime_read_ca(assay_runtime *runtime, const char *path, assay_failure *failure);
+int assay_runtime_take_proxy(assay_runtime *runtime, const char *url, assay_failure *failure);
+int assay_runtime_take_fetch_timeout(assay_runtime *runtime, int64_t milliseconds, assay_failure *failure);
+
+/* Write a line to the log, if anybody listens at that level. */
+void assay_runtime_log(const assay_runtime *runtime, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

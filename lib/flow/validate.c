@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/flight.h"
+#include "flow/validator.h"
+
+/*
+ * The decision about a token reads here from top to bottom: take it apart, find its issuer, check what costs nothing, find the key, verify, check the
+ * rest (architecture, section 4). Fetching happens in one place, and only where it could change the answer.
+ */
+
+struct attempt {
+    assay_validator *validator;
+    assay_trusted_issuer *issuer;
+    assay_claims *token;
+    const assay_request *request;
+    int64_t now;    /* seconds of the wall clock */
+    int64_t now_ms; /* steady */
+    assay_failure *failure;
+};
+
+/* What a key is wanted for, where only a fetch could give it. */
+enum lack { LACK_NOTHING, LACK_KEYS, LACK_KID };
+
+static int find_issuer(struct attempt *attempt)
+{
+    char room[ASSAY_LIMIT_CONFIGURED_TEXT_BYTES * 2];
+    assay_span text;
+    size_t longest = attempt->validator->longest_issuer;
+    int code = assay_check_read_issuer(attempt->token, room, sizeof room, &text, attempt->failure);
+    if (code != ASSAY_OK)
+        return code;
+    attempt->issuer = text.len > longest ? NULL : assay_validator_find(attempt->validator, text);
+    if (attempt->issuer != NULL)
+        return ASSAY_OK;
+    const char *expected = attempt->validator->count == 1 ? attempt->validator->issuers[0].policy.issuer.ptr : NULL;
+    return assay_fail_found(attempt->failure, ASSAY_E_ISSUER, expected, text.ptr, text.len);
+}
+
+/* Everything that can be told without a key. */
+static int check_before(struct attempt *attempt)
+{
+    assay_validator *validator = attempt->validator;
+    if ((validator->algorithms & 1u << attempt->token->algorithm_index) == 0) {
+        char allowed[160];
+        assay_algorithm_set_text(validator->algorithms, allowed, sizeof allowed);
+        const char *name = attempt->token->algorithm->name;
+        return assay_fail_found(attempt->failure, ASSAY_E_ALGORITHM, allowed, name, strlen(name));
+    }
+    int code = find_issuer(attempt);
+    if (code != ASSAY_OK)
+        return code;
+    return assay_check_before(&attempt->issuer->policy, attempt->token, attempt->now, attempt->failure);
+}
+
+/* Without kid: the one served key that fits; several could not be told apart (RFC 7515, section 4.1.4, leaves it open). */
+static int choose_without_kid(struct attempt *attempt, assay_jwk **keys, size_t *count)
+{
+    size_t fitting = 0;
+    assay_scheme scheme;
+    for (size_t i = 0; i < *count; i++) {
+        if (assay_algorithm_fits(attempt->token->algorithm, keys[i], &scheme))
+            keys[fitting++] = keys[i];
+    }
+    *count = fitting;
+    if (fitting > 1)
+        return assay_fail_note(attempt->failure, ASSAY_E_KID_MISSING, "%zu keys of the issuer fit", fitting);
+    return ASSAY_OK;
+}
+
+/* Key and signature with the snapshot of this moment; inside a reader section, so nothing here waits. */
+static int verify_with(struct attempt *attempt, const assay_snapshot *snapshot, enum lack *lack)
+{
+    assay_jwk *keys[ASSAY_LIMIT_KEYS];
+    const assay_claims *token = attempt->token;
+    size_t capacity = token->has_kid ? ASSAY_LIMIT_JWS_CANDIDATES : ASSAY_COUNT_OF(keys);
+    size_t count =
+        assay_snapshot_select(snapshot, token->has_kid ? token->kid.ptr : NULL, token->kid.len, keys, capacity);
+    if (!token->has_kid) {
+        int code = choose_without_kid(attempt, keys, &count);
+        if (code != ASSAY_OK)
+            return code;
+    }
+    if (count == 0) {
+        *lack = LACK_KID;
+        return token->has_kid
+                   ? assay_fail_found(attempt->failure, ASSAY_E_KEY_UNKNOWN, NULL, token->kid.ptr, token->kid.len)
+                   : assay_fail_note(attempt->failure, ASSAY_E_KEY_UNKNOWN, "the token has no kid, and no key fits");
+    }
+    return assay_token_verify(attempt->token, keys, count, attempt->failure);
+}
+
+static int verify(struct attempt *attempt, enum lack *lack)
+{
+    assay_issuer_keys *keys = &attempt->issuer->keys;
+    assay_reading reading = assay_readers_enter(attempt->validator->readers);
+    const assay_snapshot *snapshot = atomic_load(&keys->snapshot);
+    int code = ASSAY_E_KEYS_NEEDED;
+    *lack = LACK_NOTHING;
+    if (snapshot == NULL || attempt->now_ms >= atomic_load(&keys->expires_at))
+        *lack = LACK_KEYS;
+    else
+        code = verify_with(attempt, snapshot, lack);
+    assay_readers_leave(reading);
+    return code;
+}
+
+/* The answer where a fetch could help but none may be made now, or none is wanted. */
+static int answer_lack(struct attempt *attempt, enum lack lack, bool may_fetch)
+{
+    assay_issuer_keys *keys = &attempt->issuer->keys;
+    int64_t allowed_at = atomic_load(lack == LACK_KEYS ? &keys->cold_allowed_at : &keys->unknown_kid_allowed_at);
+    bool pending = allowed_at <= attempt->now_ms || atomic_load(&keys->flying);
+    if (!may_fetch && pending)
+        return assay_fail(attempt->failure, ASSAY_E_KEYS_NEEDED);
+    /* An unknown kid whose fetch failed could still be a good one: that is no verdict on the token. */
+    if (lack == LACK_KEYS || atomic_load(&keys->last_failure) != ASSAY_OK)
+        return assay_issuer_keys_unavailable(keys, attempt->now_ms, attempt->failure);
+    atomic_fetch_add_explicit(&keys->unknown_kid_refused, 1, memory_order_relaxed);
+    return ASSAY_E_KEY_UNKNOWN;
+}
+
+/* Make the fetch that could decide, and verify once more. */
+static int fetch_and_verify(struct attempt *attempt, enum lack lack, int64_t deadline)
+{
+    assay_issuer_keys *keys = &attempt->issuer->keys;
+    assay_failure why;
+    assay_source_reason reason = lack == LACK_KEYS ? ASSAY_SOURCE_COLD : ASSAY_SOURCE_UNKNOWN_KID;
+    int fetched = assay_flight_join(keys, reason, deadline, &why);
+    if (fetched == ASSAY_E_KEYS_NEEDED)
+        return answer_lack(attempt, lack, true);
+    attempt->now_ms = assay_clock_steady(&attempt->validator->runtime->clock);
+    enum lack still;
+    int code = verify(attempt, &still);
+    if (still == LACK_NOTHING || (still == LACK_KID && fetched == ASSAY_OK))
+        return code;
+    if (fetched == ASSAY_E_TIMEOUT && atomic_load(&keys->last_failure) == ASSAY_OK) {
+        (void)assay_fail_note(attempt->failure, ASSAY_E_KEYS_UNAVAILABLE, "%s", why.note);
+        return ASSAY_E_KEYS_UNAVAILABLE;
+    }
+    return assay_issuer_keys_unavailable(keys, attempt->now_ms, attempt->failure);
+}
+
+/* One caller pays for a refresh that is due; whether it succeeds does not matter to its token, which was decided already. */
+static void refresh_if_due(struct attempt *attempt, int64_t deadline)
+{
+    assay_issuer_keys *keys = &attempt->issuer->keys;
+    if (atomic_load(&keys->due_at) > attempt->now_ms || atomic_load(&keys->scheduled_allowed_at) > attempt->now_ms ||
+        atomic_load(&keys->flying))
+        return;
+    (void)assay_flight_join(keys, ASSAY_SOURCE_SCHEDULED, deadline, NULL);
+}
+
+static int decide(struct attempt *attempt, int64_t deadline)
+{
+    int code = check_before(attempt);
+    if (code != ASSAY_OK)
+        return code;
+    enum lack lack;
+    code = verify(attempt, &lack);
+    if (lack != LACK_NOTHING)
+        code = deadline == 0 ? answer_lack(attempt, lack, false) : fetch_and_verify(attempt, lack, deadline);
+    if (code != ASSAY_OK)
+        return code;
+    code = assay_check_after(&attempt->issuer->policy, attempt->token, attempt->request, attempt->now,
+                             attempt->validator->runtime->crypto, attempt->failure);
+    if (code != ASSAY_OK && attempt->failure != NULL)
+        attempt->failure->found_is_verified = true;
+    if (code == ASSAY_OK && deadline != 0)
+        refresh_if_due(attempt, deadline);
+    return code;
+}
+
+int assay_validate(assay_validator *validator, const char *token, size_t len, const assay_request *request,
+                   int64_t deadline, assay_claims **claims, assay_failure *failure)
+{
+    *claims = NULL;
+    struct attempt attempt = {.validator = validator, .request = request, .failure = failure};
+    attempt.now = assay_clock_wall(&validator->runtime->clock);
+    attempt.now_ms = assay_clock_steady(&validator->runtime->clock);
+    /* Beyond year 9999 sums of times could overflow; such a clock is broken anyhow. */
+    if (attempt.now < 0 || attempt.now > ASSAY_LIMIT_LATEST_TIME)
+        return assay_fail(failure, ASSAY_E_CLOCK);
+    ASSAY_AUTO_TOKEN assay_claims *opened = NULL;
+    int code = assay_token_open(token, len, true, &opened, failure);
+    if (code != ASSAY_OK)
+        return code;
+    attempt.token = opened;
+    code = decide(&attempt, deadline);
+    if (code != ASSAY_OK)
+        return code;
+    code = assay_token_accept(opened, attempt.issuer->policy.issuer.ptr, attempt.issuer->policy.issuer.len);
+    if (code != ASSAY_OK)
+        return assay_fail(failure, code);
+    *claims = ASSAY_STEAL(opened);
+    return ASSAY_OK;
+}

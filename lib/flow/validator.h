@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_FLOW_VALIDATOR_H
+#define ASSAY_FLOW_VALIDATOR_H
+
+/* A frozen set of issuers with their keys, and the decision about a token. */
+
+#include "flow/issuer.h"
+#include "flow/issuer_keys.h"
+#include "token/check.h"
+
+#include <assay/validator.h>
+
+typedef struct assay_trusted_issuer {
+    assay_policy policy;
+    assay_issuer_keys keys;
+    char *metadata_url; /* as configured; NULL where it is computed or not used */
+    char *jwks_uri;
+} assay_trusted_issuer;
+
+struct assay_validator {
+    atomic_uint references;
+    assay_runtime *runtime;
+    assay_readers *readers;
+    assay_trusted_issuer *issuers;
+    size_t count;
+    uint32_t *table; /* issuer by hash of its text: index + 1, 0 for none; a power of two in size */
+    size_t table_mask;
+    size_t longest_issuer;
+    assay_algorithm_set algorithms; /* of all issuers together: what else is refused before anything is read */
+};
+
+int assay_validator_make(assay_runtime *runtime, assay_issuer *const *issuers, size_t count,
+                         assay_validator **validator, assay_failure *failure);
+void assay_validator_drop(assay_validator *validator);
+ASSAY_DEFINE_CLEANUP(assay_validator, assay_validator_drop)
+
+/* The issuer of exactly this text; NULL: none. */
+assay_trusted_issuer *assay_validator_find(const assay_validator *validator, assay_span issuer);
+
+/* validate.c: decide; @p deadline in real milliseconds, or 0 to decide with the keys at hand and never wait. */
+int assay_validate(assay_validator *validator, const char *token, size_t len, const assay_request *request,
+                   int64_t deadline, assay_claims **claims, assay_failure *failure);
+
+/* manage.c: what a host does with keys beside validating. */
+int assay_manage_warm_up(assay_validator *validator, int64_t deadline, assay_failure *failure);
+int assay_manage_ready(assay_validator *validator, assay_failure *failure);
+int assay_manage_refresh(assay_validator *validator, const char *issuer, int64_t deadline, assay_failure *failure);
+int assay_manage_purge(assay_validator *validator, const char *issuer, const char *kid, assay_failure *failure);
+int assay_manage_push(assay_validator *validator, const char *issuer, const assay_key_set *keys,
+                      assay_failure *failure);
+int assay_manage_stat(const assay_validator *validator, const char *issuer, int stat, uint64_t *value);
+/* describe.c: one issuer as JSON text, released with assay_release(). */
+int assay_describe(const assay_validator *validator, const char *issuer, char **json, size_t *len,
+                   assay_failure *failure);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_TOKEN_CHECK_H
+#define ASSAY_TOKEN_CHECK_H
+
+/*
+ * The checks in their order (architecture, section 4). assay_check_before() is what an unverified token must pass before anything is spent on it;
+ * then comes the signature; assay_check_after() is all the rest.
+ */
+
+#include "token/policy.h"
+#include "token/request.h"
+#include "token/token.h"
+
+/* `iss` as decoded text; @p room holds @p size bytes. ASSAY_OK; ASSAY_E_ISSUER_MISSING; ASSAY_E_CLAIM_TYPE; ASSAY_E_ISSUER: longer than any that is configured. */
+int assay_check_read_issuer(const assay_claims *token, char *room, size_t size, assay_span *issuer,
+                            assay_failure *failure);
+
+/* Algorithm on the allow-list, `typ`, `kid` where the profile needs it, audience, expiry, not-before. @p now: seconds. Sets token->expiry. */
+int assay_check_before(const assay_policy *policy, assay_claims *token, int64_t now, assay_failure *failure);
+
+/* Issued-at, lifetime, kind of token, required claims and values, subject, authorized party, and what @p request (may be NULL) demands. */
+int assay_check_after(const assay_policy *policy, const assay_claims *token, const assay_request *request, int64_t now,
+                      const assay_crypto *crypto, assay_failure *failure);
+
+/* Parts of assay_check_after(): required.c and request.c. */
+int assay_check_required(const assay_policy *policy, const assay_claims *token, assay_failure *failure);
+int assay_check_request(const assay_policy *policy, const assay_claims *token, const assay_request *request,
+                        int64_t now, const assay_crypto *crypto, assay_failure *failure);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "token/policy.h"
+
+#include "base/memory.h"
+
+int assay_policy_check_text(const char *text, int code, const char *what, assay_failure *failure)
+{
+    if (text == NULL || text[0] == '\0')
+        return assay_fail_note(failure, code, "%s is empty", what);
+    size_t len = strlen(text);
+    if (len > ASSAY_LIMIT_CONFIGURED_TEXT_BYTES)
+        return assay_fail_note(failure, code, "%s is longer than %d bytes", what, ASSAY_LIMIT_CONFIGURED_TEXT_BYTES);
+    if (!assay_text_is_utf8(text, len))
+        return assay_fail_note(failure, code, "%s is not UTF-8", what);
+    return ASSAY_OK;
+}
+
+int assay_policy_init(assay_policy *policy, const char *issuer)
+{
+    *policy = (assay_policy){.profile = assay_profile_find("generic"),
+                             .algorithms = assay_algorithm_default_set(),
+                             .leeway = ASSAY_LIMIT_LEEWAY};
+    char *copy = assay_strdup(issuer);
+    if (copy == NULL)
+        return ASSAY_E_MEMORY;
+    policy->issuer = assay_span_of(copy);
+    return ASSAY_OK;
+}
+
+void assay_policy_clear(assay_policy *policy)
+{
+    assay_release((char *)(uintptr_t)policy->issuer.ptr);
+    assay_text_list_clear(&policy->audiences);
+    assay_release(policy->client_id);
+    assay_release(policy->subject);
+    for (size_t i = 0; i < policy->requirement_count; i++) {
+        assay_release((char *)(uintptr_t)policy->requirements[i].pointer.ptr);
+        assay_text_list_clear(&policy->requirements[i].texts);
+    }
+    assay_release(policy->requirements);
+    *policy = (assay_policy){0};
+}
+
+/* Replace an owned text; false: out of memory, the old one stays. */
+static bool replace_text(char **owned, const char *text)
+{
+    char *copy = assay_strdup(text);
+    if (copy == NULL)
+        return false;
+    assay_release(*owned);
+    *owned = copy;
+    return true;
+}
+
+static assay_requirement *add_requirement(assay_policy *policy, assay_requirement_kind kind, assay_span pointer)
+{
+    char *copy = assay_memdup(pointer.ptr, pointer.len);
+    size_t size = (policy->requirement_count + 1) * sizeof *policy->requirements;
+    assay_requirement *grown = copy == NULL ? NULL : assay_realloc(policy->requirements, size);
+    if (grown == NULL) {
+        assay_release(copy);
+        return NULL;
+    }
+    policy->requirements = grown;
+    assay_requirement *added = &grown[policy->requirement_count++];
+    *added = (assay_requirement){kind, {copy, pointer.len}, {NULL, 0}};
+    return added;
+}
+
+static bool copy_requirements(assay_policy *to, const assay_policy *from)
+{
+    for (size_t i = 0; i < from->requirement_count; i++) {
+        const assay_requirement *source = &from->requirements[i];
+        assay_requirement *added = add_requirement(to, source->kind, source->pointer);
+        if (added == NULL || !assay_text_list_copy(&added->texts, &source->texts))
+            return false;
+    }
+    return true;
+}
+
+int assay_policy_copy(assay_policy *to, const assay_policy *from)
+{
+    int code = assay_policy_init(to, from->issuer.ptr);
+    if (code != ASSAY_OK)
+        return code;
+    to->profile = from->profile;
+    to->algorithms = from->algorithms;
+    to->algorithms_given = from->algorithms_given;
+    to->leeway = from->leeway;
+    to->max_lifetime = from->max_lifetime;
+    if (!assay_text_list_copy(&to->audiences, &from->audiences) || !copy_requirements(to, from) ||
+        (from->client_id != NULL && !replace_text(&to->client_id, from->client_id)) ||
+        (from->subject != NULL && !replace_text(&to->subject, from->subject))) {
+        assay_policy_clear(to);
+        return ASSAY_E_MEMORY;
+    }
+    return ASSAY_OK;
+}
+
+int assay_policy_add_audience(assay_policy *policy, const char *audience, assay_failure *failure)
+{
+    int code = assay_policy_check_text(audience, ASSAY_E_CONFIG_AUDIENCE, "the audience", failure);
+    if (code != ASSAY_OK)
+        return code;
+    if (assay_text_list_has(&policy->audiences, assay_span_of(audience)))
+        return ASSAY_OK;
+    if (policy->audiences.count == ASSAY_LIMIT_CONFIGURED_AUDIENCES)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_AUDIENCE, "there are more than %d",
+                               ASSAY_LIMIT_CONFIGURED_AUDIENCES);
+    if (!assay_text_list_add(&policy->audiences, audience, strlen(audience)))
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    return ASSAY_OK;
+}
+
+int assay_policy_add_algorithm(assay_policy *policy, const char *name, assay_failure *failure)
+{
+    int index = name == NULL ? -1 : assay_algorithm_find(name, strlen(name));
+    if (index < 0) {
+        char known[160];
+        assay_algorithm_set_text((1u << ASSAY_ALGORITHM_COUNT) - 1, known, sizeof known);
+        return assay_fail_found(failure, ASSAY_E_CONFIG_ALGORITHM, known, name, name == NULL ? 0 : strlen(name));
+    }
+    if (!policy->algorithms_given)
+        policy->algorithms = 0;
+    policy->algorithms_given = true;
+    policy->algorithms |= 1u << index;
+    return ASSAY_OK;
+}
+
+int assay_policy_set_profile(assay_policy *policy, const char *name, assay_failure *failure)
+{
+    const assay_profile *profile = name == NULL ? NULL : assay_profile_find(name);
+    if (profile == NULL)
+        return assay_fail_found(failure, ASSAY_E_CONFIG_PROFILE, "generic, rfc9068 or id-token", name,
+                                name == NULL ? 0 : strlen(name));
+    policy->profile = profile;
+    return ASSAY_OK;
+}
+
+int assay_policy_set_leeway(assay_policy *policy, int64_t seconds, assay_failure *failure)
+{
+    if (seconds < 0 || seconds > ASSAY_LIMIT_LEEWAY_MAX)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_TIME, "the leeway must be 0 to %d seconds",
+                               ASSAY_LIMIT_LEEWAY_MAX);
+    policy->leeway = seconds;
+    return ASSAY_OK;
+}
+
+int assay_policy_set_max_lifetime(assay_policy *policy, int64_t seconds, assay_failure *failure)
+{
+    if (seconds < 1 || seconds > ASSAY_LIMIT_LIFETIME_MAX)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_TIME, "the longest lifetime must be 1 to %d seconds",
+                               ASSAY_LIMIT_LIFETIME_MAX);
+    policy->max_lifetime = seconds;
+    return ASSAY_OK;
+}
+
+int assay_policy_set_client_id(assay_policy *policy, const char *client_id, assay_failure *failure)
+{
+    int code = assay_policy_check_text(client_id, ASSAY_E_ARGUMENT, "the client id", failure);
+    if (code == ASSAY_OK && !replace_text(&policy->client_id, client_id))
+        code = assay_fail(failure, ASSAY_E_MEMORY);
+    return code;
+}
+
+int assay_policy_set_subject(assay_policy *policy, const char *subject, assay_failure *failure)
+{
+    int code = assay_policy_check_text(subject, ASSAY_E_ARGUMENT, "the subject", failure);
+    if (code == ASSAY_OK && !replace_text(&policy->subject, subject))
+        code = assay_fail(failure, ASSAY_E_MEMORY);
+    return code;
+}
+
+static assay_requirement *find_requirement(assay_policy *policy, assay_requirement_kind kind, assay_span pointer)
+{
+    for (size_t i = 0; i < policy->requirement_count; i++) {
+        if (policy->requirements[i].kind == kind && assay_span_equal(policy->requirements[i].pointer, pointer))
+            return &policy->requirements[i];
+    }
+    return NULL;
+}
+
+int assay_policy_require(assay_policy *policy, assay_requirement_kind kind, const char *pointer, const char *text,
+                         assay_failure *failure)
+{
+    int code = assay_policy_check_text(pointer, ASSAY_E_CONFIG_CLAIM, "the pointer", failure);
+    if (code == ASSAY_OK && kind != ASSAY_REQUIRE_PRESENT)
+        code = assay_policy_check_text(text, ASSAY_E_CONFIG_CLAIM, "the required text", failure);
+    if (code != ASSAY_OK)
+        return code;
+    assay_span at = assay_span_of(pointer);
+    if (!assay_json_pointer_is_valid(at.ptr, at.len))
+        return assay_fail_found(failure, ASSAY_E_CONFIG_CLAIM, "a JSON Pointer such as /scope", at.ptr, at.len);
+    assay_requirement *requirement = find_requirement(policy, kind, at);
+    if (requirement == NULL && policy->requirement_count == ASSAY_LIMIT_REQUIREMENTS)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_CLAIM, "there are more than %d", ASSAY_LIMIT_REQUIREMENTS);
+    if (requirement != NULL && requirement->texts.count == ASSAY_LIMIT_REQUIREMENT_VALUES)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_CLAIM, "a claim has more than %d texts",
+                               ASSAY_LIMIT_REQUIREMENT_VALUES);
+    bool fresh = requirement == NULL;
+    if (fresh)
+        requirement = add_requirement(policy, kind, at);
+    if (requirement == NULL)
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    if (kind == ASSAY_REQUIRE_PRESENT || assay_text_list_add(&requirement->texts, text, strlen(text)))
+        return ASSAY_OK;
+    if (fresh) { /* without its text it would demand something else */
+        assay_release((char *)(uintptr_t)requirement->pointer.ptr);
+        policy->requirement_count--;
+    }
+    return assay_fail(failure, ASSAY_E_MEMORY);
+}

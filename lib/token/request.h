@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_TOKEN_REQUEST_H
+#define ASSAY_TOKEN_REQUEST_H
+
+/* What one call demands beyond the policy. */
+
+#include "base/list.h"
+
+#include <assay/request.h>
+
+struct assay_request {
+    char *nonce;
+    char *access_token;
+    size_t access_token_len;
+    char *code;
+    size_t code_len;
+    int64_t max_age; /* seconds; negative: none */
+    assay_text_list acrs;
+};
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_TOKEN_TOKEN_H
+#define ASSAY_TOKEN_TOKEN_H
+
+/*
+ * A token taken apart, and later the claims of an accepted one: the same memory, one allocation. While it is unverified only
+ * token/ and flow/ see it; it becomes an assay_claims for the caller after the last check.
+ */
+
+#include "base/failure.h"
+#include "base/memory.h"
+#include "crypto/verify.h"
+#include "token/algorithm.h"
+#include "json/scan.h"
+
+#include <assay/claims.h>
+#include <stdatomic.h>
+
+/* A text decoded for a caller who asked; they hang on the claims until the last reference goes. */
+typedef struct assay_decoded_text {
+    struct assay_decoded_text *next;
+    const char *raw; /* where the value lies: its identity */
+    size_t len;
+    char text[];
+} assay_decoded_text;
+
+struct assay_claims {
+    atomic_uint references;
+    size_t size; /* of the whole allocation, for wiping */
+
+    assay_span signing_input; /* borrowed from the caller's token: gone once the call returns */
+    assay_json_object header;
+    assay_json_object payload;
+    const uint8_t *signature;
+    size_t signature_len;
+
+    const assay_algorithm *algorithm;
+    size_t algorithm_index;
+    assay_scheme scheme; /* what the signature was verified with */
+    bool has_kid, has_typ;
+    assay_span kid; /* decoded, terminated */
+    assay_span typ; /* decoded */
+
+    const char *issuer;  /* terminated copies, set on acceptance */
+    const char *subject; /* NULL: none */
+    int64_t expiry;
+
+    _Atomic(assay_decoded_text *) decoded;
+    _Atomic(char *) json;
+
+    char *spare; /* room for the copies: as long as the token's payload */
+};
+
+/*
+ * Take a compact JWS apart: size, three segments, canonical base64url, both JSON objects, and what the header says about itself (RFC 7515,
+ * sections 3.1, 4.1 and 7.1). Nothing is verified.
+ * @p payload_is_json false leaves the payload as bytes (payload.text, payload.len, no members): for assay_jws_verify().
+ * ASSAY_OK with one reference; ASSAY_E_TOKEN_SIZE, _MALFORMED, _ENCRYPTED, _BASE64URL, _HEADER, _PAYLOAD, _CRIT, _UNENCODED, _ALGORITHM_NONE, _ALGORITHM, _MEMORY.
+ */
+int assay_token_open(const char *text, size_t len, bool payload_is_json, assay_claims **token, assay_failure *failure);
+void assay_token_close(assay_claims *token);
+ASSAY_DEFINE_CLEANUP(assay_claims, assay_token_close)
+#define ASSAY_AUTO_TOKEN ASSAY_CLEANUP(assay_token_close_p)
+
+/* header.c: read what the header says; called by assay_token_open(). @p kid_room and @p typ_room hold as many bytes as the header text. */
+int assay_header_read(assay_claims *token, char *room, assay_failure *failure);
+
+/* Member of the payload by name; false where it is absent. */
+bool assay_token_get(const assay_claims *token, const char *name, assay_json_value *value);
+
+/* Verify the signature with the first of @p keys that fits and verifies; those that do not fit are passed over. ASSAY_OK, ASSAY_E_SIGNATURE, ASSAY_E_ALGORITHM_KEY (none fits),
+ * ASSAY_E_CRYPTO, ASSAY_E_MEMORY. At most ASSAY_LIMIT_JWS_CANDIDATES are tried. */
+int assay_token_verify(assay_claims *token, assay_jwk *const *keys, size_t count, assay_failure *failure);
+
+/* Make the token the caller's: copies the issuer, the subject and the expiry, and forgets what was borrowed. ASSAY_OK, ASSAY_E_MEMORY. */
+int assay_token_accept(assay_claims *token, const char *issuer, size_t issuer_len);
+
+/* Decode a string value once; borrowed from the claims. NULL: out of memory. */
+const assay_decoded_text *assay_claims_decode(const assay_claims *claims, const assay_json_value *value);
+
+#endif
