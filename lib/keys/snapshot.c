@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "keys/snapshot.h"
+
+#include "base/limits.h"
+
+#include <assay/error.h>
+
+void assay_snapshot_free(assay_snapshot *snapshot)
+{
+    if (snapshot == NULL)
+        return;
+    for (size_t i = 0; i < snapshot->count; i++)
+        assay_jwk_unref(snapshot->keys[i].jwk);
+    assay_release(snapshot->keys);
+    assay_release(snapshot);
+}
+
+static void destroy_retired(assay_retiree *retiree)
+{
+    assay_snapshot_free((assay_snapshot *)(void *)retiree);
+}
+
+static assay_snapshot *new_snapshot(size_t capacity)
+{
+    ASSAY_CLEANUP(assay_snapshot_free_p) assay_snapshot *made = assay_zalloc(sizeof *made);
+    if (made == NULL)
+        return NULL;
+    made->retiree.destroy = destroy_retired;
+    made->keys = assay_zalloc_array(capacity, sizeof *made->keys);
+    return made->keys == NULL ? NULL : ASSAY_STEAL(made);
+}
+
+static void append(assay_snapshot *snapshot, assay_jwk *jwk, int64_t missing_since_ms)
+{
+    snapshot->keys[snapshot->count++] = (assay_snapshot_key){assay_jwk_ref(jwk), missing_since_ms};
+    if (missing_since_ms < 0)
+        snapshot->served++;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool same_kid(const assay_jwk *a, const assay_jwk *b)
+{
+    return same_text(a->kid, b->kid);
+}
+
+static bool same_material(const assay_jwk *a, const assay_jwk *b)
+{
+    return memcmp(a->thumbprint, b->thumbprint, sizeof a->thumbprint) == 0;
+}
+
+/* What a key may be used for is part of it: one key may be published for two algorithms, or for two issuers. */
+static bool same_restrictions(const assay_jwk *a, const assay_jwk *b)
+{
+    return same_text(a->algorithm, b->algorithm) && same_text(a->issuer, b->issuer) && same_text(a->cloud, b->cloud);
+}
+
+static bool is_buried(const assay_jwk *jwk, const assay_tombstone *tombstones, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp(jwk->thumbprint, tombstones[i].thumbprint, sizeof jwk->thumbprint) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void append_served(assay_snapshot *made, assay_jwk *jwk)
+{
+    for (size_t i = 0; i < made->count; i++) {
+        const assay_jwk *other = made->keys[i].jwk;
+        if (same_kid(other, jwk) && same_material(other, jwk) && same_restrictions(other, jwk))
+            return;
+    }
+    append(made, jwk, -1);
+}
+
+/* Whether what is served now speaks about this key: it is there again, or its kid has other material of the same kind. */
+static bool is_superseded(const assay_jwk *jwk, const assay_snapshot *made)
+{
+    for (size_t i = 0; i < made->served; i++) {
+        const assay_jwk *now = made->keys[i].jwk;
+        if (same_kid(now, jwk) &&
+            (same_material(now, jwk) || assay_verify_key_kind(now->key) == assay_verify_key_kind(jwk->key)))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Keep what is missing. The keys of @p old stand in the order in which they went missing, the latest first, and those served until now before
+ * them: so the bound on what is kept drops the longest missing.
+ */
+static void append_retained(assay_snapshot *made, const assay_snapshot *old, const assay_tombstone *tombstones,
+                            size_t tombstone_count, int64_t now_ms, int64_t retention_ms)
+{
+    for (size_t i = 0; i < old->count && made->count - made->served < ASSAY_LIMIT_KEYS; i++) {
+        const assay_snapshot_key *key = &old->keys[i];
+        int64_t since = key->missing_since_ms < 0 ? now_ms : key->missing_since_ms;
+        if (now_ms - since >= retention_ms || is_superseded(key->jwk, made) ||
+            is_buried(key->jwk, tombstones, tombstone_count))
+            continue;
+        append(made, key->jwk, since);
+    }
+}
+
+int assay_snapshot_merge(const assay_snapshot *old, const assay_key_set *fresh, const assay_tombstone *tombstones,
+                         size_t tombstone_count, int64_t now_ms, int64_t retention_ms, assay_snapshot **made)
+{
+    *made = NULL;
+    ASSAY_CLEANUP(assay_snapshot_free_p)
+    assay_snapshot *merged = new_snapshot(fresh->count + (old == NULL ? 0 : old->count));
+    if (merged == NULL)
+        return ASSAY_E_MEMORY;
+    merged->skipped = fresh->skipped_count;
+    for (size_t i = 0; i < fresh->count; i++) {
+        if (!is_buried(fresh->keys[i], tombstones, tombstone_count))
+            append_served(merged, fresh->keys[i]);
+    }
+    if (merged->served == 0)
+        return ASSAY_E_JWKS;
+    if (old != NULL)
+        append_retained(merged, old, tombstones, tombstone_count, now_ms, retention_ms);
+    *made = ASSAY_STEAL(merged);
+    return ASSAY_OK;
+}
+
+int assay_snapshot_without(const assay_snapshot *old, const char *kid, size_t *dropped, assay_snapshot **made)
+{
+    *made = NULL;
+    *dropped = 0;
+    assay_snapshot *copy = new_snapshot(old->count);
+    if (copy == NULL)
+        return ASSAY_E_MEMORY;
+    copy->skipped = old->skipped;
+    for (size_t i = 0; i < old->count; i++) {
+        const assay_snapshot_key *key = &old->keys[i];
+        if (kid == NULL || (key->jwk->kid != NULL && strcmp(key->jwk->kid, kid) == 0))
+            ++*dropped;
+        else
+            append(copy, key->jwk, key->missing_since_ms);
+    }
+    *made = copy;
+    return ASSAY_OK;
+}
+
+size_t assay_snapshot_select(const assay_snapshot *snapshot, const char *kid, size_t kid_len, assay_jwk **found,
+                             size_t capacity)
+{
+    size_t candidates = kid == NULL ? snapshot->served : snapshot->count;
+    size_t count = 0;
+    for (size_t i = 0; i < candidates && count < capacity; i++) {
+        assay_jwk *jwk = snapshot->keys[i].jwk;
+        if (kid != NULL && (jwk->kid == NULL || jwk->kid_len != kid_len || memcmp(jwk->kid, kid, kid_len) != 0))
+            continue;
+        found[count++] = jwk;
+    }
+    return count;
+}

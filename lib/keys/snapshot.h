@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_KEYS_SNAPSHOT_H
+#define ASSAY_KEYS_SNAPSHOT_H
+
+/*
+ * The keys of one issuer at one moment: immutable. A refresh makes a new one by merging (architecture, section 4): providers serve sets in
+ * which good keys are missing for hours, so a key that is not served stays usable for a while.
+ */
+
+#include "base/readers.h"
+#include "keys/key_set.h"
+
+typedef struct assay_snapshot_key {
+    assay_jwk *jwk;
+    int64_t missing_since_ms; /* steady time of the fetch that first found it missing; -1: served now */
+} assay_snapshot_key;
+
+typedef struct assay_snapshot {
+    assay_retiree retiree;    /* first: how a replaced snapshot waits for its last reader */
+    assay_snapshot_key *keys; /* those served now first */
+    size_t count;
+    size_t served;
+    size_t skipped; /* keys of the last document that could not be used */
+} assay_snapshot;
+
+/* A key that was purged: it never comes back. */
+typedef struct assay_tombstone {
+    uint8_t thumbprint[32];
+    char *kid; /* may be NULL */
+} assay_tombstone;
+
+/*
+ * Merge what an issuer serves now into what it served before. @p old may be NULL.
+ * - Every key of @p fresh is served, but those under a tombstone (same thumbprint, whatever the kid).
+ * - A key of @p old that is not in @p fresh (by kid and thumbprint) stays, marked missing since @p now_ms or since it was first found missing,
+ *   unless it has been missing for @p retention_ms or longer, or retention is 0, or a key of @p fresh has the same kid and kind but other material: that replaces it at once.
+ * - Two equal keys (kid, thumbprint, and the same alg, issuer and cloud) are one.
+ * - A key of @p old under a tombstone goes as well; at most ASSAY_LIMIT_KEYS missing keys are kept, those that went last.
+ * ASSAY_OK; ASSAY_E_JWKS: no usable key remains in @p fresh, nothing was made; ASSAY_E_MEMORY.
+ */
+int assay_snapshot_merge(const assay_snapshot *old, const assay_key_set *fresh, const assay_tombstone *tombstones,
+                         size_t tombstone_count, int64_t now_ms, int64_t retention_ms, assay_snapshot **made);
+/* A copy without the keys of a kid (NULL: without any). *dropped counts them. ASSAY_OK, ASSAY_E_MEMORY. */
+int assay_snapshot_without(const assay_snapshot *old, const char *kid, size_t *dropped, assay_snapshot **made);
+void assay_snapshot_free(assay_snapshot *snapshot);
+ASSAY_DEFINE_CLEANUP(assay_snapshot, assay_snapshot_free)
+
+/*
+ * Keys for a token. With a kid: every key of exactly that kid, at most @p capacity. Without (@p kid NULL): every key that is served now and was not dropped.
+ * Returns their number; whether the algorithm fits is the caller's question.
+ */
+size_t assay_snapshot_select(const assay_snapshot *snapshot, const char *kid, size_t kid_len, assay_jwk **found,
+                             size_t capacity);
+
+#endif
