@@ -46,42 +46,42 @@ enum assay_code {
     ASSAY_E_BAD_AUTHORIZATION = -202, /**< the scheme is Bearer, but what follows is not one token */
 
     /* the token is refused */
-    ASSAY_E_TOKEN_SIZE = -300,         /**< longer than the limit */
-    ASSAY_E_MALFORMED = -301,          /**< not three base64url segments (RFC 7515, section 7.1) */
-    ASSAY_E_BASE64URL = -302,          /**< a segment is not canonical base64url (RFC 7515, section 2) */
-    ASSAY_E_ENCRYPTED = -303,          /**< an encrypted token (JWE) */
-    ASSAY_E_HEADER = -304,             /**< the header is not one acceptable JSON object */
-    ASSAY_E_PAYLOAD = -305,            /**< the payload is not one acceptable JSON object */
-    ASSAY_E_CRIT = -306,               /**< `crit` names an extension that is not understood */
-    ASSAY_E_UNENCODED = -307,          /**< `b64` is present (RFC 7797) */
-    ASSAY_E_ALGORITHM_NONE = -310,     /**< the token is not signed */
-    ASSAY_E_ALGORITHM = -311,          /**< the algorithm is not on the allow-list */
-    ASSAY_E_ALGORITHM_KEY = -312,      /**< the algorithm does not fit the key */
-    ASSAY_E_TYP = -313,                /**< the header's `typ` is not the one demanded */
-    ASSAY_E_KID_MISSING = -314,        /**< no `kid`, and the key can't be told without one */
-    ASSAY_E_ID_TOKEN = -315,           /**< an ID token where an access token is demanded */
-    ASSAY_E_ACCESS_TOKEN = -316,       /**< an access token where an ID token is demanded */
-    ASSAY_E_ISSUER = -320,             /**< the issuer is not a configured one */
-    ASSAY_E_ISSUER_MISSING = -321,     /**< no `iss` */
-    ASSAY_E_AUDIENCE = -322,           /**< the token is meant for another audience */
-    ASSAY_E_AUDIENCE_MISSING = -323,   /**< no `aud` */
-    ASSAY_E_EXPIRED = -324,            /**< past `exp` */
-    ASSAY_E_EXPIRY_MISSING = -325,     /**< no `exp` */
-    ASSAY_E_NOT_YET_VALID = -326,      /**< before `nbf` */
-    ASSAY_E_ISSUED_IN_FUTURE = -327,   /**< `iat` lies in the future */
-    ASSAY_E_LIFETIME = -328,           /**< the lifetime is longer than the cap */
-    ASSAY_E_TIME = -329,               /**< a time is not a NumericDate within range */
-    ASSAY_E_KEY_UNKNOWN = -330,        /**< the issuer has no key of this `kid` */
-    ASSAY_E_SIGNATURE = -331,          /**< the signature is wrong */
-    ASSAY_E_CLAIM_MISSING = -340,      /**< a demanded claim is absent */
-    ASSAY_E_CLAIM_VALUE = -341,        /**< a claim has not the demanded value */
-    ASSAY_E_CLAIM_TYPE = -342,         /**< a claim has not the type that its specification gives it */
-    ASSAY_E_SUBJECT = -343,            /**< `sub` is not the demanded one */
-    ASSAY_E_NONCE = -344,              /**< `nonce` is not the one of the request */
-    ASSAY_E_HASH = -345,               /**< `at_hash` or `c_hash` does not match */
-    ASSAY_E_AUTH_TIME = -346,          /**< the user signed in longer ago than allowed */
-    ASSAY_E_ACR = -347,                /**< `acr` is not one of those demanded */
-    ASSAY_E_AUTHORIZED_PARTY = -348,   /**< `azp` is not the client */
+    ASSAY_E_TOKEN_SIZE = -300,       /**< longer than the limit */
+    ASSAY_E_MALFORMED = -301,        /**< not three base64url segments (RFC 7515, section 7.1) */
+    ASSAY_E_BASE64URL = -302,        /**< a segment is not canonical base64url (RFC 7515, section 2) */
+    ASSAY_E_ENCRYPTED = -303,        /**< an encrypted token (JWE) */
+    ASSAY_E_HEADER = -304,           /**< the header is not one acceptable JSON object */
+    ASSAY_E_PAYLOAD = -305,          /**< the payload is not one acceptable JSON object */
+    ASSAY_E_CRIT = -306,             /**< `crit` names an extension that is not understood */
+    ASSAY_E_UNENCODED = -307,        /**< `b64` is present (RFC 7797) */
+    ASSAY_E_ALGORITHM_NONE = -310,   /**< the token is not signed */
+    ASSAY_E_ALGORITHM = -311,        /**< the algorithm is not on the allow-list */
+    ASSAY_E_ALGORITHM_KEY = -312,    /**< the algorithm does not fit the key */
+    ASSAY_E_TYP = -313,              /**< the header's `typ` is not the one demanded */
+    ASSAY_E_KID_MISSING = -314,      /**< no `kid`, and the key can't be told without one */
+    ASSAY_E_ID_TOKEN = -315,         /**< an ID token where an access token is demanded */
+    ASSAY_E_ACCESS_TOKEN = -316,     /**< an access token where an ID token is demanded */
+    ASSAY_E_ISSUER = -320,           /**< the issuer is not a configured one */
+    ASSAY_E_ISSUER_MISSING = -321,   /**< no `iss` */
+    ASSAY_E_AUDIENCE = -322,         /**< the token is meant for another audience */
+    ASSAY_E_AUDIENCE_MISSING = -323, /**< no `aud` */
+    ASSAY_E_EXPIRED = -324,          /**< past `exp` */
+    ASSAY_E_EXPIRY_MISSING = -325,   /**< no `exp` */
+    ASSAY_E_NOT_YET_VALID = -326,    /**< before `nbf` */
+    ASSAY_E_ISSUED_IN_FUTURE = -327, /**< `iat` lies in the future */
+    ASSAY_E_LIFETIME = -328,         /**< the lifetime is longer than the cap */
+    ASSAY_E_TIME = -329,             /**< a time is not a NumericDate within range */
+    ASSAY_E_KEY_UNKNOWN = -330,      /**< the issuer has no key of this `kid` */
+    ASSAY_E_SIGNATURE = -331,        /**< the signature is wrong */
+    ASSAY_E_CLAIM_MISSING = -340,    /**< a demanded claim is absent */
+    ASSAY_E_CLAIM_VALUE = -341,      /**< a claim has not the demanded value */
+    ASSAY_E_CLAIM_TYPE = -342,       /**< a claim has not the type that its specification gives it */
+    ASSAY_E_SUBJECT = -343,          /**< `sub` is not the demanded one */
+    ASSAY_E_NONCE = -344,            /**< `nonce` is not the one of the request */
+    ASSAY_E_HASH = -345,             /**< `at_hash` or `c_hash` does not match */
+    ASSAY_E_AUTH_TIME = -346,        /**< the user signed in longer ago than allowed */
+    ASSAY_E_ACR = -347,              /**< `acr` is not one of those demanded */
+    ASSAY_E_AUTHORIZED_PARTY = -348, /**< `azp` is not the client */
 
     /* keys */
     ASSAY_E_KEYS_NEEDED = -400,      /**< only a fetch of keys could decide; assay_validator_check() never fetches */
@@ -111,13 +111,13 @@ enum assay_code {
 
 /** Categories of codes. @since 0.1 */
 enum assay_category {
-    ASSAY_CATEGORY_NONE = 0,     /**< ASSAY_OK, or not a code */
-    ASSAY_CATEGORY_USAGE = 1,    /**< the program or its configuration must change */
-    ASSAY_CATEGORY_REQUEST = 2,  /**< the request carried no usable credentials */
-    ASSAY_CATEGORY_TOKEN = 3,    /**< the token is refused */
-    ASSAY_CATEGORY_KEYS = 4,     /**< could not decide: keys are missing */
-    ASSAY_CATEGORY_NETWORK = 5,  /**< a document could not be fetched or was refused */
-    ASSAY_CATEGORY_INTERNAL = 9  /**< memory, OpenSSL, a defect */
+    ASSAY_CATEGORY_NONE = 0,    /**< ASSAY_OK, or not a code */
+    ASSAY_CATEGORY_USAGE = 1,   /**< the program or its configuration must change */
+    ASSAY_CATEGORY_REQUEST = 2, /**< the request carried no usable credentials */
+    ASSAY_CATEGORY_TOKEN = 3,   /**< the token is refused */
+    ASSAY_CATEGORY_KEYS = 4,    /**< could not decide: keys are missing */
+    ASSAY_CATEGORY_NETWORK = 5, /**< a document could not be fetched or was refused */
+    ASSAY_CATEGORY_INTERNAL = 9 /**< memory, OpenSSL, a defect */
 };
 
 /** Name of a code, such as "ASSAY_E_EXPIRED"; "unknown" for any other number. Static. @since 0.1 */

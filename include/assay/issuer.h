@@ -29,7 +29,8 @@ ASSAY_API void assay_issuer_free(assay_issuer *issuer);
 
 /** Accept tokens for this audience, compared byte by byte (RFC 7519, section 4.1.3). At least one is needed; a token
  *  may name several, one of ours among them. @since 0.1 */
-ASSAY_API ASSAY_MUST_CHECK int assay_issuer_add_audience(assay_issuer *issuer, const char *audience, assay_error **error);
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_add_audience(assay_issuer *issuer, const char *audience,
+                                                         assay_error **error);
 /** Allow this algorithm. The first call replaces the default, which is RS256 and ES256. HS256, HS384 and HS512 need keys given by
  *  assay_issuer_set_keys(). @retval ASSAY_E_CONFIG_ALGORITHM unknown, or "none". RFC 8725, section 3.1. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_add_algorithm(assay_issuer *issuer, const char *algorithm,
@@ -50,12 +51,14 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_client_id(assay_issuer *issuer, 
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_leeway(assay_issuer *issuer, int64_t seconds, assay_error **error);
 /** Refuse tokens that live longer than this from `iat` (or `nbf`) to `exp`; such a token must have one of the two. No cap by
  *  default; 1 second to 10 years. @since 0.1 */
-ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_max_lifetime(assay_issuer *issuer, int64_t seconds, assay_error **error);
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_max_lifetime(assay_issuer *issuer, int64_t seconds,
+                                                             assay_error **error);
 /** Demand this `sub`, byte by byte. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_subject(assay_issuer *issuer, const char *subject, assay_error **error);
 /** Demand that a value is there and not null. @param pointer [in] JSON Pointer, such as "/jti". @retval ASSAY_E_CONFIG_CLAIM malformed, or too many.
  *  @since 0.1 */
-ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_claim(assay_issuer *issuer, const char *pointer, assay_error **error);
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_claim(assay_issuer *issuer, const char *pointer,
+                                                          assay_error **error);
 /** Demand that the value at a JSON Pointer is this text. Called again for the same pointer, any one of its texts. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_text(assay_issuer *issuer, const char *pointer, const char *text,
                                                          assay_error **error);
@@ -68,7 +71,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_contains(assay_issuer *issue
  *  (OIDC Discovery, section 4). With this one: RFC 8414, section 3.1, the well-known path before the issuer's path. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_use_oauth_discovery(assay_issuer *issuer, assay_error **error);
 /** Fetch the metadata document from this URL; its `issuer` must still be the issuer. @since 0.1 */
-ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_discovery_url(assay_issuer *issuer, const char *url, assay_error **error);
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_discovery_url(assay_issuer *issuer, const char *url,
+                                                              assay_error **error);
 /** Fetch the key set from this URL, without metadata. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_jwks_uri(assay_issuer *issuer, const char *url, assay_error **error);
 /** Use these keys and fetch nothing. The issuer may then be any text, not only a URL. @retval ASSAY_E_CONFIG_KEYS
@@ -81,9 +85,11 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_add_jwks_host(assay_issuer *issuer, 
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_allow_loopback_http(assay_issuer *issuer, assay_error **error);
 /** Keep a key that the issuer no longer serves usable for this long: 3600 seconds by default, 0 (at once) to 604800. It ends at the
  *  first successful fetch after that time. @since 0.1 */
-ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_key_retention(assay_issuer *issuer, int64_t seconds, assay_error **error);
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_key_retention(assay_issuer *issuer, int64_t seconds,
+                                                              assay_error **error);
 /** Stop trusting keys this long after the last successful fetch: 86400 seconds by default, 300 to 2592000. @since 0.1 */
-ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_key_hard_limit(assay_issuer *issuer, int64_t seconds, assay_error **error);
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_key_hard_limit(assay_issuer *issuer, int64_t seconds,
+                                                               assay_error **error);
 
 ASSAY_END_DECLS
 

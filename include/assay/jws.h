@@ -36,7 +36,8 @@ ASSAY_BEGIN_DECLS
  * Threads: any. @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_jws_verify(const assay_keyset *keyset, const char *algorithms, const char *jws,
-                                                size_t len, uint8_t **payload, size_t *payload_len, assay_error **error);
+                                                size_t len, uint8_t **payload, size_t *payload_len,
+                                                assay_error **error);
 
 /** Tell whether bytes would be an acceptable claims object: one JSON object, no duplicate member, within
  *  the limits. @retval ASSAY_E_PAYLOAD they would not. Threads: any. @since 0.1 */
@@ -50,8 +51,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_jws_check_claims_object(const uint8_t *payl
  * @retval ASSAY_E_MALFORMED and its kin, as from a validator
  * Threads: any. @since 0.1
  */
-ASSAY_API ASSAY_MUST_CHECK int assay_jws_decode_unverified(const char *jws, size_t len, uint8_t **json, size_t *json_len,
-                                                           assay_error **error);
+ASSAY_API ASSAY_MUST_CHECK int assay_jws_decode_unverified(const char *jws, size_t len, uint8_t **json,
+                                                           size_t *json_len, assay_error **error);
 
 /** Wipe and release bytes that a function of this header gave; NULL is allowed. @since 0.1 */
 ASSAY_API void assay_bytes_free(uint8_t *bytes, size_t len);

@@ -50,7 +50,8 @@ ASSAY_API const char *assay_keyset_kid(const assay_keyset *keyset, size_t index)
 /** Kind and size of a usable key, such as "RSA 2048", "EC P-256", "OKP Ed25519" or "oct 256"; NULL past the end.
  *  Borrowed. @since 0.1 */
 ASSAY_API const char *assay_keyset_kind(const assay_keyset *keyset, size_t index);
-/** RFC 7638 SHA-256 thumbprint of a usable key in base64url; NULL past the end. Borrowed. @since 0.1 */
+/** RFC 7638 SHA-256 thumbprint of a usable key in base64url; "" for a symmetric one, whose secret it could give away; NULL past
+ *  the end. Borrowed. @since 0.1 */
 ASSAY_API const char *assay_keyset_thumbprint(const assay_keyset *keyset, size_t index);
 /** Why a key was skipped, one sentence that names its `kid`; NULL past the end. Borrowed. @since 0.1 */
 ASSAY_API const char *assay_keyset_skip_reason(const assay_keyset *keyset, size_t index);

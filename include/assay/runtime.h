@@ -55,7 +55,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_runtime_set_ca_pem(assay_runtime *runtime, 
  *  @retval ASSAY_E_CONFIG_URL not such a URL. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_runtime_set_proxy(assay_runtime *runtime, const char *url, assay_error **error);
 /** Hosts that are reached without the proxy: a comma-separated list of names, as curl's `NO_PROXY`. @since 0.1 */
-ASSAY_API ASSAY_MUST_CHECK int assay_runtime_set_no_proxy(assay_runtime *runtime, const char *hosts, assay_error **error);
+ASSAY_API ASSAY_MUST_CHECK int assay_runtime_set_no_proxy(assay_runtime *runtime, const char *hosts,
+                                                          assay_error **error);
 /** Let `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy` of the environment apply (off by default).
  *  A `.netrc` is never read. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_runtime_use_environment_proxy(assay_runtime *runtime, assay_error **error);

@@ -72,7 +72,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_validator_validate(assay_validator *validat
 
 /** Fetch the keys of every issuer that has none yet, so that the first token need not wait. All issuers are tried; the first failure is reported.
  *  @param timeout_ms [in] for all of them together. @since 0.1 */
-ASSAY_API ASSAY_MUST_CHECK int assay_validator_warm_up(assay_validator *validator, int64_t timeout_ms, assay_error **error);
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_warm_up(assay_validator *validator, int64_t timeout_ms,
+                                                       assay_error **error);
 /** Tell whether every issuer has usable keys, for a readiness probe. Never waits.
  *  @retval ASSAY_E_KEYS_UNAVAILABLE an issuer has none; the error names it. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_validator_ready(assay_validator *validator, assay_error **error);

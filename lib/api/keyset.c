@@ -117,7 +117,10 @@ const char *assay_keyset_kind(const assay_keyset *keyset, size_t index)
 const char *assay_keyset_thumbprint(const assay_keyset *keyset, size_t index)
 {
     const assay_jwk *jwk = key_at(keyset, index);
-    return jwk == NULL ? NULL : jwk->thumbprint_text;
+    if (jwk == NULL)
+        return NULL;
+    /* From the thumbprint of a weak secret the secret could be guessed (RFC 7638, section 7). */
+    return assay_verify_key_kind(jwk->key) == ASSAY_KEY_SYMMETRIC ? "" : jwk->thumbprint_text;
 }
 
 const char *assay_keyset_skip_reason(const assay_keyset *keyset, size_t index)

@@ -3,22 +3,56 @@
 
 #include <string.h>
 
-/* Value of each character plus one; zero for those outside the alphabet. */
-static const uint8_t value_plus_one[256] = {
-    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
-    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
-    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
-    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
-    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
-    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
-    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
-    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
-};
+/* Every character of the alphabet with its value (RFC 4648, section 5). */
+#define ALPHABET(ENTRY)                                                                                                \
+    ENTRY('A', 0), ENTRY('B', 1), ENTRY('C', 2), ENTRY('D', 3), ENTRY('E', 4), ENTRY('F', 5), ENTRY('G', 6),           \
+        ENTRY('H', 7), ENTRY('I', 8), ENTRY('J', 9), ENTRY('K', 10), ENTRY('L', 11), ENTRY('M', 12), ENTRY('N', 13),   \
+        ENTRY('O', 14), ENTRY('P', 15), ENTRY('Q', 16), ENTRY('R', 17), ENTRY('S', 18), ENTRY('T', 19),                \
+        ENTRY('U', 20), ENTRY('V', 21), ENTRY('W', 22), ENTRY('X', 23), ENTRY('Y', 24), ENTRY('Z', 25),                \
+        ENTRY('a', 26), ENTRY('b', 27), ENTRY('c', 28), ENTRY('d', 29), ENTRY('e', 30), ENTRY('f', 31),                \
+        ENTRY('g', 32), ENTRY('h', 33), ENTRY('i', 34), ENTRY('j', 35), ENTRY('k', 36), ENTRY('l', 37),                \
+        ENTRY('m', 38), ENTRY('n', 39), ENTRY('o', 40), ENTRY('p', 41), ENTRY('q', 42), ENTRY('r', 43),                \
+        ENTRY('s', 44), ENTRY('t', 45), ENTRY('u', 46), ENTRY('v', 47), ENTRY('w', 48), ENTRY('x', 49),                \
+        ENTRY('y', 50), ENTRY('z', 51), ENTRY('0', 52), ENTRY('1', 53), ENTRY('2', 54), ENTRY('3', 55),                \
+        ENTRY('4', 56), ENTRY('5', 57), ENTRY('6', 58), ENTRY('7', 59), ENTRY('8', 60), ENTRY('9', 61),                \
+        ENTRY('-', 62), ENTRY('_', 63)
 
-/* Value of a character; for one outside the alphabet all bits are set, so that one test at the end finds any. */
-static inline uint32_t value(uint8_t c)
+/*
+ * One table for each place in a group of four: the character's six bits where they belong among the group's 24, and a bit of that place above
+ * them that says the character is in the alphabet. So a group is the sum of four entries, and good only with all four marks.
+ */
+#define ALL_GOOD 0x0f000000u
+#define FIRST(character, value) [character] = 0x01000000u | (uint32_t)(value) << 18
+#define SECOND(character, value) [character] = 0x02000000u | (uint32_t)(value) << 12
+#define THIRD(character, value) [character] = 0x04000000u | (uint32_t)(value) << 6
+#define FOURTH(character, value) [character] = 0x08000000u | (uint32_t)(value)
+static const uint32_t places[4][256] = {{ALPHABET(FIRST)}, {ALPHABET(SECOND)}, {ALPHABET(THIRD)}, {ALPHABET(FOURTH)}};
+
+static inline uint32_t group(const uint8_t *in)
 {
-    return (uint32_t)value_plus_one[c] - 1u;
+    return places[0][in[0]] | places[1][in[1]] | places[2][in[2]] | places[3][in[3]];
+}
+
+static inline void put(uint32_t bits, uint8_t *to)
+{
+    to[0] = (uint8_t)(bits >> 16);
+    to[1] = (uint8_t)(bits >> 8);
+    to[2] = (uint8_t)bits;
+}
+
+/* The two or three characters that are left, for one or two bytes. */
+static bool decode_rest(const uint8_t *in, size_t rest, uint8_t *to)
+{
+    uint32_t bits = places[0][in[0]] | places[1][in[1]] | places[2][rest == 3 ? in[2] : 'A'] | places[3]['A'];
+    if (bits < ALL_GOOD)
+        return false;
+    /* The bits that no byte takes must be zero: otherwise several texts would mean one value. */
+    if ((bits & (rest == 2 ? 0xffffu : 0xffu)) != 0)
+        return false;
+    to[0] = (uint8_t)(bits >> 16);
+    if (rest == 3)
+        to[1] = (uint8_t)(bits >> 8);
+    return true;
 }
 
 bool assay_base64url_decode(const char *text, size_t len, uint8_t *out, size_t *out_len)
@@ -27,33 +61,22 @@ bool assay_base64url_decode(const char *text, size_t len, uint8_t *out, size_t *
     size_t rest = len % 4;
     size_t whole = len - rest;
     uint8_t *to = out;
-    uint32_t bad = 0;
+    uint32_t good = ALL_GOOD;
 
     *out_len = 0;
     if (rest == 1)
         return false;
-    for (size_t at = 0; at < whole; at += 4) {
-        uint32_t a = value(in[at]), b = value(in[at + 1]), c = value(in[at + 2]), d = value(in[at + 3]);
-        bad |= a | b | c | d;
-        uint32_t bits = a << 18 | b << 12 | c << 6 | d;
-        to[0] = (uint8_t)(bits >> 16);
-        to[1] = (uint8_t)(bits >> 8);
-        to[2] = (uint8_t)bits;
-        to += 3;
+    for (size_t at = 0; at < whole; at += 4, to += 3) {
+        uint32_t bits = group(in + at);
+        good &= bits;
+        put(bits, to);
     }
-    if (rest >= 2) {
-        uint32_t a = value(in[whole]), b = value(in[whole + 1]), c = rest == 3 ? value(in[whole + 2]) : 0;
-        bad |= a | b | c;
-        /* The bits that no byte takes must be zero: otherwise several texts would mean one value. */
-        if ((rest == 2 && (b & 0x0f) != 0) || (rest == 3 && (c & 0x03) != 0))
-            return false;
-        *to++ = (uint8_t)(a << 2 | b >> 4);
-        if (rest == 3)
-            *to++ = (uint8_t)(b << 4 | c >> 2);
-    }
-    if (bad > 63) /* good values have six bits */
+    /* One look at the end, whatever the text: what was written so far is undefined where it is bad. */
+    if (good != ALL_GOOD)
         return false;
-    *out_len = (size_t)(to - out);
+    if (rest != 0 && !decode_rest(in + whole, rest, to))
+        return false;
+    *out_len = len / 4 * 3 + (rest == 0 ? 0 : rest - 1);
     return true;
 }
 

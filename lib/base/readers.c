@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/readers.h"
 
-#include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 
 assay_readers *assay_readers_new(void)
 {
@@ -16,18 +14,31 @@ assay_readers *assay_readers_new(void)
         atomic_init(&readers->stripes[i].inside[1], 0);
     }
     atomic_init(&readers->epoch, 0);
-    if (pthread_mutex_init(&readers->waiting, NULL) != 0) {
+    readers->fresh = readers->batch = NULL;
+    readers->rounds = readers->waited_parity = 0;
+    if (pthread_mutex_init(&readers->lock, NULL) != 0) {
         assay_release(readers);
         return NULL;
     }
     return readers;
 }
 
+static void destroy_all(assay_retiree *list)
+{
+    while (list != NULL) {
+        assay_retiree *next = list->next;
+        list->destroy(list);
+        list = next;
+    }
+}
+
 void assay_readers_free(assay_readers *readers)
 {
     if (readers == NULL)
         return;
-    (void)pthread_mutex_destroy(&readers->waiting);
+    destroy_all(readers->fresh);
+    destroy_all(readers->batch);
+    (void)pthread_mutex_destroy(&readers->lock);
     assay_release(readers);
 }
 
@@ -43,7 +54,7 @@ assay_reading assay_readers_enter(assay_readers *readers)
 {
     assay_reader_stripe *stripe = &readers->stripes[stripe_of_thread()];
     atomic_uint_fast64_t *count = &stripe->inside[atomic_load(&readers->epoch) & 1];
-    /* Sequentially consistent: the count is seen by a waiter before the pointer is loaded here. */
+    /* Sequentially consistent: whoever replaces the pointer sees the count, or this reader sees the new pointer. */
     atomic_fetch_add(count, 1);
     return (assay_reading){count};
 }
@@ -53,29 +64,58 @@ void assay_readers_leave(assay_reading reading)
     atomic_fetch_sub_explicit(reading.count, 1, memory_order_release);
 }
 
-static void wait_for(assay_readers *readers, unsigned epoch)
+static bool is_empty(assay_readers *readers, unsigned parity)
 {
-    static const struct timespec pause = {0, 50000};
     for (size_t i = 0; i < ASSAY_READER_STRIPES; i++) {
-        for (unsigned spins = 0; atomic_load(&readers->stripes[i].inside[epoch]) != 0; spins++) {
-            if (spins < 100)
-                (void)sched_yield();
-            else
-                (void)nanosleep(&pause, NULL);
-        }
+        if (atomic_load(&readers->stripes[i].inside[parity]) != 0)
+            return false;
     }
+    return true;
 }
 
-void assay_readers_wait(assay_readers *readers)
+/* From now on readers enter the other epoch; those of the one before can only leave. */
+static void begin_round(assay_readers *readers)
 {
-    (void)pthread_mutex_lock(&readers->waiting);
-    /*
-     * Twice: a reader may have read the epoch before the first change and counted itself in only after it was waited for. Such a one stands in the epoch that
-     * the second round waits for. New readers enter the other epoch, so that a stream of them delays nobody.
-     */
-    for (int round = 0; round < 2; round++) {
-        unsigned old = atomic_fetch_add(&readers->epoch, 1) & 1;
-        wait_for(readers, old);
+    readers->waited_parity = atomic_fetch_add(&readers->epoch, 1) & 1;
+}
+
+/*
+ * Move on as far as the readers allow; returns what can be freed. A batch waits for two epochs: a reader may have read the number of an epoch before it
+ * ended and counted itself in only after that one was found empty; such a one stands in the next that is waited for.
+ */
+static assay_retiree *advance(assay_readers *readers)
+{
+    if (readers->batch == NULL && readers->fresh == NULL)
+        return NULL;
+    if (readers->batch == NULL) {
+        readers->batch = ASSAY_STEAL(readers->fresh);
+        readers->rounds = 0;
+        begin_round(readers);
     }
-    (void)pthread_mutex_unlock(&readers->waiting);
+    while (is_empty(readers, readers->waited_parity)) {
+        if (++readers->rounds == 2)
+            return ASSAY_STEAL(readers->batch);
+        begin_round(readers);
+    }
+    return NULL;
+}
+
+void assay_readers_reclaim(assay_readers *readers)
+{
+    assay_retiree *done;
+    do {
+        (void)pthread_mutex_lock(&readers->lock);
+        done = advance(readers);
+        (void)pthread_mutex_unlock(&readers->lock);
+        destroy_all(done);
+    } while (done != NULL);
+}
+
+void assay_readers_retire(assay_readers *readers, assay_retiree *retiree)
+{
+    (void)pthread_mutex_lock(&readers->lock);
+    retiree->next = readers->fresh;
+    readers->fresh = retiree;
+    (void)pthread_mutex_unlock(&readers->lock);
+    assay_readers_reclaim(readers);
 }

@@ -3,8 +3,8 @@
 #define ASSAY_BASE_READERS_H
 
 /*
- * When may a replaced object be freed? Readers count themselves in and out on a counter of their own cache line; whoever replaced the object waits until
- * all who may still see it are out. Readers never wait, take no lock, and threads do not write to the same line.
+ * When may a replaced object be freed? Readers count themselves in and out on a counter of their own cache line. A replaced object is
+ * retired, and freed once all who may still see it are out. Nobody ever waits: neither readers nor whoever retires.
  */
 
 #include "base/memory.h"
@@ -15,13 +15,23 @@
 #define ASSAY_READER_STRIPES 64
 
 typedef struct assay_reader_stripe {
-    _Alignas(64) atomic_uint_fast64_t inside[2]; /* one count for each epoch */
+    _Alignas(64) atomic_uint_fast64_t inside[2]; /* one count for each parity of the epoch */
 } assay_reader_stripe;
+
+/* What can be retired has this as its first member. */
+typedef struct assay_retiree {
+    struct assay_retiree *next;
+    void (*destroy)(struct assay_retiree *retiree);
+} assay_retiree;
 
 typedef struct assay_readers {
     assay_reader_stripe stripes[ASSAY_READER_STRIPES];
     _Alignas(64) atomic_uint epoch;
-    pthread_mutex_t waiting; /* one waiter at a time */
+    pthread_mutex_t lock;   /* of what follows */
+    assay_retiree *fresh;   /* retired since the batch was begun */
+    assay_retiree *batch;   /* waits for the readers of two epochs */
+    unsigned rounds;        /* epochs that the batch has outlived */
+    unsigned waited_parity; /* whose readers must leave first */
 } assay_readers;
 
 /* A place in a reader section; on the reader's stack. */
@@ -30,13 +40,16 @@ typedef struct assay_reading {
 } assay_reading;
 
 assay_readers *assay_readers_new(void);
+/* Frees what is still retired too; no reader may be inside. */
 void assay_readers_free(assay_readers *readers);
 
-/* Begin and end a reader section. Pointers are loaded (acquire) after the beginning and not used after the end. Sections are short: no I/O inside. */
+/* Begin and end a reader section. Pointers are loaded after the beginning and not used after the end. Sections are short: no I/O inside. */
 assay_reading assay_readers_enter(assay_readers *readers);
 void assay_readers_leave(assay_reading reading);
 
-/* Wait until every section that began before this call has ended. Called after the pointer was replaced; not from inside a section. */
-void assay_readers_wait(assay_readers *readers);
+/* Hand over an object to which no pointer can be loaded any more; it is freed now or by a later call, when its last reader is out. */
+void assay_readers_retire(assay_readers *readers, assay_retiree *retiree);
+/* Free what can be freed by now. */
+void assay_readers_reclaim(assay_readers *readers);
 
 #endif

@@ -28,7 +28,9 @@ static void put_keys(assay_buffer *out, const assay_snapshot *snapshot)
         assay_buffer_json_string(out, jwk->kid, jwk->kid_len);
         put_member(out, "kind", jwk->kind_text);
         put_member(out, "algorithm", jwk->algorithm);
-        put_member(out, "thumbprint", jwk->thumbprint_text);
+        /* From the thumbprint of a weak secret the secret could be guessed (RFC 7638, section 7). */
+        bool secret = assay_verify_key_kind(jwk->key) == ASSAY_KEY_SYMMETRIC;
+        put_member(out, "thumbprint", secret ? NULL : jwk->thumbprint_text);
         assay_buffer_format(out, ",\"served\":%s}", snapshot->keys[i].missing_since_ms < 0 ? "true" : "false");
     }
     assay_buffer_put(out, "]");

@@ -101,7 +101,6 @@ static void log_landing(const assay_issuer_keys *keys, int code, const assay_fai
 /* Lead a flight; called and returns with the lock held. */
 static int lead(assay_issuer_keys *keys, assay_source_reason reason, int64_t deadline, assay_failure *failure)
 {
-    assay_retired retired = {{NULL}, 0};
     assay_failure local;
     assay_failure_clear(&local);
     bool own_time = false;
@@ -109,7 +108,7 @@ static int lead(assay_issuer_keys *keys, assay_source_reason reason, int64_t dea
     keys->flight++;
     assay_source_begin(keys->source, reason, now_of(keys));
     atomic_store(&keys->flying, true);
-    assay_issuer_keys_publish(keys, &retired); /* the budget is spent, whatever happens next */
+    assay_issuer_keys_publish(keys); /* the budget is spent, whatever happens next */
 
     int code = fly(keys, deadline, &own_time, &local);
     const assay_snapshot *snapshot = assay_source_snapshot(keys->source);
@@ -117,12 +116,11 @@ static int lead(assay_issuer_keys *keys, assay_source_reason reason, int64_t dea
     keys->landing_code = code;
     keys->landing = local;
     keys->passed_on = own_time && keys->waiting > 0;
-    assay_issuer_keys_publish(keys, &retired);
+    assay_issuer_keys_publish(keys);
     atomic_store(&keys->flying, false);
     (void)pthread_cond_broadcast(&keys->landed);
 
     assay_issuer_keys_unlock(keys);
-    assay_issuer_keys_free_retired(keys, &retired);
     log_landing(keys, code, &local, served);
     assay_issuer_keys_lock(keys);
     if (failure != NULL)

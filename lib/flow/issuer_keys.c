@@ -29,8 +29,7 @@ int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *c
         assay_source_free(ASSAY_STEAL(keys->source));
         return ASSAY_E_MEMORY;
     }
-    assay_retired none = {{NULL}, 0};
-    assay_issuer_keys_publish(keys, &none);
+    assay_issuer_keys_publish(keys);
     return ASSAY_OK;
 }
 
@@ -53,7 +52,7 @@ void assay_issuer_keys_unlock(assay_issuer_keys *keys)
     (void)pthread_mutex_unlock(&keys->lock);
 }
 
-void assay_issuer_keys_publish(assay_issuer_keys *keys, assay_retired *retired)
+void assay_issuer_keys_publish(assay_issuer_keys *keys)
 {
     const assay_source *source = keys->source;
     atomic_store(&keys->snapshot, assay_source_snapshot(source));
@@ -63,23 +62,9 @@ void assay_issuer_keys_publish(assay_issuer_keys *keys, assay_retired *retired)
     atomic_store(&keys->scheduled_allowed_at, assay_source_allowed_at(source, ASSAY_SOURCE_SCHEDULED));
     atomic_store(&keys->unknown_kid_allowed_at, assay_source_allowed_at(source, ASSAY_SOURCE_UNKNOWN_KID));
     atomic_store(&keys->last_failure, assay_source_last_failure(source, NULL));
-    /* What does not fit stays with the source until the next publication. */
-    while (retired->count < ASSAY_COUNT_OF(retired->snapshots)) {
-        assay_snapshot *old = assay_source_take_retired(keys->source);
-        if (old == NULL)
-            break;
-        retired->snapshots[retired->count++] = old;
-    }
-}
-
-void assay_issuer_keys_free_retired(assay_issuer_keys *keys, assay_retired *retired)
-{
-    if (retired->count == 0)
-        return;
-    assay_readers_wait(keys->readers);
-    for (size_t i = 0; i < retired->count; i++)
-        assay_snapshot_free(retired->snapshots[i]);
-    retired->count = 0;
+    for (assay_snapshot *old; (old = assay_source_take_retired(keys->source)) != NULL;)
+        assay_readers_retire(keys->readers, &old->retiree);
+    assay_readers_reclaim(keys->readers);
 }
 
 int assay_issuer_keys_unavailable(assay_issuer_keys *keys, int64_t now_ms, assay_failure *failure)
@@ -104,7 +89,8 @@ int assay_issuer_keys_unavailable(assay_issuer_keys *keys, int64_t now_ms, assay
     if (failure->hint == NULL && code != ASSAY_OK)
         failure->hint = assay_code_hint(code);
     /* When the next fetch may be made is when it is worth asking again. */
-    int64_t wait_ms = atomic_load(&keys->cold_allowed_at) - now_ms;
-    failure->retry_after = wait_ms <= 0 ? 1 : wait_ms > 300000 ? 300 : wait_ms / 1000 + 1;
+    int64_t allowed_at = atomic_load(&keys->cold_allowed_at);
+    bool later = allowed_at > now_ms; /* also guards the difference, since "at once" is the smallest number */
+    failure->retry_after = !later ? 1 : allowed_at - now_ms > 300000 ? 300 : (allowed_at - now_ms) / 1000 + 1;
     return ASSAY_E_KEYS_UNAVAILABLE;
 }

@@ -40,16 +40,10 @@ int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *c
                            assay_runtime *runtime);
 void assay_issuer_keys_clear(assay_issuer_keys *keys);
 
-/* Run with the lock held; publish makes changes visible, and the caller frees what was retired with assay_issuer_keys_free_retired() after unlocking. */
 void assay_issuer_keys_lock(assay_issuer_keys *keys);
 void assay_issuer_keys_unlock(assay_issuer_keys *keys);
-typedef struct assay_retired {
-    assay_snapshot *snapshots[4];
-    size_t count;
-} assay_retired;
-void assay_issuer_keys_publish(assay_issuer_keys *keys, assay_retired *retired);
-/* Waits for the readers; never with a lock held or from inside a reader section. */
-void assay_issuer_keys_free_retired(assay_issuer_keys *keys, assay_retired *retired);
+/* Make changes of the source visible, with the lock held. What was replaced is freed when its last reader is out. */
+void assay_issuer_keys_publish(assay_issuer_keys *keys);
 
 /* Say why keys are unavailable: the last failure of a fetch. Does not wait for the lock. @return ASSAY_E_KEYS_UNAVAILABLE. */
 int assay_issuer_keys_unavailable(assay_issuer_keys *keys, int64_t now_ms, assay_failure *failure);

@@ -95,15 +95,13 @@ int assay_manage_refresh(assay_validator *validator, const char *issuer, int64_t
 int assay_manage_purge(assay_validator *validator, const char *issuer, const char *kid, assay_failure *failure)
 {
     assay_trusted_issuer *found;
-    assay_retired retired = {{NULL}, 0};
     int code = find(validator, issuer, &found, failure);
     if (code != ASSAY_OK)
         return code;
     assay_issuer_keys_lock(&found->keys);
     code = assay_source_purge(found->keys.source, kid, assay_clock_steady(&validator->runtime->clock));
-    assay_issuer_keys_publish(&found->keys, &retired);
+    assay_issuer_keys_publish(&found->keys);
     assay_issuer_keys_unlock(&found->keys);
-    assay_issuer_keys_free_retired(&found->keys, &retired);
     if (code == ASSAY_E_KEY_UNKNOWN)
         return assay_fail_found(failure, code, NULL, kid, kid == NULL ? 0 : strlen(kid));
     if (code == ASSAY_E_RANGE)
@@ -114,15 +112,13 @@ int assay_manage_purge(assay_validator *validator, const char *issuer, const cha
 int assay_manage_push(assay_validator *validator, const char *issuer, const assay_key_set *keys, assay_failure *failure)
 {
     assay_trusted_issuer *found;
-    assay_retired retired = {{NULL}, 0};
     int code = find(validator, issuer, &found, failure);
     if (code != ASSAY_OK)
         return code;
     assay_issuer_keys_lock(&found->keys);
     code = assay_source_push(found->keys.source, keys, assay_clock_steady(&validator->runtime->clock));
-    assay_issuer_keys_publish(&found->keys, &retired);
+    assay_issuer_keys_publish(&found->keys);
     assay_issuer_keys_unlock(&found->keys);
-    assay_issuer_keys_free_retired(&found->keys, &retired);
     return code == ASSAY_OK ? code : assay_fail_note(failure, code, "no key of the set can be used");
 }
 

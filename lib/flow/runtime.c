@@ -2,9 +2,11 @@
 #include "flow/runtime.h"
 
 #include "http/url.h"
+#include "json/document.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -101,10 +103,11 @@ int assay_runtime_read_ca(assay_runtime *runtime, const char *path, assay_failur
     if (pem == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
     ssize_t len = read_file(path, pem, size);
+    char reason[100];
     char shown[ASSAY_LIMIT_FOUND_BYTES];
     assay_text_escape(path, strlen(path), shown, sizeof shown);
     if (len == -1)
-        return assay_fail_note(failure, ASSAY_E_CONFIG_CA, "%s: %s", shown, strerror(errno));
+        return assay_fail_note(failure, ASSAY_E_CONFIG_CA, "%s: %s", shown, strerror_r(errno, reason, sizeof reason));
     if (len < 0)
         return assay_fail_note(failure, ASSAY_E_CONFIG_CA, "%s is longer than %d bytes", shown, ASSAY_LIMIT_CA_BYTES);
     int code = assay_runtime_take_ca(runtime, pem, (size_t)len, failure);
@@ -154,4 +157,19 @@ void assay_runtime_log(const assay_runtime *runtime, int level, const char *form
         return;
     size_t shown = (size_t)len < sizeof line ? (size_t)len : sizeof line - 1;
     runtime->log(runtime->log_data, level, line, shown);
+}
+
+static char versions[512];
+static pthread_once_t versions_once = PTHREAD_ONCE_INIT;
+
+static void write_versions(void)
+{
+    (void)snprintf(versions, sizeof versions, "assay %s; %s; libcurl %.200s; jansson %s", ASSAY_VERSION,
+                   assay_crypto_version(), assay_http_client_version(), assay_json_version());
+}
+
+const char *assay_runtime_versions(void)
+{
+    (void)pthread_once(&versions_once, write_versions);
+    return versions;
 }

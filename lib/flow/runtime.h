@@ -46,4 +46,7 @@ int assay_runtime_take_fetch_timeout(assay_runtime *runtime, int64_t millisecond
 void assay_runtime_log(const assay_runtime *runtime, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Versions of this library and those underneath, static. */
+const char *assay_runtime_versions(void);
+
 #endif

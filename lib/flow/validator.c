@@ -62,9 +62,8 @@ static int make_keys(assay_validator *validator, const assay_issuer *issuer, ass
     int code = assay_issuer_keys_init(keys, &config, validator->readers, validator->runtime);
     if (code != ASSAY_OK || issuer->mode != ASSAY_SOURCE_STATIC)
         return code;
-    assay_retired none = {{NULL}, 0};
     code = assay_source_push(keys->source, &issuer->keys, assay_clock_steady(&validator->runtime->clock));
-    assay_issuer_keys_publish(keys, &none);
+    assay_issuer_keys_publish(keys);
     return code;
 }
 

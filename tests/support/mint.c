@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "mint.h"
 
-#include "base/base64url.h"
 #include "dev_issuer_internal.h"
 
 #include <openssl/core_names.h>
@@ -33,10 +32,7 @@ static void must(int condition, const char *what)
 
 char *mint_base64url(const void *bytes, size_t len)
 {
-    char *text = malloc(ASSAY_BASE64URL_ENCODED(len) + 1);
-    must(text != NULL, "memory");
-    assay_base64url_encode(bytes, len, text);
-    return text;
+    return cli_base64url(bytes, len);
 }
 
 static const char *hmac_digest(const char *algorithm)
