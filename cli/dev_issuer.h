@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_CLI_DEV_ISSUER_H
+#define ASSAY_CLI_DEV_ISSUER_H
+
+/*
+ * A development issuer on 127.0.0.1: metadata, keys, tokens of every sort, good and forged, and faults on demand. It signs
+ * whatever it is asked to sign, for anybody who can reach the port; nothing real may trust it.
+ *
+ * Threads: every function may be called from any thread between start and stop.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct dev_issuer dev_issuer;
+
+typedef struct dev_issuer_options {
+    uint16_t port;         /* 0: the kernel chooses */
+    bool tls;              /* with a certificate of its own unless cert_file is given */
+    const char *cert_file; /* PEM; with key_file */
+    const char *key_file;
+    const char *path;              /* NULL or "": none; else such as "/tenant/v2.0", part of the issuer's URL */
+    const char *const *algorithms; /* signing keys to have; NULL: RS256 and ES256 */
+    size_t algorithm_count;
+    const char *audience; /* default aud; NULL: "dev-audience" */
+    int64_t lifetime;     /* seconds from iat to exp; 0: 3600 */
+    int64_t max_age;      /* Cache-Control of the key set; 0: 3600; negative: no Cache-Control */
+    bool verbose;         /* one line a request on standard error */
+} dev_issuer_options;
+
+/* Start; 0, or -1 with a sentence in @p message. Everything of @p options is copied. */
+int dev_issuer_start(const dev_issuer_options *options, dev_issuer **issuer, char *message, size_t message_size);
+/* Wake what waits, close every connection and release; NULL is allowed. */
+void dev_issuer_stop(dev_issuer *issuer);
+
+/* `iss`; and the URL that the paths /mint, /rotate, /fault, /stats lie under. Borrowed until stop. */
+const char *dev_issuer_url(const dev_issuer *issuer);
+const char *dev_issuer_base(const dev_issuer *issuer);
+/* Certificate of its own CA in PEM; NULL without TLS or with a certificate of one's own. */
+const char *dev_issuer_ca_pem(const dev_issuer *issuer);
+const char *dev_issuer_audience(const dev_issuer *issuer);
+
+/*
+ * Make a token from a request as POST /mint takes it; NULL for a default one. 0 with the token, or -1 with a sentence, in
+ * @p text; release it with free().
+ */
+int dev_issuer_mint(dev_issuer *issuer, const char *json_request, char **text);
+/* As POST /rotate; @p answer (JSON, or a sentence with -1) is released with free(). */
+int dev_issuer_rotate(dev_issuer *issuer, const char *json_request, char **answer);
+/*
+ * As POST /fault: @p target "metadata", "jwks" or "all"; @p kind as dev_issuer_fault_kinds() lists them, "none" clears. @p value: the
+ * kind's number, negative for its default; @p count: requests that it lasts, negative for ever. -1: no such target or kind.
+ */
+int dev_issuer_fault(dev_issuer *issuer, const char *target, const char *kind, int64_t value, int64_t count);
+/* Change Cache-Control's max-age of the key set; negative: none is sent. */
+void dev_issuer_set_max_age(dev_issuer *issuer, int64_t seconds);
+/* The key set as it is served without faults; release with free(). */
+char *dev_issuer_jwks(dev_issuer *issuer);
+/* Requests so far: "metadata", "jwks", "not_modified", "mint", "rotate", "fault", "redirected", "faulted", "other"; -1: no such counter. */
+int64_t dev_issuer_stats(dev_issuer *issuer, const char *name);
+void dev_issuer_stats_reset(dev_issuer *issuer);
+
+#endif

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/* The development issuer's paths. */
+
+#include "dev_issuer_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define MAX_BODY ((size_t)1 << 20)
+
+/* One request while its body arrives. */
+typedef struct incoming {
+    cli_text body;
+    bool too_long;
+} incoming;
+
+typedef void (*route_handler)(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *request,
+                              dev_reply *reply);
+
+const char *dev_stat_name(enum dev_stat stat)
+{
+    static const char *const names[DEV_STATS] = {"metadata", "jwks",       "not_modified", "mint", "rotate",
+                                                 "fault",    "redirected", "faulted",      "other"};
+    return stat < DEV_STATS ? names[stat] : NULL;
+}
+
+void dev_count(dev_issuer *issuer, enum dev_stat stat)
+{
+    (void)pthread_mutex_lock(&issuer->lock);
+    issuer->stats[stat]++;
+    (void)pthread_mutex_unlock(&issuer->lock);
+}
+
+static void set_text(dev_reply *reply, unsigned status, const char *content_type, const char *text)
+{
+    reply->status = status;
+    reply->content_type = content_type;
+    cli_text_put(&reply->body, text);
+}
+
+static void set_problem(dev_reply *reply, unsigned status, const char *sentence)
+{
+    CLI_AUTO_FREE char *line = cli_format("%s\n", sentence);
+    set_text(reply, status, "text/plain; charset=utf-8", line);
+}
+
+/* The body as an object; an empty one where there is no body. NULL after a reply. */
+static json_t *read_body(const incoming *request, dev_reply *reply)
+{
+    if (request->too_long) {
+        set_problem(reply, MHD_HTTP_CONTENT_TOO_LARGE, "the body is longer than 1 MiB");
+        return NULL;
+    }
+    if (request->body.len == 0)
+        return json_object();
+    json_t *document = json_loadb(request->body.ptr, request->body.len, JSON_REJECT_DUPLICATES, NULL);
+    if (json_is_object(document))
+        return document;
+    json_decref(document);
+    set_problem(reply, MHD_HTTP_BAD_REQUEST, "the body must be one JSON object");
+    return NULL;
+}
+
+static void answer_mint(dev_issuer *issuer, const json_t *request, dev_reply *reply)
+{
+    CLI_AUTO_FREE char *text = NULL;
+    dev_count(issuer, DEV_STAT_MINT);
+    if (dev_mint(issuer, request, &text) == 0)
+        set_text(reply, MHD_HTTP_OK, "text/plain", text);
+    else
+        set_problem(reply, MHD_HTTP_BAD_REQUEST, text);
+}
+
+static void post_mint(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body, dev_reply *reply)
+{
+    (void)connection;
+    CLI_CLEANUP(json_decref_p) json_t *request = read_body(body, reply);
+    if (request != NULL)
+        answer_mint(issuer, request, reply);
+}
+
+/* A query parameter: one of the request's own members, or else a claim; digits alone are a number. */
+static enum MHD_Result take_parameter(void *closure, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    json_t *request = closure;
+    if (value == NULL)
+        value = "";
+    bool own = strcmp(name, "forge") == 0 || strcmp(name, "algorithm") == 0 || strcmp(name, "key") == 0;
+    if (own) {
+        (void)json_object_set_new(request, name, json_string(value));
+        return MHD_YES;
+    }
+    size_t digits = strspn(value, "0123456789");
+    bool number = digits > 0 && digits < 18 && value[digits] == '\0';
+    json_t *claims = json_object_get(request, "claims");
+    (void)json_object_set_new(claims, name, number ? json_integer(strtoll(value, NULL, 10)) : json_string(value));
+    return MHD_YES;
+}
+
+static void get_mint(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body, dev_reply *reply)
+{
+    (void)body;
+    CLI_CLEANUP(json_decref_p) json_t *request = json_pack("{s:{}}", "claims");
+    (void)MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_parameter, request);
+    answer_mint(issuer, request, reply);
+}
+
+static void post_rotate(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body, dev_reply *reply)
+{
+    (void)connection;
+    CLI_CLEANUP(json_decref_p) json_t *request = read_body(body, reply);
+    if (request == NULL)
+        return;
+    CLI_AUTO_FREE char *answer = NULL;
+    dev_count(issuer, DEV_STAT_ROTATE);
+    if (dev_rotate(issuer, request, &answer) == 0)
+        set_text(reply, MHD_HTTP_OK, "application/json", answer);
+    else
+        set_problem(reply, MHD_HTTP_BAD_REQUEST, answer);
+}
+
+static int64_t integer_or(const json_t *object, const char *name, int64_t otherwise)
+{
+    const json_t *value = json_object_get(object, name);
+    return json_is_integer(value) ? json_integer_value(value) : otherwise;
+}
+
+static void post_fault(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body, dev_reply *reply)
+{
+    (void)connection;
+    CLI_CLEANUP(json_decref_p) json_t *request = read_body(body, reply);
+    if (request == NULL)
+        return;
+    dev_count(issuer, DEV_STAT_FAULT);
+    const char *target = json_string_value(json_object_get(request, "target"));
+    const char *kind = json_string_value(json_object_get(request, "kind"));
+    if (kind != NULL && dev_issuer_fault(issuer, target == NULL ? "all" : target, kind,
+                                         integer_or(request, "value", -1), integer_or(request, "count", -1)) == 0)
+        set_text(reply, MHD_HTTP_OK, "application/json", "{\"ok\":true}");
+    else
+        set_problem(reply, MHD_HTTP_BAD_REQUEST, "no such target or kind; GET / lists them");
+}
+
+static void post_settings(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body, dev_reply *reply)
+{
+    (void)connection;
+    CLI_CLEANUP(json_decref_p) json_t *request = read_body(body, reply);
+    if (request == NULL)
+        return;
+    if (!json_is_integer(json_object_get(request, "max_age"))) {
+        set_problem(reply, MHD_HTTP_BAD_REQUEST, "max_age must be a whole number");
+        return;
+    }
+    dev_issuer_set_max_age(issuer, integer_or(request, "max_age", -1));
+    set_text(reply, MHD_HTTP_OK, "application/json", "{\"ok\":true}");
+}
+
+static void get_stats(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body, dev_reply *reply)
+{
+    (void)connection;
+    (void)body;
+    dev_document_stats(issuer, reply);
+}
+
+static void post_stats_reset(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body,
+                             dev_reply *reply)
+{
+    (void)connection;
+    (void)body;
+    dev_issuer_stats_reset(issuer);
+    set_text(reply, MHD_HTTP_OK, "application/json", "{\"ok\":true}");
+}
+
+static void get_index(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body, dev_reply *reply)
+{
+    (void)connection;
+    (void)body;
+    dev_count(issuer, DEV_STAT_OTHER);
+    dev_document_index(issuer, reply);
+}
+
+/* Where a client gets that follows a redirect: good documents, and a count that tells on it. */
+static void get_redirected_metadata(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body,
+                                    dev_reply *reply)
+{
+    (void)connection;
+    (void)body;
+    dev_count(issuer, DEV_STAT_REDIRECTED);
+    dev_document_metadata(issuer, reply);
+}
+
+static void get_redirected_jwks(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body,
+                                dev_reply *reply)
+{
+    (void)connection;
+    (void)body;
+    dev_count(issuer, DEV_STAT_REDIRECTED);
+    dev_document_jwks(issuer, reply);
+}
+
+static enum MHD_Result send_response(struct MHD_Connection *connection, struct MHD_Response *response,
+                                     const dev_reply *reply)
+{
+    if (reply->content_type != NULL)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type);
+    if (reply->etag != NULL)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, reply->etag);
+    if (reply->cache_control != NULL)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, reply->cache_control);
+    if (reply->location != NULL)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_LOCATION, reply->location);
+    enum MHD_Result result = MHD_queue_response(connection, reply->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* Without lingering, closing sends RST instead of FIN. */
+static void arm_reset(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    if (info != NULL)
+        (void)setsockopt(info->connect_fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+/* Metadata and keys: the only ones that faults befall. */
+static enum MHD_Result serve_document(dev_issuer *issuer, struct MHD_Connection *connection, enum dev_target target)
+{
+    dev_count(issuer, target == DEV_JWKS ? DEV_STAT_JWKS : DEV_STAT_METADATA);
+    dev_fault fault = dev_fault_take(issuer, target);
+    dev_reply reply = {0};
+    if (target == DEV_JWKS)
+        dev_document_jwks(issuer, &reply);
+    else
+        dev_document_metadata(issuer, &reply);
+    dev_fault_change(issuer, target, &fault, &reply);
+    /* RFC 9110, section 13.1.2. */
+    const char *known = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    if (reply.status == MHD_HTTP_OK && reply.etag != NULL && known != NULL && strstr(known, reply.etag) != NULL) {
+        dev_count(issuer, DEV_STAT_NOT_MODIFIED);
+        reply.status = MHD_HTTP_NOT_MODIFIED;
+        reply.content_type = NULL;
+        cli_text_free(&reply.body);
+        fault.kind = fault.kind == DEV_FAULT_DRIP ? DEV_FAULT_NONE : fault.kind;
+    }
+    struct MHD_Response *response = dev_fault_response(issuer, &fault, &reply);
+    enum MHD_Result result = MHD_NO;
+    if (response != NULL)
+        result = send_response(connection, response, &reply);
+    else
+        arm_reset(connection);
+    dev_reply_clear(&reply);
+    return result;
+}
+
+static const struct {
+    const char *method;
+    const char *path;
+    route_handler handler;
+} routes[] = {
+    {"GET", "/", get_index},
+    {"GET", "", get_index},
+    {"GET", "/mint", get_mint},
+    {"POST", "/mint", post_mint},
+    {"POST", "/rotate", post_rotate},
+    {"POST", "/fault", post_fault},
+    {"POST", "/settings", post_settings},
+    {"GET", "/stats", get_stats},
+    {"POST", "/stats/reset", post_stats_reset},
+    {"GET", "/redirected/metadata", get_redirected_metadata},
+    {"GET", "/redirected/jwks", get_redirected_jwks},
+};
+
+static route_handler find_route(const char *method, const char *path, bool *path_known)
+{
+    *path_known = false;
+    for (size_t i = 0; i < CLI_COUNT_OF(routes); i++) {
+        if (strcmp(routes[i].path, path) != 0)
+            continue;
+        *path_known = true;
+        if (strcmp(routes[i].method, method) == 0)
+            return routes[i].handler;
+    }
+    return NULL;
+}
+
+/* Every path is known both at the root and under the issuer's path, but the two well-known ones lie where they belong:
+ * OIDC Discovery, section 4; RFC 8414, section 3.1. */
+static const char *strip_prefix(const dev_issuer *issuer, const char *url)
+{
+    size_t len = strlen(issuer->prefix);
+    bool below = strncmp(url, issuer->prefix, len) == 0 && (url[len] == '/' || url[len] == '\0');
+    return below ? url + len : url;
+}
+
+static bool is_metadata(const dev_issuer *issuer, const char *url)
+{
+    static const char oauth[] = "/.well-known/oauth-authorization-server";
+    size_t len = strlen(issuer->prefix);
+    if (strncmp(url, oauth, sizeof oauth - 1) == 0)
+        return strcmp(url + sizeof oauth - 1, issuer->prefix) == 0;
+    return strncmp(url, issuer->prefix, len) == 0 && strcmp(url + len, "/.well-known/openid-configuration") == 0;
+}
+
+static enum MHD_Result answer(dev_issuer *issuer, struct MHD_Connection *connection, const char *url,
+                              const char *method, const incoming *request)
+{
+    bool is_get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    if (is_get && is_metadata(issuer, url))
+        return serve_document(issuer, connection, DEV_METADATA);
+    const char *path = strip_prefix(issuer, url);
+    if (is_get && strcmp(path, "/jwks") == 0)
+        return serve_document(issuer, connection, DEV_JWKS);
+    bool path_known = false;
+    route_handler handler = find_route(is_get ? "GET" : method, path, &path_known);
+    dev_reply reply = {0};
+    if (handler != NULL) {
+        handler(issuer, connection, request, &reply);
+    } else {
+        dev_count(issuer, DEV_STAT_OTHER);
+        set_problem(&reply, path_known ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND,
+                    path_known ? "not with this method" : "nothing here; GET / lists what there is");
+    }
+    const dev_fault none = {0};
+    struct MHD_Response *response = dev_fault_response(issuer, &none, &reply);
+    enum MHD_Result result = response == NULL ? MHD_NO : send_response(connection, response, &reply);
+    dev_reply_clear(&reply);
+    return result;
+}
+
+enum MHD_Result dev_http_handle(void *closure, struct MHD_Connection *connection, const char *url, const char *method,
+                                const char *version, const char *upload, size_t *upload_len, void **state)
+{
+    (void)version;
+    dev_issuer *issuer = closure;
+    incoming *request = *state;
+    if (request == NULL) {
+        *state = cli_alloc(sizeof *request);
+        return MHD_YES;
+    }
+    if (*upload_len > 0) {
+        request->too_long = request->too_long || request->body.len + *upload_len > MAX_BODY;
+        if (!request->too_long)
+            cli_text_add(&request->body, upload, *upload_len);
+        *upload_len = 0;
+        return MHD_YES;
+    }
+    /* The path without its query: that may name claims of a person. */
+    if (issuer->verbose)
+        fprintf(stderr, "assay issuer: %s %s\n", method, url);
+    return answer(issuer, connection, url, method, request);
+}
+
+void dev_http_completed(void *closure, struct MHD_Connection *connection, void **state,
+                        enum MHD_RequestTerminationCode how)
+{
+    (void)closure;
+    (void)connection;
+    (void)how;
+    incoming *request = *state;
+    if (request == NULL)
+        return;
+    cli_text_free(&request->body);
+    free(request);
+    *state = NULL;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_CLI_DEV_ISSUER_INTERNAL_H
+#define ASSAY_CLI_DEV_ISSUER_INTERNAL_H
+
+#include "dev_issuer.h"
+#include "text.h"
+
+#include <jansson.h>
+#include <microhttpd.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+
+CLI_DEFINE_CLEANUP(json_t, json_decref)
+CLI_DEFINE_CLEANUP(EVP_PKEY, EVP_PKEY_free)
+
+/* --- dev_issuer_keys.c: keys and signatures --- */
+
+enum dev_family { DEV_RSA, DEV_RSA_PSS, DEV_EC, DEV_OKP };
+
+typedef struct dev_algorithm {
+    const char *name; /* RFC 7518, section 3.1; RFC 8037; RFC 8812; RFC 9864 */
+    enum dev_family family;
+    const char *digest;  /* NULL for EdDSA */
+    const char *openssl; /* key type, or group of an EC key */
+    const char *curve;   /* `crv` */
+    size_t coordinate;   /* bytes of an EC coordinate */
+} dev_algorithm;
+
+typedef struct dev_key {
+    struct dev_key *next; /* the newest is first */
+    char *kid;
+    const dev_algorithm *algorithm;
+    EVP_PKEY *pkey;
+    json_t *jwk; /* public */
+    bool served;
+} dev_key;
+
+const dev_algorithm *dev_algorithm_find(const char *name);
+/* Whether an algorithm can sign with the keys of another one. */
+bool dev_algorithm_fits(const dev_algorithm *algorithm, const dev_algorithm *of_key);
+/* NULL: OpenSSL failed. */
+dev_key *dev_key_make(const dev_algorithm *algorithm);
+void dev_key_free(dev_key *key);
+/* Sign; for EC raw r||s (RFC 7518, section 3.4), or DER where @p der. Released with free(). */
+bool dev_sign(const dev_algorithm *algorithm, EVP_PKEY *pkey, bool der, const char *input, uint8_t **signature,
+              size_t *len);
+/* HMAC-SHA256 whose key is the PEM text of the public key: the classic confusion of algorithms. */
+bool dev_sign_with_public_pem(EVP_PKEY *pkey, const char *input, uint8_t **signature, size_t *len);
+
+/* --- dev_issuer_tls.c --- */
+
+typedef struct dev_certificates {
+    char *ca_pem; /* NULL where the certificate was given */
+    char *cert_pem;
+    char *key_pem;
+} dev_certificates;
+
+bool dev_certificates_make(dev_certificates *certificates);
+void dev_certificates_clear(dev_certificates *certificates);
+
+/* --- dev_issuer_faults.c --- */
+
+enum dev_target { DEV_METADATA, DEV_JWKS, DEV_TARGETS };
+enum dev_fault_kind {
+    DEV_FAULT_NONE,
+    DEV_FAULT_SLOW,
+    DEV_FAULT_STATUS,
+    DEV_FAULT_TRUNCATED,
+    DEV_FAULT_CONTENT_TYPE,
+    DEV_FAULT_HUGE,
+    DEV_FAULT_REDIRECT,
+    DEV_FAULT_MISSING_KEY,
+    DEV_FAULT_GARBAGE,
+    DEV_FAULT_EMPTY_KEYS,
+    DEV_FAULT_DRIP,
+    DEV_FAULT_RESET,
+    DEV_FAULT_HTML,
+    DEV_FAULT_WRONG_ISSUER,
+    DEV_FAULT_DEEP,
+    DEV_FAULT_KINDS
+};
+
+typedef struct dev_fault {
+    enum dev_fault_kind kind;
+    int64_t value;
+    int64_t count; /* requests left; negative: for ever */
+} dev_fault;
+
+/* An answer before it is sent. */
+typedef struct dev_reply {
+    unsigned status;
+    const char *content_type; /* static */
+    cli_text body;
+    char *etag;          /* NULL: none */
+    char *cache_control; /* NULL: none */
+    char *location;      /* NULL: none */
+} dev_reply;
+
+void dev_reply_clear(dev_reply *reply);
+const char *dev_fault_kind_name(enum dev_fault_kind kind);
+/* Take the fault that stands for this request, if any. Locks. */
+dev_fault dev_fault_take(dev_issuer *issuer, enum dev_target target);
+/* Change the answer as the fault says. */
+void dev_fault_change(dev_issuer *issuer, enum dev_target target, const dev_fault *fault, dev_reply *reply);
+/* The response to send; NULL: close the connection instead. */
+struct MHD_Response *dev_fault_response(dev_issuer *issuer, const dev_fault *fault, const dev_reply *reply);
+/* Wait in the connection's own thread; false when the issuer stops. */
+bool dev_wait(dev_issuer *issuer, int64_t milliseconds);
+
+/* --- dev_issuer_mint.c, dev_issuer_forge.c --- */
+
+/* A token on its way. */
+typedef struct dev_token {
+    json_t *header;
+    json_t *claims;
+    char *payload_raw; /* instead of claims; NULL: none */
+    const dev_algorithm *algorithm;
+    EVP_PKEY *pkey;             /* one reference */
+    const json_t *jwk_of_fresh; /* borrowed: public part of a key that nobody serves; NULL: signed with a known key */
+    bool der_signature;
+    bool hmac_signature;
+    int64_t now;
+} dev_token;
+
+typedef struct dev_forge {
+    const char *name;
+    bool fresh_key; /* signed with a key that is not the issuer's */
+    void (*edit)(dev_token *token);
+    /* Change the signature bytes, or the finished text. */
+    void (*edit_signature)(uint8_t *signature, size_t *len);
+    char *(*edit_text)(const char *token);
+    const char *what;
+} dev_forge;
+
+const dev_forge *dev_forge_find(const char *name);
+const dev_forge *dev_forge_at(size_t index); /* NULL past the end */
+int dev_mint(dev_issuer *issuer, const json_t *request, char **text);
+int dev_rotate(dev_issuer *issuer, const json_t *request, char **answer);
+
+/* --- dev_issuer_documents.c --- */
+
+void dev_document_metadata(dev_issuer *issuer, dev_reply *reply);
+void dev_document_jwks(dev_issuer *issuer, dev_reply *reply);
+void dev_document_index(dev_issuer *issuer, dev_reply *reply);
+void dev_document_stats(dev_issuer *issuer, dev_reply *reply);
+
+/* --- dev_issuer_http.c --- */
+
+enum dev_stat {
+    DEV_STAT_METADATA,
+    DEV_STAT_JWKS,
+    DEV_STAT_NOT_MODIFIED,
+    DEV_STAT_MINT,
+    DEV_STAT_ROTATE,
+    DEV_STAT_FAULT,
+    DEV_STAT_REDIRECTED,
+    DEV_STAT_FAULTED,
+    DEV_STAT_OTHER,
+    DEV_STATS
+};
+
+const char *dev_stat_name(enum dev_stat stat);
+void dev_count(dev_issuer *issuer, enum dev_stat stat);
+/* The daemon's handlers; @p issuer is their closure. */
+enum MHD_Result dev_http_handle(void *issuer, struct MHD_Connection *connection, const char *url, const char *method,
+                                const char *version, const char *upload, size_t *upload_len, void **state);
+void dev_http_completed(void *issuer, struct MHD_Connection *connection, void **state,
+                        enum MHD_RequestTerminationCode how);
+
+struct dev_issuer {
+    /* fixed once started */
+    char *base;   /* https://127.0.0.1:PORT */
+    char *path;   /* as given */
+    char *prefix; /* the path without a terminating slash: what the other paths are put behind */
+    char *url;    /* base and path */
+    char *audience;
+    int64_t lifetime;
+    bool verbose;
+    const dev_algorithm *default_algorithm;
+    dev_certificates certificates;
+    struct MHD_Daemon *daemon;
+
+    pthread_mutex_t lock; /* everything below */
+    pthread_cond_t stopped;
+    bool stopping;
+    int64_t max_age;
+    dev_key *keys;
+    size_t key_count;
+    dev_fault faults[DEV_TARGETS];
+    int64_t stats[DEV_STATS];
+};
+
+#endif
