@@ -7,19 +7,47 @@
 #ifdef ASSAY_COUNT_ALLOCATIONS
 #include <stdatomic.h>
 static atomic_uint_fast64_t allocations;
-#define COUNT() atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed)
+static atomic_int_fast64_t live;
+
 uint64_t assay_allocation_count(void)
 {
     return atomic_load(&allocations);
 }
+
+int64_t assay_live_allocations(void)
+{
+    return atomic_load(&live);
+}
+
+static void *counted(void *memory, bool replaced)
+{
+    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+    if (memory != NULL && !replaced)
+        atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+    return memory;
+}
+
+static void count_release(const void *memory)
+{
+    if (memory != NULL)
+        atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+}
 #else
-#define COUNT() ((void)0)
+static inline void *counted(void *memory, bool replaced)
+{
+    (void)replaced;
+    return memory;
+}
+
+static inline void count_release(const void *memory)
+{
+    (void)memory;
+}
 #endif
 
 void *assay_alloc(size_t size)
 {
-    COUNT();
-    return malloc(size == 0 ? 1 : size);
+    return counted(malloc(size == 0 ? 1 : size), false);
 }
 
 void *assay_zalloc(size_t size)
@@ -29,18 +57,24 @@ void *assay_zalloc(size_t size)
 
 void *assay_zalloc_array(size_t count, size_t size)
 {
-    COUNT();
-    return calloc(count == 0 ? 1 : count, size == 0 ? 1 : size);
+    return counted(calloc(count == 0 ? 1 : count, size == 0 ? 1 : size), false);
 }
 
 void *assay_realloc(void *memory, size_t size)
 {
-    COUNT();
-    return realloc(memory, size == 0 ? 1 : size);
+    bool replaced = memory != NULL;
+    return counted(realloc(memory, size == 0 ? 1 : size), replaced);
+}
+
+void *assay_alloc_aligned(size_t alignment, size_t size)
+{
+    void *memory = NULL;
+    return counted(posix_memalign(&memory, alignment, size) == 0 ? memory : NULL, false);
 }
 
 void assay_release(void *memory)
 {
+    count_release(memory);
     free(memory);
 }
 
@@ -74,5 +108,5 @@ void assay_wipe(void *memory, size_t size)
 void assay_release_wiped(void *memory, size_t size)
 {
     assay_wipe(memory, size);
-    free(memory);
+    assay_release(memory);
 }

@@ -14,6 +14,8 @@ void *assay_zalloc(size_t size);
 /* count * size with an overflow check, zeroed. */
 void *assay_zalloc_array(size_t count, size_t size);
 void *assay_realloc(void *memory, size_t size);
+/* Aligned to @p alignment, a power of two and a multiple of the size of a pointer. Not initialised. */
+void *assay_alloc_aligned(size_t alignment, size_t size);
 void assay_release(void *memory);
 /* Copies of bytes; both are terminated, so that text can be copied too. */
 void *assay_memdup(const void *bytes, size_t len);
@@ -24,8 +26,9 @@ void assay_wipe(void *memory, size_t size);
 void assay_release_wiped(void *memory, size_t size);
 
 #ifdef ASSAY_COUNT_ALLOCATIONS
-/* Allocations of this library so far; only in the build that the tests link. */
+/* Allocations of this library so far, and how many of them live; only in the build that the tests link. */
 uint64_t assay_allocation_count(void);
+int64_t assay_live_allocations(void);
 #endif
 
 #define ASSAY_CLEANUP(function) __attribute__((cleanup(function)))

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/readers.h"
 
-#include <stdlib.h>
-
 assay_readers *assay_readers_new(void)
 {
-    void *memory = NULL;
-    if (posix_memalign(&memory, 64, sizeof(assay_readers)) != 0)
+    assay_readers *readers = assay_alloc_aligned(64, sizeof *readers);
+    if (readers == NULL)
         return NULL;
-    assay_readers *readers = memory;
     for (size_t i = 0; i < ASSAY_READER_STRIPES; i++) {
         atomic_init(&readers->stripes[i].inside[0], 0);
         atomic_init(&readers->stripes[i].inside[1], 0);

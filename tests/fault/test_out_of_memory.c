@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every allocation of a configuration, a validation and a refresh fails in turn, once and for good: those of this library and those of OpenSSL, curl and
+ * jansson made in the calling thread. Nothing may crash, leak, be half-made, or say yes to a forgery; and afterwards all is as before.
+ */
+#include "base/memory.h"
+#include "support/mint.h"
+#include "support/scene.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The allocator of the whole program, with a switch for the thread under test. Sanitizers and valgrind bring their own, so there nothing fails. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+static _Thread_local bool armed, for_good;
+static _Thread_local long countdown, seen;
+
+#ifndef SANITIZED
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+void __libc_free(void *memory);
+
+/* Live blocks of this thread: the issuer's threads have theirs. */
+static _Thread_local long blocks;
+
+static bool fails(void)
+{
+    if (!armed)
+        return false;
+    seen++;
+    if (countdown == 0)
+        return for_good;
+    if (--countdown > 0)
+        return false;
+    return true;
+}
+
+static void *made(void *memory)
+{
+    if (memory == NULL)
+        errno = ENOMEM;
+    else
+        blocks++;
+    return memory;
+}
+
+void *malloc(size_t size)
+{
+    return made(fails() ? NULL : __libc_malloc(size));
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return made(fails() ? NULL : __libc_calloc(count, size));
+}
+
+void *realloc(void *memory, size_t size)
+{
+    if (memory == NULL)
+        return malloc(size);
+    if (fails()) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return __libc_realloc(memory, size);
+}
+
+int posix_memalign(void **memory, size_t alignment, size_t size)
+{
+    *memory = fails() ? NULL : __libc_memalign(alignment, size);
+    return made(*memory) == NULL ? ENOMEM : 0;
+}
+
+void free(void *memory)
+{
+    if (memory != NULL)
+        blocks--;
+    __libc_free(memory);
+}
+#endif
+
+static void arm(long number, bool permanently)
+{
+    countdown = number;
+    for_good = permanently;
+    seen = 0;
+    armed = true;
+}
+
+static void disarm(void)
+{
+    armed = false;
+}
+
+typedef int operation(void);
+
+/* What may come of an operation that lacked memory: it worked all the same, or it says so, or the network could not be used. */
+static bool is_honest(int code)
+{
+    int category = assay_code_category(code);
+    return code == ASSAY_OK || category == ASSAY_CATEGORY_INTERNAL || category == ASSAY_CATEGORY_KEYS ||
+           category == ASSAY_CATEGORY_NETWORK;
+}
+
+/* OpenSSL takes some failures of memory for a wrong signature or an unusable key: that refuses, which is safe. */
+static bool is_safe(int code)
+{
+    return is_honest(code) || code == ASSAY_E_SIGNATURE || code == ASSAY_E_CONFIG_KEYS || code == ASSAY_E_CONFIG_CA ||
+           code == ASSAY_E_KEY_UNKNOWN || code == ASSAY_E_CONFIG_CLAIM;
+}
+
+static void sweep(const char *name, operation *work, long stride)
+{
+#ifdef SANITIZED
+    (void)stride;
+    assert_int_equal(work(), ASSAY_OK);
+    print_message("%s: the sanitizer has its own allocator; run once without failures\n", name);
+#else
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(work(), ASSAY_OK);
+    arm(0, false);
+    assert_int_equal(work(), ASSAY_OK);
+    disarm();
+    long count = seen, odd = 0, failed = 0, runs = 0;
+    int64_t live = assay_live_allocations();
+    long before = 0;
+    for (int permanently = 0; permanently < 2; permanently++) {
+        for (long k = 1; k <= count + 2; k += permanently ? stride * 3 : stride) {
+            arm(k, permanently != 0);
+            int code = work();
+            disarm();
+            runs++;
+            failed += code != ASSAY_OK;
+            odd += !is_honest(code);
+            if (!is_safe(code))
+                print_message("%s: allocation %ld: %s\n", name, k, assay_code_name(code));
+            assert_true(is_safe(code));
+            /* What a validator caches (prepared contexts, the last failure) comes and goes; a leak would add up over the runs. */
+            assert_in_range(assay_live_allocations() - live + 16, 0, 32);
+            if (k == 1 && permanently == 0)
+                before = blocks;
+        }
+    }
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(work(), ASSAY_OK);
+    long grown = blocks - before;
+    print_message("%s: %ld allocations, %ld runs, %ld failed (%ld of them as a refusal), %ld blocks more than before\n",
+                  name, count, runs, failed, odd, grown);
+    assert_in_range(assay_live_allocations() - live + 2, 0, 4);
+    assert_true(grown < 200); /* caches of OpenSSL; a leak would be one a run */
+#endif
+}
+
+#define PAYLOAD                                                                                                        \
+    "{\"iss\":\"https://issuer.test\",\"aud\":[\"api\",\"other\"],\"sub\":\"m\\u00fcller\",\"exp\":4000000000,"        \
+    "\"nonce\":\"n\",\"scope\":\"read\",\"groups\":[\"a\",\"b\"]}"
+
+static mint_key *key;
+static assay_validator *validator;
+static assay_request *request;
+static char *token, *forged, *jwks, *config;
+static scene at;
+static char *minted;
+
+static int validate(void)
+{
+    assay_claims *claims = NULL;
+    assay_error *error = NULL;
+    int code = assay_validator_check(validator, token, strlen(token), request, &claims, &error);
+    if ((code == ASSAY_OK) != (claims != NULL) || (code == ASSAY_OK) != (error == NULL))
+        abort();
+    if (claims != NULL) {
+        const char *text;
+        size_t len;
+        int got = assay_claims_get_text(claims, "sub", &text, &len);
+        if (got == ASSAY_OK)
+            got = assay_claims_get_text_at(claims, "groups", 1, &text, &len);
+        if (got == ASSAY_OK)
+            got = assay_claims_get_json(claims, &text, &len);
+        if (got != ASSAY_OK && (got != ASSAY_E_MEMORY || text != NULL || len != 0))
+            abort();
+    }
+    assay_claims_unref(claims);
+    assay_error_free(error);
+    return code;
+}
+
+static int validate_forged(void)
+{
+    assay_claims *claims = NULL;
+    int code = assay_validator_check(validator, forged, strlen(forged), request, &claims, NULL);
+    if (code == ASSAY_OK || claims != NULL)
+        abort(); /* never, whatever fails */
+    return code == ASSAY_E_SIGNATURE ? ASSAY_OK : code;
+}
+
+static int configure(void)
+{
+    assay_validator *made_validator = NULL;
+    assay_error *error = NULL;
+    int code = assay_validator_from_json(NULL, config, strlen(config), &made_validator, &error);
+    if ((code == ASSAY_OK) != (made_validator != NULL))
+        abort();
+    assay_validator_unref(made_validator);
+    assay_error_free(error);
+    return code;
+}
+
+static int configure_by_calls(void)
+{
+    assay_runtime *runtime = NULL;
+    assay_issuer *issuer = NULL;
+    assay_keyset *keyset = NULL;
+    assay_validator *made_validator = NULL;
+    int code = assay_runtime_new(&runtime, NULL);
+    if (code == ASSAY_OK)
+        code = assay_runtime_set_no_proxy(runtime, "localhost", NULL);
+    if (code == ASSAY_OK)
+        code = assay_keyset_new(runtime, &keyset, NULL);
+    if (code == ASSAY_OK)
+        code = assay_keyset_add_json(keyset, jwks, strlen(jwks), NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_new("https://issuer.test", &issuer, NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_add_audience(issuer, "api", NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_require_text(issuer, "/scope", "read", NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_set_keys(issuer, keyset, NULL);
+    if (code == ASSAY_OK)
+        code = assay_validator_new(runtime, &issuer, 1, &made_validator, NULL);
+    if ((code == ASSAY_OK) != (made_validator != NULL))
+        abort();
+    assay_validator_unref(made_validator);
+    assay_issuer_free(issuer);
+    assay_keyset_unref(keyset);
+    assay_runtime_unref(runtime);
+    return code;
+}
+
+static int refresh(void)
+{
+    assay_error *error = NULL;
+    int code = assay_validator_refresh(at.validator, NULL, 5000, &error);
+    assay_error_free(error);
+    /* Whatever happened, the keys that were there serve on. */
+    bool was_armed = armed;
+    armed = false;
+    if (scene_validate(&at, minted, 0) != ASSAY_OK)
+        abort();
+    armed = was_armed;
+    return code;
+}
+
+static int open_offline(void **state)
+{
+    (void)state;
+    assay_keyset *keyset = NULL;
+    assay_issuer *issuer = NULL;
+    key = mint_key_new("RS256", "k1");
+    jwks = mint_jwks(&key, 1);
+    token = mint_token(key, PAYLOAD);
+    forged = strdup(token);
+    char *at_signature = strrchr(forged, '.') + 10;
+    *at_signature = *at_signature == 'A' ? 'B' : 'A';
+    if (asprintf(
+            &config,
+            "{\"issuers\":[{\"issuer\":\"https://issuer.test\",\"audiences\":[\"api\",\"b\"],\"jwks\":%s,"
+            "\"required_values\":{\"/scope\":[\"read\",\"write\"]}}],\"runtime\":{\"proxy\":\"http://proxy:3128\"}}",
+            jwks) < 0)
+        return -1;
+    assert_int_equal(assay_keyset_new(NULL, &keyset, NULL), ASSAY_OK);
+    assert_int_equal(assay_keyset_add_json(keyset, jwks, strlen(jwks), NULL), ASSAY_OK);
+    assert_int_equal(assay_issuer_new("https://issuer.test", &issuer, NULL), ASSAY_OK);
+    assert_int_equal(assay_issuer_add_audience(issuer, "api", NULL), ASSAY_OK);
+    assert_int_equal(assay_issuer_set_keys(issuer, keyset, NULL), ASSAY_OK);
+    assert_int_equal(assay_validator_new(NULL, &issuer, 1, &validator, NULL), ASSAY_OK);
+    assert_int_equal(assay_request_new(&request, NULL), ASSAY_OK);
+    assert_int_equal(assay_request_set_nonce(request, "n", NULL), ASSAY_OK);
+    assay_issuer_free(issuer);
+    assay_keyset_unref(keyset);
+    return 0;
+}
+
+static int close_offline(void **state)
+{
+    (void)state;
+    assay_validator_unref(validator);
+    assay_request_free(request);
+    mint_key_free(key);
+    free(jwks);
+    free(token);
+    free(forged);
+    free(config);
+    return 0;
+}
+
+static void every_allocation_of_a_validation(void **state)
+{
+    (void)state;
+    sweep("validation", validate, 1);
+    sweep("validation of a forgery", validate_forged, 1);
+}
+
+static void every_allocation_of_a_configuration(void **state)
+{
+    (void)state;
+    sweep("configuration by JSON", configure, 1);
+    sweep("configuration by calls", configure_by_calls, 1);
+}
+
+static void every_allocation_of_a_refresh(void **state)
+{
+    (void)state;
+    scene_open(&at, NULL);
+    scene_validator(&at);
+    minted = scene_mint(&at, "{}");
+    assert_int_equal(scene_validate(&at, minted, 5000), ASSAY_OK);
+    sweep("refresh over TLS", refresh, 1);
+    free(minted);
+    scene_close(&at);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_allocation_of_a_validation, open_offline, close_offline),
+        cmocka_unit_test_setup_teardown(every_allocation_of_a_configuration, open_offline, close_offline),
+        cmocka_unit_test(every_allocation_of_a_refresh),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
