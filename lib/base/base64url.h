@@ -15,7 +15,8 @@
 
 /*
  * Decode canonical base64url: no padding, no white space, no other alphabet, unused bits zero (RFC 4648, section 3.5),
- * so that one value has one spelling. @p out holds ASSAY_BASE64URL_DECODED(len) bytes. False leaves @p out undefined.
+ * so that one value has one spelling. @p out holds ASSAY_BASE64URL_DECODED(len) bytes, and of those
+ * past the decoded ones, one may be written. False leaves @p out undefined.
  */
 bool assay_base64url_decode(const char *text, size_t len, uint8_t *out, size_t *out_len);
 

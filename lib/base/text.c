@@ -51,24 +51,34 @@ bool assay_text_is_utf8(const char *text, size_t len)
     return true;
 }
 
+static size_t escaped_len(uint8_t byte)
+{
+    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\' ? 1 : 4;
+}
+
+/* Whether everything fits in @p size with its terminator. */
+static bool fits_escaped(const char *text, size_t len, size_t size)
+{
+    size_t need = 1;
+    for (size_t i = 0; i < len && need <= size; i++)
+        need += escaped_len((uint8_t)text[i]);
+    return need <= size;
+}
+
 void assay_text_escape(const char *text, size_t len, char *out, size_t size)
 {
     static const char digits[] = "0123456789abcdef";
+    static const char dots[] = "...";
     if (size == 0)
         return;
+    bool whole = fits_escaped(text, len, size);
+    size_t room = whole ? size - 1 : size > sizeof dots ? size - sizeof dots : 0;
     size_t used = 0;
     for (size_t i = 0; i < len; i++) {
         uint8_t byte = (uint8_t)text[i];
-        bool plain = byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
-        size_t need = plain ? 1 : 4;
-        /* Room is kept for the dots unless this is the end of the text. */
-        size_t reserve = i + 1 == len ? 1 : 4;
-        if (used + need + reserve > size) {
-            for (int dot = 0; dot < 3 && used + 1 < size; dot++)
-                out[used++] = '.';
+        if (used + escaped_len(byte) > room)
             break;
-        }
-        if (plain) {
+        if (escaped_len(byte) == 1) {
             out[used++] = (char)byte;
             continue;
         }
@@ -77,5 +87,7 @@ void assay_text_escape(const char *text, size_t len, char *out, size_t size)
         out[used++] = digits[byte >> 4];
         out[used++] = digits[byte & 15];
     }
+    for (size_t i = 0; !whole && i < sizeof dots - 1 && used + 1 < size; i++)
+        out[used++] = dots[i];
     out[used] = '\0';
 }

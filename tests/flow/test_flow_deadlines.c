@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* Nothing waits longer than it was given: slow, dripping and silent issuers, and time-outs out of range (attack 64). */
+#include "support/scene.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Beyond the deadline: 100 ms are promised; sanitizers on two busy cores need more. */
+#define GRACE (getenv("ASSAY_SANITIZED") != NULL && strcmp(getenv("ASSAY_SANITIZED"), "none") != 0 ? 1500 : 250)
+
+static scene at;
+
+static int open_plain(void **state)
+{
+    (void)state;
+    scene_open(&at, NULL);
+    return 0;
+}
+
+static int close_scene(void **state)
+{
+    (void)state;
+    dev_issuer_fault(at.issuer, "all", "none", -1, -1);
+    scene_close(&at);
+    return 0;
+}
+
+static void cold_call_ends_in_time(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"slow", "drip"};
+    scene_validator(&at);
+    char *token = scene_mint(&at, "{}");
+    for (size_t i = 0; i < 2; i++) {
+        dev_issuer_fault(at.issuer, "metadata", kinds[i], i == 0 ? 20000 : 1000, -1);
+        int64_t start = scene_real_ms();
+        assert_int_equal(scene_validate(&at, token, 400), ASSAY_E_KEYS_UNAVAILABLE);
+        int64_t took = scene_real_ms() - start;
+        print_message("%s: a call with 400 ms took %d ms\n", kinds[i], (int)took);
+        assert_in_range(took, 390, 400 + GRACE);
+        scene_advance(&at, 301); /* the back-off */
+    }
+    free(token);
+}
+
+/* A byte a second never stalls a connection, but the time for a whole document is bounded by the runtime. */
+static void fetch_timeout_bounds_a_dripping_issuer(void **state)
+{
+    (void)state;
+    assert_int_equal(assay_runtime_set_fetch_timeout(at.runtime, 300, NULL), ASSAY_OK);
+    scene_validator(&at);
+    dev_issuer_fault(at.issuer, "metadata", "drip", 50, -1);
+    int64_t start = scene_real_ms();
+    assay_error *error = NULL;
+    assert_int_equal(assay_validator_warm_up(at.validator, 20000, &error), ASSAY_E_TIMEOUT);
+    print_message("fetch timeout: %s\n", assay_error_message(error));
+    assay_error_free(error);
+    assert_in_range(scene_real_ms() - start, 290, 300 + GRACE);
+}
+
+/* Checks and calls without time never wait, whatever the issuer does; and a refresh that is due costs its payer no more than its own time. */
+static void warm_calls_do_not_wait(void **state)
+{
+    (void)state;
+    scene_validator(&at);
+    assert_int_equal(scene_try(&at, "{}", 5000), ASSAY_OK);
+    char *token = scene_mint(&at, "{}");
+    dev_issuer_fault(at.issuer, "all", "slow", 20000, -1);
+    scene_advance(&at, 3601);
+    free(token);
+    token = scene_mint(&at, "{}");
+    int64_t start = scene_real_ms();
+    assert_int_equal(scene_validate(&at, token, 0), ASSAY_OK);
+    assert_in_range(scene_real_ms() - start, 0, GRACE);
+    start = scene_real_ms();
+    assert_int_equal(scene_validate(&at, token, 300), ASSAY_OK);
+    assert_in_range(scene_real_ms() - start, 0, 300 + GRACE);
+    /* It failed, so nobody pays again before the back-off has passed. */
+    start = scene_real_ms();
+    assert_int_equal(scene_validate(&at, token, 5000), ASSAY_OK);
+    assert_in_range(scene_real_ms() - start, 0, GRACE);
+    free(token);
+}
+
+static void timeouts_out_of_range_are_mistakes(void **state)
+{
+    (void)state;
+    assay_claims *claims = NULL;
+    scene_validator(&at);
+    assert_int_equal(assay_validator_validate(at.validator, "a", 1, NULL, -1, &claims, NULL), ASSAY_E_ARGUMENT);
+    assert_int_equal(assay_validator_validate(at.validator, "a", 1, NULL, 600001, &claims, NULL), ASSAY_E_ARGUMENT);
+    assert_int_equal(assay_validator_warm_up(at.validator, -1, NULL), ASSAY_E_ARGUMENT);
+    assert_int_equal(assay_validator_refresh(at.validator, NULL, 600001, NULL), ASSAY_E_ARGUMENT);
+    assert_int_equal(scene_requests(&at, "metadata"), 0);
+}
+
+/* Time 0 with warm_up or refresh can't fetch: it says so at once instead of pretending. */
+static void no_time_is_no_fetch(void **state)
+{
+    (void)state;
+    scene_validator(&at);
+    assert_int_equal(assay_validator_refresh(at.validator, NULL, 0, NULL), ASSAY_E_TIMEOUT);
+    assert_int_equal(scene_requests(&at, "metadata"), 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, open_plain, close_scene)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(cold_call_ends_in_time), CASE(fetch_timeout_bounds_a_dripping_issuer),
+        CASE(warm_calls_do_not_wait), CASE(timeouts_out_of_range_are_mistakes),
+        CASE(no_time_is_no_fetch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
