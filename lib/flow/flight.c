@@ -141,6 +141,13 @@ static bool wait_for_landing(assay_issuer_keys *keys, int64_t deadline)
     return !atomic_load(&keys->flying) || keys->flight != flight;
 }
 
+static bool is_allowed(assay_issuer_keys *keys, assay_source_reason reason)
+{
+    int64_t now = now_of(keys);
+    assay_source_observe(keys->source, now);
+    return assay_source_allowed_at(keys->source, reason) <= now;
+}
+
 static int join_locked(assay_issuer_keys *keys, assay_source_reason reason, int64_t deadline, assay_failure *failure)
 {
     bool waited = false;
@@ -158,7 +165,7 @@ static int join_locked(assay_issuer_keys *keys, assay_source_reason reason, int6
             return keys->landing_code;
         }
         /* The budget was stamped when the flight that was passed on began: whoever takes it over goes on with that one. */
-        if (!waited && assay_source_allowed_at(keys->source, reason) > now_of(keys))
+        if (!waited && !is_allowed(keys, reason))
             return assay_fail(failure, ASSAY_E_KEYS_NEEDED);
         keys->passed_on = false;
         return lead(keys, reason, deadline, failure);
