@@ -137,6 +137,34 @@ static number number_of(const uint8_t *bytes, size_t len)
     return n;
 }
 
+static unsigned remainder_of(const number *n, unsigned divisor)
+{
+    unsigned rest = 0;
+    for (size_t i = 0; i < n->len; i++)
+        rest = (rest << 8 | n->bytes[i]) % divisor;
+    return rest;
+}
+
+/*
+ * Whether the modulus has the form of a faulty smart card (ROCA, CVE-2017-15361): both primes, and so the modulus too, are a power of 65537 by every
+ * small prime, which lets anybody find them. One good modulus in 2^27 looks the same.
+ */
+static bool is_roca(const number *n)
+{
+    /* The small primes by which not every number is a power of 65537. */
+    static const uint8_t primes[] = {11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(primes); i++) {
+        unsigned rest = remainder_of(n, primes[i]);
+        unsigned power = 1;
+        do
+            power = power * (65537u % primes[i]) % primes[i];
+        while (power != rest && power != 1);
+        if (power != rest)
+            return false;
+    }
+    return true;
+}
+
 static const char *rsa_fault(const number *n, const number *e)
 {
     if (n->bits < ASSAY_LIMIT_RSA_BITS_MIN) /* RFC 7518, section 3.3 */
@@ -145,6 +173,8 @@ static const char *rsa_fault(const number *n, const number *e)
         return "the RSA modulus is larger than " TEXT(ASSAY_LIMIT_RSA_BITS_MAX) " bits, which only costs time";
     if (!n->odd)
         return "the RSA modulus is even, so it is no product of two large primes";
+    if (is_roca(n))
+        return "the RSA modulus has the form of keys that can be broken (ROCA, CVE-2017-15361)";
     /* An exponent of 1 makes every padded hash its own signature. */
     if (e->bits < 2)
         return "the RSA exponent is smaller than 3: anybody could forge signatures";

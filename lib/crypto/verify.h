@@ -45,7 +45,7 @@ typedef struct assay_verify_key assay_verify_key;
 /*
  * Make a key. ASSAY_OK; ASSAY_E_CONFIG_KEYS where the numbers are not a key we accept, with *why a static sentence ("the RSA modulus is
  * smaller than 2048 bits"), or OpenSSL does not take the key (a curve that a FIPS query leaves out); ASSAY_E_MEMORY. Numbers are big-endian.
- * RSA: ASSAY_LIMIT_RSA_BITS_MIN to _MAX, modulus odd, exponent odd, at least 3, at most ASSAY_LIMIT_RSA_EXPONENT_BITS; leading zero octets are ignored.
+ * RSA: ASSAY_LIMIT_RSA_BITS_MIN to _MAX, modulus odd and not of the ROCA form (CVE-2017-15361), exponent odd, at least 3, at most ASSAY_LIMIT_RSA_EXPONENT_BITS; leading zero octets are ignored.
  * EC: x and y exactly of the field's length (RFC 7518, section 6.2.1.2), the point on the curve and not infinity.
  * OKP: exactly 32 or 57 bytes, the encoding canonical (RFC 8032, sections 5.1.3 and 5.2.3), not a point of small order.
  * Symmetric: 1 to ASSAY_LIMIT_SYMMETRIC_BYTES; the minimum for each hash is checked by assay_verify_key_fits().
