@@ -11,7 +11,8 @@
 #define ASSAY_LIMIT_TOKEN_BYTES 65536         /* bytes: one token in compact form; Entra's largest stay below 20000 */
 #define ASSAY_LIMIT_HEADER_BYTES 16384        /* bytes: the decoded JOSE header, an x5c chain included */
 #define ASSAY_LIMIT_JSON_DEPTH 32             /* levels: nesting of objects and arrays in a token */
-#define ASSAY_LIMIT_JSON_MEMBERS 1024         /* members: of all objects of one header or payload together */
+#define ASSAY_LIMIT_HEADER_MEMBERS 64         /* members: of all objects of one header together */
+#define ASSAY_LIMIT_JSON_MEMBERS 1024         /* members: of all objects of one payload together */
 #define ASSAY_LIMIT_KID_BYTES 1024            /* bytes: a key id in a header or key set */
 #define ASSAY_LIMIT_AUDIENCES 64              /* elements: `aud` of a token */
 #define ASSAY_LIMIT_JWS_CANDIDATES 8          /* keys: tried for one signature where kid alone does not decide */

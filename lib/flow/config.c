@@ -139,8 +139,19 @@ static int take_values(assay_issuer *issuer, const char *name, assay_requirement
     return ASSAY_OK;
 }
 
+/* Keys are verified with by the providers that the runtime asks for, as those of a fetch are. */
+static int crypto_of(const assay_runtime *runtime, assay_crypto **crypto)
+{
+    if (runtime != NULL && runtime->crypto != NULL) {
+        *crypto = assay_crypto_ref(runtime->crypto);
+        return ASSAY_OK;
+    }
+    return assay_crypto_new(runtime == NULL ? NULL : runtime->openssl_properties, crypto);
+}
+
 /* A JWK set inside the document. Symmetric keys count: the file is the caller's own. */
-static int take_jwks(assay_issuer *issuer, const assay_json *value, assay_failure *failure)
+static int take_jwks(assay_issuer *issuer, const assay_runtime *runtime, const assay_json *value,
+                     assay_failure *failure)
 {
     char why[200] = "";
     size_t len = 0;
@@ -151,7 +162,7 @@ static int take_jwks(assay_issuer *issuer, const assay_json *value, assay_failur
     assay_crypto *crypto = NULL;
     assay_key_set keys;
     assay_key_set_init(&keys);
-    int code = assay_crypto_new(NULL, &crypto);
+    int code = crypto_of(runtime, &crypto);
     if (code == ASSAY_OK)
         code = assay_key_set_add_json(&keys, crypto, text, len, true, why, sizeof why);
     if (code == ASSAY_OK)
@@ -164,7 +175,8 @@ static int take_jwks(assay_issuer *issuer, const assay_json *value, assay_failur
     return code;
 }
 
-static int take_member(assay_issuer *issuer, const char *name, const assay_json *value, assay_failure *failure)
+static int take_member(assay_issuer *issuer, const assay_runtime *runtime, const char *name, const assay_json *value,
+                       assay_failure *failure)
 {
     for (size_t i = 0; i < ASSAY_COUNT_OF(issuer_rows); i++) {
         int64_t number;
@@ -181,7 +193,7 @@ static int take_member(assay_issuer *issuer, const char *name, const assay_json 
     if (strcmp(name, "required_contains") == 0)
         return take_values(issuer, name, ASSAY_REQUIRE_CONTAINS, value, failure);
     if (strcmp(name, "jwks") == 0)
-        return take_jwks(issuer, value, failure);
+        return take_jwks(issuer, runtime, value, failure);
     if (strcmp(name, "allow_loopback_http") == 0)
         return assay_json_get_boolean(value, &issuer->allow_loopback_http) ? ASSAY_OK
                                                                            : wrong_type(name, "true or false", failure);
@@ -205,7 +217,8 @@ static int check_one_source(const assay_json *object, assay_failure *failure)
     return ASSAY_OK;
 }
 
-static int read_issuer(const assay_json *object, assay_issuer **issuer, assay_failure *failure)
+static int read_issuer(const assay_json *object, const assay_runtime *runtime, assay_issuer **issuer,
+                       assay_failure *failure)
 {
     assay_span url;
     if (!assay_json_is_object(object) || !assay_json_get_member_string(object, "issuer", &url))
@@ -219,7 +232,7 @@ static int read_issuer(const assay_json *object, assay_issuer **issuer, assay_fa
     const assay_json *value;
     const char *name;
     while (code == ASSAY_OK && (name = assay_json_object_next(object, &iterator, &value)) != NULL)
-        code = take_member(made, name, value, failure);
+        code = take_member(made, runtime, name, value, failure);
     if (code == ASSAY_OK)
         *issuer = ASSAY_STEAL(made);
     return code;
@@ -291,12 +304,13 @@ static int name_place(size_t place, int code, assay_failure *failure)
     if (failure == NULL)
         return code;
     char note[sizeof failure->note];
-    (void)snprintf(note, sizeof note, "issuer %zu: %.200s", place, failure->note);
+    (void)snprintf(note, sizeof note, "issuer %zu%s%.200s", place, failure->note[0] == '\0' ? "" : ": ", failure->note);
     memcpy(failure->note, note, sizeof note);
     return code;
 }
 
-static int read_issuers(const assay_json *array, assay_issuer ***issuers, size_t *count, assay_failure *failure)
+static int read_issuers(const assay_json *array, const assay_runtime *runtime, assay_issuer ***issuers, size_t *count,
+                        assay_failure *failure)
 {
     size_t wanted = assay_json_array_len(array);
     if (!assay_json_is_array(array) || wanted == 0)
@@ -305,7 +319,7 @@ static int read_issuers(const assay_json *array, assay_issuer ***issuers, size_t
     if (*issuers == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
     for (*count = 0; *count < wanted; (*count)++) {
-        int code = read_issuer(assay_json_array_at(array, *count), &(*issuers)[*count], failure);
+        int code = read_issuer(assay_json_array_at(array, *count), runtime, &(*issuers)[*count], failure);
         if (code != ASSAY_OK)
             return name_place(*count + 1, code, failure);
     }
@@ -348,7 +362,7 @@ int assay_config_read(assay_runtime *runtime, const char *json, size_t len, assa
     assay_issuer **issuers = NULL;
     size_t count = 0;
     if (code == ASSAY_OK)
-        code = read_issuers(assay_json_get(document, "issuers"), &issuers, &count, failure);
+        code = read_issuers(assay_json_get(document, "issuers"), used, &issuers, &count, failure);
     if (code == ASSAY_OK)
         code = assay_validator_make(used, issuers, count, validator, failure);
     for (size_t i = 0; issuers != NULL && i < assay_json_array_len(assay_json_get(document, "issuers")); i++)

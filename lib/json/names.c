@@ -19,7 +19,7 @@ uint32_t assay_json_hash_escaped(const char *raw, size_t len)
     }
     if ((count & 7) != 0)
         hash = assay_json_hash_mix(hash, word);
-    return assay_json_hash_end(hash, count);
+    return assay_json_hash_end(hash);
 }
 
 void assay_json_names_grow(assay_json_names *names, const assay_json_member *members, size_t count)

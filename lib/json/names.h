@@ -38,9 +38,9 @@ static inline uint64_t assay_json_hash_mix(uint64_t hash, uint64_t word)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static inline uint32_t assay_json_hash_end(uint64_t hash, size_t len)
+/* The length needs no part in it: a name has no NUL, so the zeros that fill its last word are no other name's bytes. */
+static inline uint32_t assay_json_hash_end(uint64_t hash)
 {
-    hash = assay_json_hash_mix(hash ^ len, 0xA0761D6478BD642Fu);
     return (uint32_t)(hash ^ (hash >> 32));
 }
 
@@ -61,7 +61,7 @@ static inline uint32_t assay_json_hash(const char *bytes, size_t len, size_t rea
                 word |= (uint64_t)(unsigned char)bytes[at + i] << (8 * i);
         hash = assay_json_hash_mix(hash, word);
     }
-    return assay_json_hash_end(hash, len);
+    return assay_json_hash_end(hash);
 }
 
 /* The same of a name with escapes. */

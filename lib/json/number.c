@@ -135,12 +135,19 @@ bool assay_json_time(const assay_json_value *value, int64_t *seconds, int32_t *n
     *nanoseconds = 0;
     if (value->type != ASSAY_JSON_INTEGER && value->type != ASSAY_JSON_REAL)
         return false;
+    /* ASSAY_LIMIT_LATEST_TIME has twelve digits. */
+    const int most = 11;
+    /* What nearly every token writes: whole seconds, no longer than that. */
+    if (value->type == ASSAY_JSON_INTEGER && value->len <= (size_t)most + 1 && value->ptr[0] != '-') {
+        int64_t whole = assay_json_integer(value);
+        bool in_range = whole <= ASSAY_LIMIT_LATEST_TIME;
+        *seconds = in_range ? whole : 0;
+        return in_range;
+    }
     decimal number = read_decimal(value->ptr, value->len);
     int64_t first = first_digit(&number);
     if (first < 0)
         return true;
-    /* ASSAY_LIMIT_LATEST_TIME has twelve digits. */
-    const int most = 11;
     if (number.negative || number.top - first > most)
         return false;
     int64_t whole = 0;

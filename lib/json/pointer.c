@@ -3,7 +3,6 @@
 /* Ways to a value: a top-level member, a JSON Pointer (RFC 6901), the elements of an array. */
 
 #include "json/internal.h"
-#include "json/names.h"
 
 static const char *skip_string(const char *at, const char *end)
 {
@@ -89,13 +88,14 @@ assay_json_value assay_json_value_of(const assay_json_object *object, const assa
         .ptr = object->text + member->value, .len = member->value_len, .type = (assay_json_type)member->type};
 }
 
-const assay_json_member *assay_json_find(const assay_json_object *object, const char *name, size_t name_len)
+const assay_json_member *assay_json_find_from(const assay_json_object *object, size_t index, const char *name,
+                                              size_t name_len)
 {
-    uint32_t hash = assay_json_hash(name, name_len, name_len);
-    for (size_t i = 0; i < object->count; i++) {
+    for (size_t i = index; i < object->count; i++) {
         const assay_json_member *member = &object->members[i];
-        if (member->hash == hash && member->object == 0 &&
-            assay_json_raw_is((assay_span){object->text + member->name, member->name_len}, name, name_len))
+        assay_span raw = {object->text + member->name, member->name_len};
+        if (member->object == 0 && (member->name_escaped ? assay_json_raw_is(raw, name, name_len)
+                                                         : assay_span_equal(raw, (assay_span){name, name_len})))
             return member;
     }
     return NULL;

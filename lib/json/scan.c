@@ -225,6 +225,26 @@ static bool read_object(reader *r)
     return r->lexer.at == r->lexer.end || assay_json_refuse(&r->lexer, ASSAY_JSON_TRAILING);
 }
 
+/* Backwards, so that the first member of a bucket is what stays in it. */
+static void fill_buckets(assay_json_object *object)
+{
+    uint16_t escaped = 0;
+    for (size_t i = object->count; i-- > 0;) {
+        const assay_json_member *member = &object->members[i];
+        if (member->object != 0)
+            continue;
+        if (member->name_escaped)
+            escaped = (uint16_t)(i + 1);
+        else
+            object->first[assay_json_bucket(object->text + member->name, member->name_len)] = (uint16_t)(i + 1);
+    }
+    /* A name with escapes may belong to any bucket. */
+    for (size_t i = 0; escaped != 0 && i < ASSAY_JSON_BUCKETS; i++) {
+        if (object->first[i] == 0 || object->first[i] > escaped)
+            object->first[i] = escaped;
+    }
+}
+
 assay_json_status assay_json_scan(const char *text, size_t len, assay_json_member *members, size_t capacity,
                                   assay_json_object *object)
 {
@@ -253,6 +273,10 @@ assay_json_status assay_json_scan(const char *text, size_t len, assay_json_membe
         assert(r.lexer.status != ASSAY_JSON_OK);
         return r.lexer.status;
     }
-    *object = (assay_json_object){.text = text, .len = (uint32_t)len, .members = members, .count = r.count};
+    object->text = text;
+    object->len = (uint32_t)len;
+    object->members = members;
+    object->count = r.count;
+    fill_buckets(object);
     return ASSAY_JSON_OK;
 }

@@ -32,23 +32,27 @@ typedef enum assay_json_type {
 
 /* One member of any object of the text. Offsets count from the start of the text. */
 typedef struct assay_json_member {
-    uint32_t name;       /* first byte after the opening quote */
-    uint32_t name_len;   /* bytes between the quotes, escapes not decoded */
-    uint32_t value;      /* first byte of the value, its quote or bracket included */
-    uint32_t value_len;  /* bytes of the value, both quotes or brackets included */
-    uint32_t hash;       /* of the decoded name; differs from process to process */
-    uint32_t object;     /* number of the object that holds the member, in the order of opening; 0: the top level */
-    uint16_t parent;     /* index + 1 of the member whose value (at any array depth) holds the object; 0: the top level */
-    uint8_t type;        /* assay_json_type of the value */
-    bool name_escaped;   /* the name holds a backslash */
-    bool value_escaped;  /* the value is a string that holds a backslash */
+    uint32_t name;      /* first byte after the opening quote */
+    uint32_t name_len;  /* bytes between the quotes, escapes not decoded */
+    uint32_t value;     /* first byte of the value, its quote or bracket included */
+    uint32_t value_len; /* bytes of the value, both quotes or brackets included */
+    uint32_t hash;      /* of the decoded name; differs from process to process */
+    uint32_t object;    /* number of the object that holds the member, in the order of opening; 0: the top level */
+    uint16_t parent;   /* index + 1 of the member whose value (at any array depth) holds the object; 0: the top level */
+    uint8_t type;      /* assay_json_type of the value */
+    bool name_escaped; /* the name holds a backslash */
+    bool value_escaped; /* the value is a string that holds a backslash */
 } assay_json_member;
+
+/* A short way to the top-level members: each bucket holds index + 1 of the first whose name may fall into it; 0: none. */
+#define ASSAY_JSON_BUCKETS 64u
 
 typedef struct assay_json_object {
     const char *text;
     uint32_t len;
     const assay_json_member *members; /* in the order of the text: a member comes before those inside its value */
     size_t count;
+    uint16_t first[ASSAY_JSON_BUCKETS];
 } assay_json_object;
 
 /* What is wrong with a text. */
@@ -77,8 +81,28 @@ const char *assay_json_status_text(assay_json_status status);
 assay_json_status assay_json_scan(const char *text, size_t len, assay_json_member *members, size_t capacity,
                                   assay_json_object *object);
 
-/* The top-level member of a name (decoded, byte by byte), or NULL. */
-const assay_json_member *assay_json_find(const assay_json_object *object, const char *name, size_t name_len);
+/* The bucket of a decoded name. Names that share one, by chance or on purpose, only make a search as long as the list of members. */
+static inline size_t assay_json_bucket(const char *name, size_t len)
+{
+    if (len == 0)
+        return 0;
+    return (len + 3u * (unsigned char)name[0] + 5u * (unsigned char)name[len - 1]) % ASSAY_JSON_BUCKETS;
+}
+
+/* The same as assay_json_find(), from the member of an index on. */
+const assay_json_member *assay_json_find_from(const assay_json_object *object, size_t index, const char *name,
+                                              size_t name_len);
+
+/*
+ * The top-level member of a name (decoded, byte by byte), or NULL. Inline, so that the bucket of a literal is a constant: most names that a token
+ * is asked for are not there.
+ */
+static inline const assay_json_member *assay_json_find(const assay_json_object *object, const char *name,
+                                                       size_t name_len)
+{
+    uint16_t first = object->first[assay_json_bucket(name, name_len)];
+    return first == 0 ? NULL : assay_json_find_from(object, first - 1u, name, name_len);
+}
 
 /*
  * A value anywhere in the text: what a member holds, an element of an array, or the whole object.
@@ -92,7 +116,8 @@ typedef struct assay_json_value {
 assay_json_value assay_json_value_of(const assay_json_object *object, const assay_json_member *member);
 
 /* Follow a JSON Pointer (RFC 6901) from the top. False: nothing there, or the pointer is malformed. */
-bool assay_json_point(const assay_json_object *object, const char *pointer, size_t pointer_len, assay_json_value *value);
+bool assay_json_point(const assay_json_object *object, const char *pointer, size_t pointer_len,
+                      assay_json_value *value);
 /* Tell whether a text is a JSON Pointer: "" or "/…", with ~ only in ~0 and ~1. */
 bool assay_json_pointer_is_valid(const char *pointer, size_t pointer_len);
 

@@ -86,6 +86,14 @@ static int check_audience(const assay_policy *policy, const assay_claims *token,
     return ours ? ASSAY_OK : audience_refused(policy, &aud, failure);
 }
 
+/* A number is shown as it stands; of anything else only what it is, since a text or object in the place of a time may say whatever it likes. */
+static assay_span shown_time(const assay_json_value *value)
+{
+    static const char *const words[] = {"null", "false", "true", NULL, NULL, "a text", "an array", "an object"};
+    const char *word = words[value->type];
+    return word == NULL ? (assay_span){value->ptr, value->len} : assay_span_of(word);
+}
+
 /* Read a NumericDate (RFC 7519, section 2). ASSAY_E_ABSENT, or ASSAY_E_TIME. */
 static int read_time(const assay_claims *token, const char *name, int64_t *seconds, int32_t *nanoseconds,
                      assay_failure *failure)
@@ -95,7 +103,8 @@ static int read_time(const assay_claims *token, const char *name, int64_t *secon
         return ASSAY_E_ABSENT;
     if (assay_json_time(&value, seconds, nanoseconds))
         return ASSAY_OK;
-    (void)assay_fail_found(failure, ASSAY_E_TIME, "a number of seconds since 1970", value.ptr, value.len);
+    assay_span shown = shown_time(&value);
+    (void)assay_fail_found(failure, ASSAY_E_TIME, "a number of seconds since 1970", shown.ptr, shown.len);
     if (failure != NULL)
         (void)snprintf(failure->note, sizeof failure->note, "%s is not a NumericDate (RFC 7519, section 2)", name);
     return ASSAY_E_TIME;

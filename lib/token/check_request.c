@@ -62,7 +62,8 @@ static int check_max_age(const assay_policy *policy, const assay_request *reques
         return assay_fail_note(failure, ASSAY_E_AUTH_TIME, "the token has no auth_time");
     if (!assay_json_time(&value, &auth_time, &fraction))
         return assay_fail_note(failure, ASSAY_E_TIME, "auth_time is not a NumericDate (RFC 7519, section 2)");
-    if (auth_time > now + policy->leeway)
+    int64_t latest = now + policy->leeway;
+    if (auth_time > latest || (auth_time == latest && fraction > 0))
         return assay_fail_note(failure, ASSAY_E_AUTH_TIME, "auth_time lies in the future");
     int64_t age = now - auth_time;
     if (age > request->max_age + policy->leeway)

@@ -4,7 +4,6 @@
 
 /* Smallest member of a JSON object with its comma: `"":0,`. */
 #define SMALLEST_MEMBER 5
-#define HEADER_MEMBERS 64
 
 /* The three segments of the compact form (RFC 7515, section 7.1). */
 typedef struct segments {
@@ -64,19 +63,20 @@ static assay_claims *allocate(const segments *parts, size_t *header_members, siz
     size_t header_len = ASSAY_BASE64URL_DECODED(parts->header.len) + 1;
     size_t payload_len = ASSAY_BASE64URL_DECODED(parts->payload.len) + 1;
     size_t signature_len = ASSAY_BASE64URL_DECODED(parts->signature.len) + 1;
-    *header_members = most_members(header_len, HEADER_MEMBERS);
+    *header_members = most_members(header_len, ASSAY_LIMIT_HEADER_MEMBERS);
     *payload_members = most_members(payload_len, ASSAY_LIMIT_JSON_MEMBERS);
     size_t tables = (*header_members + *payload_members) * sizeof(assay_json_member);
     /* Header and payload twice: as decoded, and as room for kid, typ and sub without their escapes; the issuer fits in the payload's copy. */
-    size_t size = sizeof(assay_claims) + tables + 2 * (header_len + payload_len) + signature_len;
-    char *memory = assay_alloc(size);
+    size_t text_size = 2 * (header_len + payload_len) + signature_len;
+    char *memory = assay_alloc(sizeof(assay_claims) + tables + text_size);
     if (memory == NULL)
         return NULL;
     memset(memory, 0, sizeof(assay_claims));
     assay_claims *token = (assay_claims *)(void *)memory;
-    token->size = size;
     atomic_init(&token->references, 1);
-    *bytes = memory + sizeof(assay_claims) + tables;
+    token->text = memory + sizeof(assay_claims) + tables;
+    token->text_size = text_size;
+    *bytes = token->text;
     return token;
 }
 
@@ -114,7 +114,7 @@ static int fill(assay_claims *token, const segments *parts, size_t header_member
     if (code != ASSAY_OK)
         return code;
     token->spare = cursor + header.len + 1;
-    token->payload = (assay_json_object){payload.ptr, (uint32_t)payload.len, NULL, 0};
+    token->payload = (assay_json_object){.text = payload.ptr, .len = (uint32_t)payload.len};
     if (!payload_is_json)
         return ASSAY_OK;
     if (payload.len == 0)
@@ -162,5 +162,7 @@ void assay_token_close(assay_claims *token)
     }
     char *json = atomic_load(&token->json);
     assay_release_wiped(json, json == NULL ? 0 : strlen(json));
-    assay_release_wiped(token, token->size);
+    /* The tables before it are several times as large, and say only where things lay. */
+    assay_wipe(token->text, token->text_size);
+    assay_release(token);
 }

@@ -26,7 +26,8 @@ typedef struct assay_decoded_text {
 
 struct assay_claims {
     atomic_uint references;
-    size_t size; /* of the whole allocation, for wiping */
+    char *text; /* the end of the allocation, where all bytes of the token are: what is wiped */
+    size_t text_size;
 
     assay_span signing_input; /* borrowed from the caller's token: gone once the call returns */
     assay_json_object header;
@@ -66,7 +67,14 @@ ASSAY_DEFINE_CLEANUP(assay_claims, assay_token_close)
 int assay_header_read(assay_claims *token, char *room, assay_failure *failure);
 
 /* Member of the payload by name; false where it is absent. */
-bool assay_token_get(const assay_claims *token, const char *name, assay_json_value *value);
+static inline bool assay_token_get(const assay_claims *token, const char *name, assay_json_value *value)
+{
+    const assay_json_member *member = assay_json_find(&token->payload, name, strlen(name));
+    if (member == NULL)
+        return false;
+    *value = assay_json_value_of(&token->payload, member);
+    return true;
+}
 
 /* Verify the signature with the first of @p keys that fits and verifies; those that do not fit are passed over. ASSAY_OK, ASSAY_E_SIGNATURE, ASSAY_E_ALGORITHM_KEY (none fits),
  * ASSAY_E_CRYPTO, ASSAY_E_MEMORY. At most ASSAY_LIMIT_JWS_CANDIDATES are tried. */

@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "token/token.h"
 
-bool assay_token_get(const assay_claims *token, const char *name, assay_json_value *value)
-{
-    const assay_json_member *member = assay_json_find(&token->payload, name, strlen(name));
-    if (member == NULL)
-        return false;
-    *value = assay_json_value_of(&token->payload, member);
-    return true;
-}
-
 /* The signature is wrong; name the case that people meet most. */
 static int bad_signature(const assay_claims *token, assay_failure *failure)
 {

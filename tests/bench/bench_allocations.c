@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/memory.h"
+#include "bench.h"
+
+#include <stdlib.h>
+
+/* Allocations of ours for one validation. A program of its own, as it needs the library that counts them. */
+
+int main(void)
+{
+    enum { TIMES = 1000 };
+    mint_key *key = mint_key_new("RS256", BENCH_KID);
+    char *token = bench_token(key, BENCH_ISSUER, BENCH_AUDIENCE, 3600);
+    bench_case validate = {.name = "rs256.allocations"};
+    bench_assay(key, token, &validate);
+    validate.run(validate.state, 1); /* makes what stays with the key */
+    uint64_t before = assay_allocation_count();
+    validate.run(validate.state, TIMES);
+    bench_print(validate.name, (double)(assay_allocation_count() - before) / TIMES, "allocations");
+    free(token);
+    mint_key_free(key);
+    return 0;
+}
