@@ -48,7 +48,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_jws_check_claims_object(const uint8_t *payl
  * `{"verified":false,"header":…,"payload":…}`. Never decide anything by it.
  *
  * @param json [out] NULL unless ASSAY_OK; terminated; release with assay_bytes_free()
- * @retval ASSAY_E_MALFORMED and its kin, as from a validator
+ * @retval ASSAY_E_MALFORMED and its kin, as from a validator; what a header says and the signature are not looked at
  * Threads: any. @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_jws_decode_unverified(const char *jws, size_t len, uint8_t **json,

@@ -5,6 +5,7 @@
 #include <assay/claims.h>
 #include <assay/error.h>
 #include <assay/issuer.h>
+#include <assay/jws.h> /* assay_bytes_free */
 #include <assay/keyset.h>
 #include <assay/request.h>
 #include <assay/runtime.h>

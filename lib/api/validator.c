@@ -48,8 +48,12 @@ void assay_validator_unref(assay_validator *validator)
 /* The deadline of a call in real milliseconds; a timeout out of range is a mistake of the program. */
 static bool deadline_of(int64_t timeout_ms, int64_t *deadline)
 {
-    *deadline = timeout_ms == 0 ? 0 : assay_clock_real_ms() + timeout_ms;
-    return timeout_ms >= 0 && timeout_ms <= ASSAY_LIMIT_CALL_TIMEOUT_MS;
+    *deadline = 0;
+    if (timeout_ms < 0 || timeout_ms > ASSAY_LIMIT_CALL_TIMEOUT_MS)
+        return false;
+    if (timeout_ms > 0)
+        *deadline = assay_clock_real_ms() + timeout_ms;
+    return true;
 }
 
 #define BAD_TIMEOUT "timeout_ms must be 0 to 600000"

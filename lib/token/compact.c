@@ -5,12 +5,7 @@
 /* Smallest member of a JSON object with its comma: `"":0,`. */
 #define SMALLEST_MEMBER 5
 
-/* The three segments of the compact form (RFC 7515, section 7.1). */
-typedef struct segments {
-    assay_span header, payload, signature;
-} segments;
-
-static int split(const char *text, size_t len, segments *out, assay_failure *failure)
+static int split(const char *text, size_t len, assay_segments *out, assay_failure *failure)
 {
     const char *end = text + len;
     const char *first = memchr(text, '.', len);
@@ -58,7 +53,8 @@ static size_t most_members(size_t text_len, size_t limit)
  * One allocation for everything: the claims, the member tables, the three decoded segments, and room for copies. Sizes follow
  * from the segments, each of which is bounded by ASSAY_LIMIT_TOKEN_BYTES.
  */
-static assay_claims *allocate(const segments *parts, size_t *header_members, size_t *payload_members, char **bytes)
+static assay_claims *allocate(const assay_segments *parts, size_t *header_members, size_t *payload_members,
+                              char **bytes)
 {
     size_t header_len = ASSAY_BASE64URL_DECODED(parts->header.len) + 1;
     size_t payload_len = ASSAY_BASE64URL_DECODED(parts->payload.len) + 1;
@@ -89,8 +85,8 @@ static int scan(assay_span text, assay_json_member *members, size_t capacity, in
     return assay_fail_note(failure, code, "%s", assay_json_status_text(status));
 }
 
-static int fill(assay_claims *token, const segments *parts, size_t header_members, size_t payload_members, char *bytes,
-                bool payload_is_json, assay_failure *failure)
+static int fill(assay_claims *token, const assay_segments *parts, size_t header_members, size_t payload_members,
+                char *bytes, bool payload_is_json, assay_failure *failure)
 {
     assay_json_member *members = (assay_json_member *)(void *)(token + 1);
     assay_span header, payload, signature;
@@ -122,9 +118,8 @@ static int fill(assay_claims *token, const segments *parts, size_t header_member
     return scan(payload, members + header_members, payload_members, ASSAY_E_PAYLOAD, &token->payload, failure);
 }
 
-int assay_token_open(const char *text, size_t len, bool payload_is_json, assay_claims **token, assay_failure *failure)
+int assay_compact_split(const char *text, size_t len, assay_segments *parts, assay_failure *failure)
 {
-    *token = NULL;
     if (len == 0)
         return assay_fail_note(failure, ASSAY_E_TOKEN_SIZE, "it is empty");
     if (len > ASSAY_LIMIT_TOKEN_BYTES)
@@ -134,8 +129,14 @@ int assay_token_open(const char *text, size_t len, bool payload_is_json, assay_c
         return assay_fail_note(failure, ASSAY_E_MALFORMED, "it is in a JSON serialization (RFC 7515, section 7.2)");
     if (len > 7 && assay_span_is_nocase((assay_span){text, 7}, "bearer "))
         return assay_fail_note(failure, ASSAY_E_MALFORMED, "it starts with the word Bearer");
-    segments parts;
-    int code = split(text, len, &parts, failure);
+    return split(text, len, parts, failure);
+}
+
+int assay_token_open(const char *text, size_t len, bool payload_is_json, assay_claims **token, assay_failure *failure)
+{
+    *token = NULL;
+    assay_segments parts;
+    int code = assay_compact_split(text, len, &parts, failure);
     if (code != ASSAY_OK)
         return code;
 

@@ -97,24 +97,18 @@ static int put_segment(assay_buffer *out, assay_span segment, int code, assay_fa
 /* Only form and JSON matter here: a token whose algorithm or extension would be refused can still be looked at. */
 int assay_jws_decode(const char *text, size_t len, uint8_t **json, size_t *json_len, assay_failure *failure)
 {
-    if (len == 0 || len > ASSAY_LIMIT_TOKEN_BYTES)
-        return assay_fail(failure, ASSAY_E_TOKEN_SIZE);
-    const char *first = memchr(text, '.', len);
-    const char *second = first == NULL ? NULL : memchr(first + 1, '.', (size_t)(text + len - first - 1));
-    if (second == NULL)
-        return assay_fail_note(failure, ASSAY_E_MALFORMED, "it has not three segments");
-    const char *third = memchr(second + 1, '.', (size_t)(text + len - second - 1));
-    if (third != NULL)
-        return assay_fail_note(failure, ASSAY_E_MALFORMED, "it has more than three segments");
-    assay_span header = {text, (size_t)(first - text)};
-    assay_span payload = {first + 1, (size_t)(second - first - 1)};
-
+    assay_segments parts;
+    int code = assay_compact_split(text, len, &parts, failure);
+    if (code != ASSAY_OK)
+        return code;
+    if (parts.payload.len == 0)
+        return assay_fail_note(failure, ASSAY_E_MALFORMED, "its payload is empty");
     assay_buffer out = {NULL, 0, 0, false};
     assay_buffer_put(&out, "{\"verified\":false,\"header\":");
-    int code = put_segment(&out, header, ASSAY_E_HEADER, failure);
+    code = put_segment(&out, parts.header, ASSAY_E_HEADER, failure);
     assay_buffer_put(&out, ",\"payload\":");
     if (code == ASSAY_OK)
-        code = put_segment(&out, payload, ASSAY_E_PAYLOAD, failure);
+        code = put_segment(&out, parts.payload, ASSAY_E_PAYLOAD, failure);
     assay_buffer_put(&out, "}");
     if (code == ASSAY_OK && out.failed)
         code = assay_fail(failure, ASSAY_E_MEMORY);

@@ -52,6 +52,14 @@ struct assay_claims {
     char *spare; /* room for the copies: as long as the token's payload */
 };
 
+/* The three segments of the compact form (RFC 7515, section 7.1), borrowed from the text. */
+typedef struct assay_segments {
+    assay_span header, payload, signature;
+} assay_segments;
+
+/* Size and number of segments. ASSAY_OK, ASSAY_E_TOKEN_SIZE, ASSAY_E_MALFORMED, ASSAY_E_ENCRYPTED. */
+int assay_compact_split(const char *text, size_t len, assay_segments *parts, assay_failure *failure);
+
 /*
  * Take a compact JWS apart: size, three segments, canonical base64url, both JSON objects, and what the header says about itself (RFC 7515,
  * sections 3.1, 4.1 and 7.1). Nothing is verified.

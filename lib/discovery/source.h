@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_DISCOVERY_SOURCE_H
+#define ASSAY_DISCOVERY_SOURCE_H
+
+/*
+ * One key source: what to fetch next, what to make of the answer, when the next fetch is due (architecture, section 4). A state machine
+ * without sockets, threads or clock: the caller holds a lock around every call, gives the time, and does the fetching. All times are
+ * milliseconds of the steady clock.
+ */
+
+#include "base/failure.h"
+#include "crypto/crypto.h"
+#include "http/message.h"
+#include "keys/snapshot.h"
+
+typedef enum assay_source_mode {
+    ASSAY_SOURCE_OPENID, /* OIDC Discovery */
+    ASSAY_SOURCE_OAUTH,  /* RFC 8414 */
+    ASSAY_SOURCE_URL,    /* metadata from metadata_url */
+    ASSAY_SOURCE_JWKS,   /* key set from jwks_uri, no metadata */
+    ASSAY_SOURCE_STATIC  /* keys were given; nothing is ever fetched */
+} assay_source_mode;
+
+typedef struct assay_source_config {
+    assay_source_mode mode;
+    const char *issuer;       /* all texts are copied by assay_source_new() */
+    const char *metadata_url; /* ASSAY_SOURCE_URL */
+    const char *jwks_uri;     /* ASSAY_SOURCE_JWKS */
+    const char *const *jwks_hosts;
+    size_t jwks_host_count;
+    bool allow_loopback_http;
+    int64_t retention_ms;
+    int64_t hard_limit_ms;
+    assay_crypto *crypto; /* reference shared */
+    uint64_t seed;        /* for jitter; the same seed gives the same jitter */
+} assay_source_config;
+
+/* Why somebody wants a fetch. */
+typedef enum assay_source_reason {
+    ASSAY_SOURCE_COLD,        /* no usable keys: never fetched, or past the hard limit */
+    ASSAY_SOURCE_SCHEDULED,   /* assay_source_due() */
+    ASSAY_SOURCE_UNKNOWN_KID, /* a token's kid is not there; a budget of its own */
+    ASSAY_SOURCE_FORCED       /* the host asked for a refresh; no budget */
+} assay_source_reason;
+
+typedef struct assay_source_counters {
+    uint64_t metadata_fetches, key_fetches, failures, unknown_kid_fetches, not_modified;
+} assay_source_counters;
+
+typedef struct assay_source assay_source;
+
+/* ASSAY_OK; ASSAY_E_CONFIG_ISSUER, ASSAY_E_CONFIG_URL: a URL that may not be fetched, or none; ASSAY_E_MEMORY. */
+int assay_source_new(const assay_source_config *config, assay_source **source);
+void assay_source_free(assay_source *source);
+ASSAY_DEFINE_CLEANUP(assay_source, assay_source_free)
+
+/* The keys as of now; NULL before the first success. Owned by the source until assay_source_take_retired(). */
+const assay_snapshot *assay_source_snapshot(const assay_source *source);
+/* A snapshot that was replaced, for the caller to free once no reader holds it; NULL: none. Call until NULL. */
+assay_snapshot *assay_source_take_retired(assay_source *source);
+
+/*
+ * Tell the time before asking the functions below, which have no time of their own. Where the steady clock has gone back (it should not), every
+ * time they give moves back with it: for the source time stood still, so no wait gets longer than its window and nothing is fetched twice.
+ */
+void assay_source_observe(assay_source *source, int64_t now_ms);
+/* When the next scheduled fetch is due (INT64_MIN: never fetched, INT64_MAX: static), and when the keys stop counting (INT64_MAX: never, for static keys; INT64_MIN before the first success). */
+int64_t assay_source_due_at(const assay_source *source);
+int64_t assay_source_expires_at(const assay_source *source);
+/* Earliest time at which a fetch for this reason is allowed: due, back-off and budget considered. In the past: now. INT64_MAX: never (static). */
+int64_t assay_source_allowed_at(const assay_source *source, assay_source_reason reason);
+/* Whether the last fetch failed, with what (0: it did not, or there was none), for the answers between fetches. */
+int assay_source_last_failure(const assay_source *source, assay_failure *failure);
+
+/* Begin a flight. Stamps the budget of its reason first, so that however it ends it has been spent. The caller checked assay_source_allowed_at(). */
+void assay_source_begin(assay_source *source, assay_source_reason reason, int64_t now_ms);
+/* What to fetch now; false: the flight is over. Texts are borrowed until the next call with this source. */
+bool assay_source_next(assay_source *source, assay_http_request *request);
+/* Read the answer to it. ASSAY_OK: go on with assay_source_next(). Anything else ended the flight; the old keys stand and the back-off is set. */
+int assay_source_answered(assay_source *source, const assay_http_response *response, int64_t now_ms,
+                          assay_failure *failure);
+/* There was no answer. Ends the flight; returns @p code. @p failure (may be NULL) is remembered for assay_source_last_failure(). */
+int assay_source_failed(assay_source *source, int code, const assay_failure *failure, int64_t now_ms);
+/* End a flight whose leader went away; counts as a failure without back-off, so that the next caller may begin at once. */
+void assay_source_abandoned(assay_source *source, int64_t now_ms);
+
+/* Merge keys that the host hands over, as a successful fetch without max-age. ASSAY_OK, ASSAY_E_CONFIG_KEYS, ASSAY_E_MEMORY. */
+int assay_source_push(assay_source *source, const assay_key_set *keys, int64_t now_ms);
+/* Drop a kid (NULL: all) and leave tombstones. ASSAY_OK, ASSAY_E_KEY_UNKNOWN: none there, ASSAY_E_RANGE: too many tombstones, ASSAY_E_MEMORY. */
+int assay_source_purge(assay_source *source, const char *kid, int64_t now_ms);
+
+assay_source_counters assay_source_count(const assay_source *source);
+/* For describing a source to people: where its documents lie (NULL: nowhere, or not known yet), and the keys of the last document with what was skipped. */
+const char *assay_source_metadata_url(const assay_source *source);
+const char *assay_source_jwks_uri(const assay_source *source);
+const assay_key_set *assay_source_served(const assay_source *source);
+
+#endif

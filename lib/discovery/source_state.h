@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_DISCOVERY_SOURCE_STATE_H
+#define ASSAY_DISCOVERY_SOURCE_STATE_H
+
+/*
+ * Inside of a key source, for the source*.c files alone.
+ *
+ * Times in here are the source's own, which never goes back: where the caller's clock falls behind by more than a moment, the difference is
+ * kept and given out again on what the caller asks. So a clock that jumps back neither stops refreshes nor starts a storm of them; for the
+ * source, time just stood still.
+ */
+
+#include "discovery/source.h"
+
+typedef enum source_step { SOURCE_IDLE, SOURCE_METADATA, SOURCE_KEYS } source_step;
+
+struct assay_source {
+    /* Configuration */
+    assay_source_mode mode;
+    char *issuer;
+    char *metadata_url; /* NULL: there is none to fetch */
+    char **jwks_hosts;  /* NULL: any */
+    size_t jwks_host_count;
+    bool allow_loopback_http;
+    int64_t retention_ms, hard_limit_ms;
+    assay_crypto *crypto;
+
+    /* What is known */
+    char *jwks_uri; /* NULL: not yet */
+    char *metadata_etag, *keys_etag;
+    assay_snapshot *snapshot;
+    assay_key_set served; /* the last document's keys, which a 304 serves again */
+    int64_t keys_max_age; /* seconds, of the last document; -1: none */
+    assay_tombstone *tombstones;
+    size_t tombstone_count;
+    assay_snapshot **retired;
+    size_t retired_count, retired_room;
+
+    /* Times */
+    int64_t latest, behind; /* own time last seen; own time less the caller's */
+    bool seen;
+    int64_t due_at, expires_at, metadata_due_at;
+    int64_t backoff_until;                   /* INT64_MIN: none */
+    int64_t unknown_kid_stamp;               /* INT64_MIN: none yet */
+    uint32_t failures, unknown_kid_failures; /* in a row */
+    bool metadata_wanted;                    /* the last key fetch failed: its URL may be the reason */
+    uint64_t random;
+
+    /* Flight */
+    source_step step;
+    assay_source_reason reason;
+    int last_code;
+    assay_failure *last_failure; /* NULL: only the code is known */
+    assay_source_counters counters;
+};
+
+/* Take notice of the caller's time; returns the source's own. */
+int64_t assay_source_own_time(assay_source *source, int64_t now_ms);
+/* Every successful fetch of keys ends here: freshness, limits, failures forgotten. */
+void assay_source_succeeded(assay_source *source, int64_t max_age_seconds, int64_t now);
+/* Merge a document's keys; @p fresh is emptied into the source, or is source->served itself. ASSAY_OK, ASSAY_E_JWKS, ASSAY_E_MEMORY: nothing changed. */
+int assay_source_adopt(assay_source *source, assay_key_set *fresh, int64_t now);
+void assay_source_clear_keys(assay_source *source);
+
+#endif

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The flights of a key source: freshness, conditional requests, metadata, failures, on canned answers and a clock of the test's own. Names: cases of the specification (K..) and attacks (a..). */
+#include "support/source_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static world_sets sets;
+static world w;
+
+static int make_sets(void **state)
+{
+    (void)state;
+    world_sets_make(&sets);
+    return 0;
+}
+
+static int free_sets(void **state)
+{
+    (void)state;
+    world_sets_free(&sets);
+    return 0;
+}
+
+static int start(void **state)
+{
+    (void)state;
+    world_init(&w, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID});
+    w.keys.body = sets.a;
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    world_clear(&w);
+    return 0;
+}
+
+/* Begin with the keys of @p set, fetched just now. */
+static void warm(const char *set)
+{
+    w.keys.body = set;
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_OK);
+}
+
+static bool allowed(assay_source_reason reason)
+{
+    return assay_source_allowed_at(w.source, reason) <= w.now;
+}
+
+static int64_t until(assay_source_reason reason)
+{
+    return assay_source_allowed_at(w.source, reason) - w.now;
+}
+
+static void test_first_flight(void **state)
+{
+    (void)state;
+    assert_null(assay_source_snapshot(w.source));
+    assert_int_equal(assay_source_expires_at(w.source), INT64_MIN);
+    assert_true(assay_source_due_at(w.source) <= w.now);
+    assert_true(allowed(ASSAY_SOURCE_COLD));
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_OK);
+    assert_int_equal(w.fetches, 2);
+    assert_string_equal(w.last_url, WORLD_JWKS_URI);
+    assert_true(world_has(&w, "a"));
+    assert_int_equal(assay_source_expires_at(w.source), w.now + 24 * HOUR);
+    assert_int_equal(assay_source_last_failure(w.source, &w.failure), ASSAY_OK);
+    assay_source_counters counters = assay_source_count(w.source);
+    assert_int_equal(counters.metadata_fetches, 1);
+    assert_int_equal(counters.key_fetches, 1);
+    assert_int_equal(counters.failures, 0);
+}
+
+/* ---- freshness ---- */
+
+static void expect_due(int64_t max_age, int64_t least, int64_t most)
+{
+    w.keys.max_age = max_age;
+    int64_t earliest = INT64_MAX, latest = 0;
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_OK);
+        int64_t due = assay_source_due_at(w.source) - w.now;
+        assert_int_equal(until(ASSAY_SOURCE_SCHEDULED), due);
+        assert_true(due >= least && due <= most);
+        earliest = due < earliest ? due : earliest;
+        latest = due > latest ? due : latest;
+    }
+    if (most > least) /* the jitter uses its room */
+        assert_true(latest - earliest > (most - least) / 2);
+}
+
+static void test_freshness(void **state)
+{
+    (void)state;
+    expect_due(0, 3240 * SECOND, 3600 * SECOND); /* no max-age */
+    expect_due(3600, 3240 * SECOND, 3600 * SECOND);
+    expect_due(86400, 3240 * SECOND, 3600 * SECOND);   /* Entra */
+    expect_due(3828277, 3240 * SECOND, 3600 * SECOND); /* Okta, 44 days */
+    expect_due(1000, 900 * SECOND, 1000 * SECOND);
+    expect_due(310, 300 * SECOND, 310 * SECOND);
+    expect_due(300, 300 * SECOND, 300 * SECOND);
+    expect_due(15, 300 * SECOND, 300 * SECOND); /* Auth0 */
+    expect_due(-1, 300 * SECOND, 300 * SECOND); /* no-cache, no-store */
+}
+
+static void test_same_seed_same_jitter(void **state)
+{
+    (void)state;
+    int64_t due[3];
+    for (uint64_t i = 0; i < 3; i++) {
+        world other;
+        world_init(&other, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .seed = i / 2});
+        other.keys.body = sets.a;
+        assert_int_equal(world_fly(&other, ASSAY_SOURCE_COLD), ASSAY_OK);
+        due[i] = assay_source_due_at(other.source);
+        world_clear(&other);
+    }
+    assert_int_equal(due[0], due[1]);
+    assert_int_not_equal(due[0], due[2]);
+}
+
+/* Freshness counts from the end of the fetch. */
+static void test_freshness_counts_from_completion(void **state)
+{
+    (void)state;
+    assay_http_request request;
+    assay_http_response response;
+    assay_source_begin(w.source, ASSAY_SOURCE_COLD, w.now);
+    const char *bodies[] = {WORLD_METADATA, sets.a};
+    for (int i = 0; assay_source_next(w.source, &request); i++) {
+        assay_http_response_init(&response);
+        response.status = 200;
+        response.body = assay_strdup(bodies[i]);
+        response.body_len = strlen(bodies[i]);
+        w.now += 4 * SECOND;
+        assert_int_equal(assay_source_answered(w.source, &response, w.now, NULL), ASSAY_OK);
+        assay_http_response_clear(&response);
+    }
+    assert_int_equal(assay_source_expires_at(w.source), w.now + 24 * HOUR);
+}
+
+/* ---- conditional requests ---- */
+
+static void test_not_modified_is_a_success(void **state)
+{
+    (void)state;
+    w.keys.etag = "\"e1\"";
+    w.keys.max_age = 600;
+    warm(sets.a);
+    assert_string_equal(w.keys_tag, "");
+    w.now += HOUR;
+    w.keys = (canned_answer){.status = 304};
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_OK);
+    assert_string_equal(w.keys_tag, "\"e1\"");
+    assert_true(world_has(&w, "a"));
+    assert_int_equal(assay_source_expires_at(w.source), w.now + 24 * HOUR);
+    /* RFC 9111, section 4.3.4: max-age stays what it was */
+    assert_true(assay_source_due_at(w.source) <= w.now + 600 * SECOND);
+    assert_int_equal(assay_source_count(w.source).not_modified, 1);
+    w.keys = (canned_answer){.status = 304};
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_OK);
+    assert_string_equal(w.keys_tag, "\"e1\"");
+}
+
+static void test_not_modified_without_a_tag_is_an_error(void **state)
+{
+    (void)state;
+    w.keys.status = 304;
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_E_RESPONSE);
+    assert_null(assay_source_snapshot(w.source));
+    w.now += HOUR;
+    w.keys.status = 0;
+    warm(sets.a); /* no tag */
+    w.keys.status = 304;
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_E_RESPONSE);
+    w.metadata.status = 304;
+    w.now += 25 * HOUR;
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_E_RESPONSE);
+    assert_true(world_has(&w, "a"));
+}
+
+/* Unchanged means: the same set served again, so retention goes on and what went stays gone. */
+static void test_not_modified_ends_retention(void **state)
+{
+    (void)state;
+    warm(sets.ab);
+    w.now += HOUR;
+    w.keys.etag = "\"e1\"";
+    warm(sets.a);
+    assert_true(world_has(&w, "b"));
+    w.keys = (canned_answer){.status = 304};
+    w.now += 59 * MINUTE;
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_OK);
+    assert_true(world_has(&w, "b"));
+    w.now += MINUTE;
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_OK);
+    assert_false(world_has(&w, "b"));
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_OK);
+    assert_false(world_has(&w, "b"));
+    assert_true(world_has(&w, "a"));
+}
+
+static void test_tag_is_of_one_url(void **state)
+{
+    (void)state;
+    w.keys.etag = "\"e1\"";
+    warm(sets.a);
+    w.now += 25 * HOUR;
+    w.metadata.body = "{\"issuer\":\"" WORLD_ISSUER "\",\"jwks_uri\":\"https://other.example/keys\"}";
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_OK);
+    assert_string_equal(w.last_url, "https://other.example/keys");
+    assert_string_equal(w.keys_tag, "");
+}
+
+static void test_tag_goes_with_the_next_document(void **state)
+{
+    (void)state;
+    w.keys.etag = "\"e1\"";
+    warm(sets.a);
+    w.keys.etag = NULL;
+    warm(sets.b);
+    assert_string_equal(w.keys_tag, "\"e1\"");
+    warm(sets.b);
+    assert_string_equal(w.keys_tag, "");
+}
+
+/* ---- metadata ---- */
+
+static void expect_metadata(bool fetched)
+{
+    (void)world_fly(&w, ASSAY_SOURCE_FORCED);
+    assert_int_equal(w.fetches, fetched ? 2 : 1);
+}
+
+static void test_metadata_freshness(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t max_age, fresh_for;
+    } cases[] = {{0, 86400}, {-1, 3600}, {15, 3600}, {7200, 7200}, {86400, 86400}, {999999, 86400}};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(cases); i++) {
+        w.now += 48 * HOUR;
+        w.metadata.max_age = cases[i].max_age;
+        expect_metadata(true);
+        w.now += cases[i].fresh_for * SECOND - 1;
+        expect_metadata(false);
+        w.now += 1;
+        expect_metadata(true);
+    }
+}
+
+static void test_metadata_not_modified(void **state)
+{
+    (void)state;
+    w.metadata.etag = "\"m1\"";
+    warm(sets.a);
+    w.now += 25 * HOUR;
+    w.metadata = (canned_answer){.status = 304, .max_age = 7200};
+    expect_metadata(true);
+    assert_string_equal(w.metadata_tag, "\"m1\"");
+    assert_string_equal(w.last_url, WORLD_JWKS_URI);
+    w.now += 2 * HOUR - 1;
+    expect_metadata(false);
+    w.now += 1;
+    expect_metadata(true);
+}
+
+static void test_metadata_again_after_a_failed_key_fetch(void **state)
+{
+    (void)state;
+    warm(sets.a);
+    w.keys.status = 404;
+    expect_metadata(false);
+    w.keys = (canned_answer){.body = sets.b};
+    w.metadata.body = "{\"issuer\":\"" WORLD_ISSUER "\",\"jwks_uri\":\"https://moved.example/keys\"}";
+    expect_metadata(true);
+    assert_string_equal(w.last_url, "https://moved.example/keys");
+    assert_true(world_has(&w, "b"));
+    expect_metadata(false);
+}
+
+/* K17 */
+static void test_k17_issuer_changes(void **state)
+{
+    (void)state;
+    warm(sets.a);
+    int64_t expires = assay_source_expires_at(w.source);
+    w.now += 25 * HOUR;
+    w.keys.body = sets.b;
+    w.metadata.body = "{\"issuer\":\"https://evil.example\",\"jwks_uri\":\"https://evil.example/keys\"}";
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_E_METADATA_ISSUER);
+    assert_int_equal(w.fetches, 1);
+    assert_string_equal(w.failure.found, "https://evil.example");
+    assert_string_equal(assay_source_jwks_uri(w.source), WORLD_JWKS_URI);
+    assert_true(world_has(&w, "a"));
+    assert_false(world_has(&w, "b"));
+    assert_int_equal(assay_source_expires_at(w.source), expires);
+}
+
+static void test_metadata_refetch_fails(void **state)
+{
+    (void)state;
+    warm(sets.a);
+    w.now += 25 * HOUR;
+    w.metadata.status = 500;
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_E_HTTP_STATUS);
+    assert_non_null(strstr(w.failure.note, "500"));
+    assert_true(world_has(&w, "a"));
+    assert_string_equal(assay_source_jwks_uri(w.source), WORLD_JWKS_URI);
+    w.metadata.status = 0;
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_OK);
+}
+
+/* K18, K19: nothing is fetched from a place that the metadata may not name */
+static void test_k18_k19_bad_metadata(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        int code;
+    } cases[] = {
+        {"{\"issuer\":\"https://issuer.example/\",\"jwks_uri\":\"https://x/\"}", ASSAY_E_METADATA_ISSUER},
+        {"{\"issuer\":\"" WORLD_ISSUER "\",\"jwks_uri\":\"http://x/\"}", ASSAY_E_JWKS_URI},
+        {"{\"issuer\":\"" WORLD_ISSUER "\"}", ASSAY_E_JWKS_URI},
+        {"{}", ASSAY_E_METADATA},
+        {"[]", ASSAY_E_METADATA},
+        {"<html></html>", ASSAY_E_METADATA},
+        {NULL, ASSAY_E_RESPONSE},
+    };
+    for (size_t i = 0; i < ASSAY_COUNT_OF(cases); i++) {
+        w.metadata.body = cases[i].body;
+        assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), cases[i].code);
+        assert_int_equal(w.fetches, 1);
+        assert_null(assay_source_snapshot(w.source));
+    }
+}
+
+static void test_k19_host_list(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"keys.example"};
+    world other;
+    world_init(&other, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .jwks_hosts = hosts, .jwks_host_count = 1});
+    other.keys.body = sets.a;
+    assert_int_equal(world_fly(&other, ASSAY_SOURCE_COLD), ASSAY_E_JWKS_URI);
+    other.metadata.body = "{\"issuer\":\"" WORLD_ISSUER "\",\"jwks_uri\":\"https://keys.example/k\"}";
+    assert_int_equal(world_fly(&other, ASSAY_SOURCE_COLD), ASSAY_OK);
+    world_clear(&other);
+}
+
+/* ---- failures ---- */
+
+/* K15, attacks.md 53 */
+static void test_k15_failures_keep_keys_until_the_hard_limit(void **state)
+{
+    (void)state;
+    static const int codes[] = {ASSAY_E_TIMEOUT, ASSAY_E_TLS, ASSAY_E_RESOLVE, ASSAY_E_CONNECT, ASSAY_E_NETWORK};
+    warm(sets.a);
+    int64_t expires = assay_source_expires_at(w.source);
+    for (size_t i = 0; i < ASSAY_COUNT_OF(codes); i++) {
+        w.now += HOUR;
+        w.keys = (canned_answer){.failed = codes[i]};
+        assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), codes[i]);
+        assay_failure why;
+        assert_int_equal(assay_source_last_failure(w.source, &why), codes[i]);
+        assert_string_equal(why.note, "no answer");
+        assert_true(world_has(&w, "a"));
+        assert_int_equal(assay_source_expires_at(w.source), expires);
+    }
+    w.keys = (canned_answer){.status = 503};
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_E_HTTP_STATUS);
+    assert_int_equal(assay_source_expires_at(w.source), expires);
+    assert_true(world_has(&w, "a")); /* the pointer stays past the limit, for a later merge */
+    w.now = expires + HOUR;
+    w.keys = (canned_answer){.body = sets.b};
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_OK);
+    assert_true(world_has(&w, "b"));
+    assert_true(world_has(&w, "a"));
+    assert_int_equal(assay_source_last_failure(w.source, NULL), ASSAY_OK);
+    assert_int_equal(assay_source_count(w.source).failures, ASSAY_COUNT_OF(codes) + 1);
+}
+
+/* K16, attacks.md 54, 60, 64 */
+static void test_k16_bad_answers_never_replace_good_keys(void **state)
+{
+    (void)state;
+    char *huge = malloc(ASSAY_LIMIT_JWKS_BYTES + 100), *deep = malloc(20001);
+    assert_non_null(huge);
+    assert_non_null(deep);
+    memset(huge, ' ', ASSAY_LIMIT_JWKS_BYTES + 99);
+    memcpy(huge, "{\"keys\":[]}", 11);
+    huge[ASSAY_LIMIT_JWKS_BYTES + 99] = '\0';
+    memset(deep, '[', 20000);
+    deep[20000] = '\0';
+    const struct {
+        canned_answer answer;
+        int code;
+    } cases[] = {
+        {{.body = "hello"}, ASSAY_E_JWKS},
+        {{.body = "{\"keys\":[{\"kty\":\"RS"}, ASSAY_E_JWKS},
+        {{.body = sets.empty}, ASSAY_E_JWKS},
+        {{.body = sets.unusable}, ASSAY_E_JWKS},
+        {{.body = "{\"keys\":{}}"}, ASSAY_E_JWKS},
+        {{.body = "{}"}, ASSAY_E_JWKS},
+        {{.body = "null"}, ASSAY_E_JWKS},
+        {{.body = deep}, ASSAY_E_JWKS},
+        {{.body = NULL}, ASSAY_E_RESPONSE},
+        {{.body = ""}, ASSAY_E_RESPONSE},
+        {{.body = "<html>", .content_type = "text/html; charset=utf-8"}, ASSAY_E_RESPONSE},
+        {{.body = sets.b, .content_type = "TEXT/HTML"}, ASSAY_E_RESPONSE},
+        {{.body = sets.b, .content_type = "application/xhtml+xml"}, ASSAY_E_RESPONSE},
+        {{.body = sets.b, .encoded = true}, ASSAY_E_RESPONSE},
+        {{.body = huge}, ASSAY_E_RESPONSE_SIZE},
+        {{.body = sets.b, .status = 204}, ASSAY_E_HTTP_STATUS},
+        {{.body = sets.b, .status = 206}, ASSAY_E_HTTP_STATUS},
+        {{.body = sets.b, .status = 101}, ASSAY_E_HTTP_STATUS},
+        {{.body = sets.b, .status = 404}, ASSAY_E_HTTP_STATUS},
+        {{.body = sets.b, .status = 500}, ASSAY_E_HTTP_STATUS},
+        {{.body = sets.b, .status = -1}, ASSAY_E_HTTP_STATUS},
+        {{.body = sets.b, .status = 300}, ASSAY_E_REDIRECT},
+        {{.body = sets.b, .status = 301}, ASSAY_E_REDIRECT},
+        {{.body = sets.b, .status = 302}, ASSAY_E_REDIRECT},
+        {{.body = sets.b, .status = 307}, ASSAY_E_REDIRECT},
+        {{.body = sets.b, .status = 308}, ASSAY_E_REDIRECT},
+        {{.body = sets.b, .effective_url = "https://evil.example/keys"}, ASSAY_E_REDIRECT},
+        {{.body = sets.b, .effective_url = "http://issuer.example/keys"}, ASSAY_E_REDIRECT},
+        {{.body = sets.b, .effective_url = "https://issuer.example/keys?x"}, ASSAY_E_REDIRECT},
+        {{.body = sets.b, .effective_url = "https://issuer.example:444/keys"}, ASSAY_E_REDIRECT},
+        {{.body = sets.b, .effective_url = "junk"}, ASSAY_E_REDIRECT},
+    };
+    warm(sets.a);
+    int64_t expires = assay_source_expires_at(w.source);
+    for (size_t i = 0; i < ASSAY_COUNT_OF(cases); i++) {
+        w.keys = cases[i].answer;
+        int code = world_fly(&w, ASSAY_SOURCE_FORCED);
+        if (code != cases[i].code)
+            fail_msg("case %zu: %d instead of %d (%s)", i, code, cases[i].code, w.failure.note);
+        assert_true(w.failure.note[0] != '\0');
+        assert_true(world_has(&w, "a"));
+        assert_int_equal(world_count(&w), 1);
+        assert_int_equal(assay_source_expires_at(w.source), expires);
+        assert_int_equal(assay_source_last_failure(w.source, NULL), code);
+    }
+    assert_int_equal(assay_source_count(w.source).failures, ASSAY_COUNT_OF(cases));
+    /* Where it came from may be spelled another way. */
+    static const char *const same[] = {WORLD_JWKS_URI, "https://ISSUER.example:443/keys"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(same); i++) {
+        w.keys = (canned_answer){.body = sets.b, .effective_url = same[i]};
+        assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_OK);
+    }
+    free(huge);
+    free(deep);
+}
+
+static void test_content_type_need_not_be_json(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"", "text/plain", "application/octet-stream", "application/jwk-set+json",
+                                        "nonsense"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(types); i++) {
+        w.keys = (canned_answer){.body = sets.a, .content_type = types[i]};
+        assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_OK);
+    }
+}
+
+static void test_back_off(void **state)
+{
+    (void)state;
+    static const int64_t most[] = {5, 10, 20, 40, 80, 160, 300, 300, 300};
+    w.keys.status = 500;
+    for (size_t i = 0; i < ASSAY_COUNT_OF(most); i++) {
+        assert_true(allowed(ASSAY_SOURCE_COLD));
+        assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_E_HTTP_STATUS);
+        int64_t pause = until(ASSAY_SOURCE_COLD);
+        assert_true(pause >= most[i] * SECOND / 2 && pause <= most[i] * SECOND);
+        assert_int_equal(until(ASSAY_SOURCE_SCHEDULED), pause);
+        assert_true(allowed(ASSAY_SOURCE_FORCED));
+        w.now += pause - 1;
+        assert_false(allowed(ASSAY_SOURCE_COLD));
+        assert_int_equal(assay_source_last_failure(w.source, NULL), ASSAY_E_HTTP_STATUS);
+        w.now += 1;
+    }
+    w.keys.status = 0;
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_OK);
+    assert_true(allowed(ASSAY_SOURCE_COLD));
+    w.now += HOUR;
+    w.keys.status = 500;
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_E_HTTP_STATUS);
+    assert_true(until(ASSAY_SOURCE_SCHEDULED) <= 5 * SECOND); /* counted from the start again */
+}
+
+static void test_retry_after(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        int64_t asked, least, most;
+    } cases[] = {{503, 60, 60, 60}, {429, 120, 120, 120}, {503, 86400, 300, 300}, {500, 250, 2, 5}, {503, 1, 2, 5}};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(cases); i++) {
+        w.keys = (canned_answer){.body = sets.a};
+        assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_OK); /* failures forgotten */
+        w.keys = (canned_answer){.status = cases[i].status, .retry_after = cases[i].asked};
+        assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_E_HTTP_STATUS);
+        int64_t pause = until(ASSAY_SOURCE_COLD);
+        assert_true(pause >= cases[i].least * SECOND && pause <= cases[i].most * SECOND);
+    }
+}
+
+/* attacks.md, 51: the cooldown does not depend on what came */
+static void test_a51_empty_set_does_not_bypass_the_back_off(void **state)
+{
+    (void)state;
+    w.keys.body = sets.empty;
+    int flights = 0;
+    for (int i = 0; i < 10 * 60; i++, w.now += SECOND)
+        flights += world_try(&w, ASSAY_SOURCE_COLD) ? 1 : 0;
+    assert_true(flights >= 6 && flights <= 12);
+    w.keys.status = 500;
+    w.now += HOUR;
+    flights = 0;
+    for (int i = 0; i < 10 * 60; i++, w.now += SECOND)
+        flights += world_try(&w, ASSAY_SOURCE_UNKNOWN_KID) ? 1 : 0;
+    assert_true(flights >= 3 && flights <= 5); /* at 0, 60, 180, 420 s */
+}
+
+#define CASE(function) cmocka_unit_test_setup_teardown(function, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_first_flight),
+        CASE(test_freshness),
+        CASE(test_same_seed_same_jitter),
+        CASE(test_freshness_counts_from_completion),
+        CASE(test_not_modified_is_a_success),
+        CASE(test_not_modified_without_a_tag_is_an_error),
+        CASE(test_not_modified_ends_retention),
+        CASE(test_tag_is_of_one_url),
+        CASE(test_tag_goes_with_the_next_document),
+        CASE(test_metadata_freshness),
+        CASE(test_metadata_not_modified),
+        CASE(test_metadata_again_after_a_failed_key_fetch),
+        CASE(test_k17_issuer_changes),
+        CASE(test_metadata_refetch_fails),
+        CASE(test_k18_k19_bad_metadata),
+        CASE(test_k19_host_list),
+        CASE(test_k15_failures_keep_keys_until_the_hard_limit),
+        CASE(test_k16_bad_answers_never_replace_good_keys),
+        CASE(test_content_type_need_not_be_json),
+        CASE(test_back_off),
+        CASE(test_retry_after),
+        CASE(test_a51_empty_set_does_not_bypass_the_back_off),
+    };
+    return cmocka_run_group_tests(tests, make_sets, free_sets);
+}
