@@ -88,7 +88,9 @@ mint_key *mint_key_new(const char *algorithm, const char *kid)
     must(bio != NULL && PEM_write_bio_PUBKEY(bio, key->key->pkey) == 1, "PEM");
     char *text;
     long len = BIO_get_mem_data(bio, &text);
-    key->pem = strndup(text, (size_t)len);
+    key->pem = calloc(1, (size_t)len + 1);
+    must(key->pem != NULL, "memory");
+    memcpy(key->pem, text, (size_t)len);
     BIO_free(bio);
     int der_len = i2d_PUBKEY(key->key->pkey, &key->der);
     must(der_len > 0, "DER");

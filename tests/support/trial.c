@@ -111,7 +111,9 @@ int trial_error_holds(const assay_error *error, const char *text)
 
 void trial_error_is_clean(const assay_error *error, const char *token, size_t len, const char *file, int line)
 {
-    char *copy = strndup(token, len);
+    char *copy = calloc(1, len + 1);
+    assert_non_null(copy);
+    memcpy(copy, token, len);
     char *rest = copy;
     for (char *segment = strsep(&rest, "."); segment != NULL; segment = strsep(&rest, ".")) {
         if (strlen(segment) >= 8 && trial_error_holds(error, segment)) {
