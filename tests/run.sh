@@ -62,7 +62,7 @@ needs=(
     gcc:gcc g++:g++ clang:clang meson:meson ninja:ninja-build pkg-config:pkg-config curl:curl openssl:openssl python3:python3
     valgrind:valgrind abidiff:abigail-tools gcovr:gcovr clang-format-14:clang-format-14 jq:jq
     /usr/include/openssl/evp.h:libssl-dev curl/curl.h:libcurl4-openssl-dev /usr/include/jansson.h:libjansson-dev
-    /usr/include/cmocka.h:libcmocka-dev /usr/include/microhttpd.h:libmicrohttpd-dev
+    /usr/include/cjose/cjose.h:libcjose-dev /usr/include/cmocka.h:libcmocka-dev /usr/include/microhttpd.h:libmicrohttpd-dev
     /etc/ssl/certs/ca-certificates.crt:ca-certificates
 )
 have() {
@@ -159,7 +159,10 @@ stage_lint() {
     one check_readme tests/lint/check_readme.sh
     one check_docs python3 docs/generate.py --check
 }
-stage_gcc() { build_and_test gcc all gcc '' "${not_static[@]}"; }
+stage_gcc() {
+    build_and_test gcc all gcc '' "${not_static[@]}"
+    tests/vectors/summary.sh build/gcc/meson-logs/all.json || true # counted above; shown here
+}
 stage_clang() { build_and_test clang all clang '' "${not_static[@]}"; }
 stage_asan() {
     build_and_test asan all clang '-Db_sanitize=address,undefined -Db_lundef=false' "${not_static[@]}"
@@ -181,20 +184,8 @@ stage_coverage() {
     sed -n '/^lines:/p; /^branches:/p' "$logs/coverage.log" | while read -r line; do say "coverage of lib/: $line"; done
 }
 stage_fuzz() {
-    one build-fuzz build fuzz clang -Dfuzz=true -Dcli=disabled -Db_sanitize=address,undefined -Db_lundef=false || return
-    local target name
-    for target in build/fuzz/tests/fuzz/fuzz_*; do
-        [ -f "$target" ] && [ -x "$target" ] || continue
-        name=$(basename "$target")
-        mkdir -p "build/corpus/$name"
-        # fuzz_json_scan takes json_scan.dict, or else json.dict
-        local dictionary=() words=${name#fuzz_}
-        [ -e "tests/fuzz/$words.dict" ] || words=${words%%_*}
-        [ ! -e "tests/fuzz/$words.dict" ] || dictionary=("-dict=tests/fuzz/$words.dict")
-        # What is found beyond the stored corpus goes to the first folder.
-        one "$name" "$target" -timeout=10 -rss_limit_mb=1024 -max_total_time="$fuzz_seconds" -artifact_prefix="$logs/$name-" \
-            "${dictionary[@]}" "build/corpus/$name" "tests/fuzz/corpus/${name#fuzz_}"
-    done
+    one fuzz tests/fuzz/run.sh "$fuzz_seconds"
+    tail -n 20 "$logs/fuzz.log" | grep ' executions ' | while read -r line; do say "fuzz: $line"; done
 }
 
 mkdir -p "$logs"

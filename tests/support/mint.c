@@ -12,7 +12,7 @@
 #include <string.h>
 
 struct mint_key {
-    dev_key *key;        /* NULL for a symmetric one */
+    dev_key *key; /* NULL for a symmetric one */
     uint8_t secret[64];
     size_t secret_len;
     char algorithm[16];

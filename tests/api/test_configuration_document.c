@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* docs/configuration.md: its examples load, and it knows exactly the members that lib/flow/config.c knows. */
+#include <assay/assay.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+/* cmocka wants the two above first. */
+#include <cmocka.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_BYTES 64
+#define NAMES_MAX 64
+
+/* A file of the source tree, terminated; free() it. */
+static char *read_source(const char *name)
+{
+    const char *root = getenv("ASSAY_TEST_ROOT");
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/%s", root == NULL ? "." : root, name);
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL)
+        fail_msg("can't open %s", path);
+    static const size_t most = 1 << 20;
+    char *text = malloc(most + 1);
+    assert_non_null(text);
+    size_t len = fread(text, 1, most, file);
+    assert_true(len > 0 && len < most);
+    text[len] = '\0';
+    (void)fclose(file);
+    return text;
+}
+
+/* The next fenced block of JSON from *cursor on; NULL: no more. */
+static const char *next_block(const char **cursor, size_t *len)
+{
+    static const char fence[] = "```json\n";
+    const char *begin = strstr(*cursor, fence);
+    if (begin == NULL)
+        return NULL;
+    begin += sizeof fence - 1;
+    const char *end = strstr(begin, "\n```");
+    assert_non_null(end);
+    *len = (size_t)(end - begin);
+    *cursor = end + 4;
+    return begin;
+}
+
+static void every_example_loads(void **state)
+{
+    (void)state;
+    char *document = read_source("docs/configuration.md");
+    const char *cursor = document;
+    size_t len = 0;
+    int count = 0;
+    for (const char *block; (block = next_block(&cursor, &len)) != NULL; count++) {
+        assay_validator *validator = NULL;
+        assay_error *error = NULL;
+        if (assay_validator_from_json(NULL, block, len, &validator, &error) != ASSAY_OK)
+            fail_msg("example %d: %s", count + 1, assay_error_message(error));
+        assay_error_free(error);
+        assay_validator_unref(validator);
+    }
+    assert_true(count >= 2);
+    free(document);
+}
+
+struct names {
+    char name[NAMES_MAX][NAME_BYTES];
+    size_t count;
+};
+
+static bool has_name(const struct names *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (strcmp(names->name[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The text up to @p end as a name. */
+static void add_name(struct names *names, const char *text, const char *end)
+{
+    char name[NAME_BYTES];
+    assert_non_null(end);
+    assert_true(end > text && (size_t)(end - text) < sizeof name && names->count < NAMES_MAX);
+    (void)snprintf(name, sizeof name, "%.*s", (int)(end - text), text);
+    if (!has_name(names, name))
+        memcpy(names->name[names->count++], name, sizeof name);
+}
+
+/* Every text between @p before and @p quote in @p source. */
+static void add_names(struct names *names, const char *source, const char *before, char quote)
+{
+    for (const char *at = source; (at = strstr(at, before)) != NULL;) {
+        at += strlen(before);
+        add_name(names, at, strchr(at, quote));
+    }
+}
+
+static void members_of_the_source(struct names *names)
+{
+    char *source = read_source("lib/flow/config.c");
+    names->count = 0;
+    char *rows = strstr(source, "issuer_rows[] = {");
+    assert_non_null(rows);
+    char *end = strstr(rows, "};");
+    assert_non_null(end);
+    add_names(names, end, "strcmp(name, \"", '"');
+    *end = '\0';
+    add_names(names, rows, "\n    {\"", '"');
+    free(source);
+    assert_true(names->count > 20); /* or the form of the source changed, and this reads nothing */
+}
+
+static void every_member_is_described(void **state)
+{
+    (void)state;
+    struct names names;
+    members_of_the_source(&names);
+    char *document = read_source("docs/configuration.md");
+    for (size_t i = 0; i < names.count; i++) {
+        char row[NAME_BYTES + 8], use[NAME_BYTES + 8];
+        (void)snprintf(row, sizeof row, "\n| `%s` | ", names.name[i]);
+        (void)snprintf(use, sizeof use, "\"%s\": ", names.name[i]);
+        if (strstr(document, row) == NULL)
+            fail_msg("docs/configuration.md has no row for %s", names.name[i]);
+        if (strstr(document, use) == NULL)
+            fail_msg("no example of docs/configuration.md uses %s", names.name[i]);
+    }
+    free(document);
+}
+
+static void every_described_member_exists(void **state)
+{
+    (void)state;
+    struct names known, described = {.count = 0};
+    members_of_the_source(&known);
+    char *document = read_source("docs/configuration.md");
+    add_names(&described, document, "\n| `", '`');
+    for (size_t i = 0; i < described.count; i++) {
+        if (!has_name(&known, described.name[i]))
+            fail_msg("docs/configuration.md describes %s, which nothing reads", described.name[i]);
+    }
+    assert_int_equal(described.count, known.count);
+    free(document);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_example_loads),
+        cmocka_unit_test(every_member_is_described),
+        cmocka_unit_test(every_described_member_exists),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
