@@ -18,32 +18,30 @@ int64_t assay_live_allocations(void)
 {
     return atomic_load(&live);
 }
+#endif
 
-static void *counted(void *memory, bool replaced)
+/* Count a new block, or one that took another's place; nothing in the library as it is shipped. */
+static inline void *counted(void *memory, bool replaced)
 {
+#ifdef ASSAY_COUNT_ALLOCATIONS
     atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
     if (memory != NULL && !replaced)
         atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
-    return memory;
-}
-
-static void count_release(const void *memory)
-{
-    if (memory != NULL)
-        atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
-}
 #else
-static inline void *counted(void *memory, bool replaced)
-{
     (void)replaced;
+#endif
     return memory;
 }
 
 static inline void count_release(const void *memory)
 {
+#ifdef ASSAY_COUNT_ALLOCATIONS
+    if (memory != NULL)
+        atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+#else
     (void)memory;
-}
 #endif
+}
 
 void *assay_alloc(size_t size)
 {
