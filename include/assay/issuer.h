@@ -19,8 +19,8 @@ ASSAY_BEGIN_DECLS
  */
 
 /** Trust one issuer.
- *  @param url [in] exactly as in `iss`, byte by byte. Where its metadata is fetched it must be an https URL without user, query or
- *  fragment; that is checked when a validator is made
+ *  @param url [in] exactly as in `iss`, byte by byte. Where its metadata is found by discovery it must be an https URL without user, query or
+ *  fragment, which is checked when a validator is made; otherwise it may be any text
  *  @param issuer [out] release with assay_issuer_free()
  *  @retval ASSAY_E_CONFIG_ISSUER empty, too long or not UTF-8. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_new(const char *url, assay_issuer **issuer, assay_error **error);
@@ -75,7 +75,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_discovery_url(assay_issuer *issu
                                                               assay_error **error);
 /** Fetch the key set from this URL, without metadata. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_jwks_uri(assay_issuer *issuer, const char *url, assay_error **error);
-/** Use these keys and fetch nothing. The issuer may then be any text, not only a URL. @retval ASSAY_E_CONFIG_KEYS
+/** Use these keys and fetch nothing. @retval ASSAY_E_CONFIG_KEYS
  *  no usable key. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_keys(assay_issuer *issuer, assay_keyset *keyset, assay_error **error);
 /** Accept a `jwks_uri` on this host only (repeat for several). Without it any https host is allowed: large issuers serve their keys

@@ -109,7 +109,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_validator_get_stat(const assay_validator *v
                                                         uint64_t *value);
 
 /** Describe an issuer's key source as one JSON text:
- *  `{"issuer","metadata_url","jwks_uri","keys":[{"kid","kind","thumbprint","served":bool}],"skipped":[reason],"due_in_seconds",
+ *  `{"issuer","metadata_url","jwks_uri","keys":[{"kid","kind","algorithm","thumbprint","served":bool}],"skipped":[reason],"due_in_seconds",
  *  "expires_in_seconds","last_failure":code name or null}`. Never waits; for people and tools, not for decisions.
  *  @param issuer [in] as configured  @param json [out] NULL unless ASSAY_OK; terminated; release with assay_bytes_free()
  *  @retval ASSAY_E_NOT_CONFIGURED no such issuer. @since 0.1 */

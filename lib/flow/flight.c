@@ -167,6 +167,9 @@ static int join_locked(assay_issuer_keys *keys, assay_source_reason reason, int6
         /* The budget was stamped when the flight that was passed on began: whoever takes it over goes on with that one. */
         if (!waited && !is_allowed(keys, reason))
             return assay_fail(failure, ASSAY_E_KEYS_NEEDED);
+        /* Without time nothing can be fetched: that is no failure of the issuer, and starts no back-off. */
+        if (deadline <= assay_clock_real_ms())
+            return assay_fail_note(failure, ASSAY_E_TIMEOUT, "no time was left to fetch the keys");
         keys->passed_on = false;
         return lead(keys, reason, deadline, failure);
     }

@@ -105,7 +105,11 @@ static void no_time_is_no_fetch(void **state)
     (void)state;
     scene_validator(&at);
     assert_int_equal(assay_validator_refresh(at.validator, NULL, 0, NULL), ASSAY_E_TIMEOUT);
+    assert_int_equal(assay_validator_warm_up(at.validator, 0, NULL), ASSAY_E_TIMEOUT);
     assert_int_equal(scene_requests(&at, "metadata"), 0);
+    /* Nor is it a failure of the issuer: the next call with time fetches at once. */
+    assert_int_equal(scene_stat(&at, ASSAY_STAT_FETCH_FAILURES), 0);
+    assert_int_equal(assay_validator_warm_up(at.validator, 5000, NULL), ASSAY_OK);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_plain, close_scene)
