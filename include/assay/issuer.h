@@ -37,14 +37,20 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_add_algorithm(assay_issuer *issuer, 
                                                           assay_error **error);
 /** Choose the kind of token:
  *  - "generic" (default): an access token of any OAuth or OIDC issuer; `typ` absent, JWT or at+jwt; a token that is evidently an ID token,
- *    a logout token or a security event is refused;
+ *    a logout token or a security event is refused. An ID token is known by what only or mostly ID tokens have (`at_hash`, `c_hash`; `nonce`
+ *    without a scope; `auth_time`, `amr` or `sid` without scope, client or roles; Keycloak's and Cognito's own marks). **One that has none of
+ *    these can't be told from an access token**: what refuses it then is its audience, which is the client's and not that of the service.
+ *    Where one audience serves both, use "rfc9068", or assay_issuer_require_claim() with "/scope" (or "/scp");
  *  - "rfc9068": `typ` at+jwt, and iss, exp, aud, sub, client_id, iat, jti present (RFC 9068, sections 2.2 and 4);
  *  - "id-token": an OIDC ID token; iss, sub, aud, exp, iat present, and `azp` of this client where there are several audiences
- *    (OIDC Core, sections 2 and 3.1.3.7).
+ *    (OIDC Core, sections 2 and 3.1.3.7). A token that is evidently an access token is refused: with scopes and neither `at_hash` nor `c_hash`;
+ *    with a `client_id`, roles or the like and nothing of a sign-in. Always send a nonce and demand it by assay_request_set_nonce().
  *  @retval ASSAY_E_CONFIG_PROFILE unknown. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_profile(assay_issuer *issuer, const char *profile, assay_error **error);
-/** The client id that `azp` of an ID token must name; without it any of the audiences (OIDC Core, section 3.1.3.7, items
- *  4 and 5). @since 0.1 */
+/** The client id that `azp` must name, which is looked at in one case only: with the profile "id-token", where the token has several
+ *  audiences; then it must be there (OIDC Core, section 3.1.3.7, items 4 and 5). Without this call it must there name one of the audiences
+ *  that were added. With one audience, and in access tokens, `azp` is not compared with anything: to demand it, call
+ *  assay_issuer_require_text() with "/azp". @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_client_id(assay_issuer *issuer, const char *client_id,
                                                           assay_error **error);
 /** Tolerate this much difference between clocks: 60 seconds by default, 0 to 300. @since 0.1 */
@@ -63,28 +69,37 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_claim(assay_issuer *issuer, 
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_text(assay_issuer *issuer, const char *pointer, const char *text,
                                                          assay_error **error);
 /** Demand that the array of texts at a JSON Pointer contains this text (a single text counts as an array of one). Called again for the
- *  same pointer, all of its texts. @since 0.1 */
+ *  same pointer, all of its texts.
+ *
+ *  **Not for `scope`**: its value "read write" (RFC 8693, section 4.2) is one text, and texts are compared whole. "/scope" contains "read" is
+ *  met by "read" alone and not by "read write"; such a token is refused with ASSAY_E_CLAIM_VALUE. Demands on scopes and roles, answered with
+ *  403, come with a later release; until then read the claim after acceptance and split it at the spaces.
+ *  @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_contains(assay_issuer *issuer, const char *pointer,
                                                              const char *text, assay_error **error);
 
-/** Where the keys come from. Without one of these calls: OIDC Discovery, `{issuer}/.well-known/openid-configuration`
- *  (OIDC Discovery, section 4). With this one: RFC 8414, section 3.1, the well-known path before the issuer's path. @since 0.1 */
+/** Where the keys come from. Without one of the next four calls: OIDC Discovery, `{issuer}/.well-known/openid-configuration`
+ *  (OIDC Discovery, section 4). With this one: RFC 8414, section 3.1, the well-known path before the issuer's path.
+ *  An issuer has one source of keys: the same call again replaces what it gave, another of the four is refused.
+ *  @retval ASSAY_E_CONFIG another source was given before. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_use_oauth_discovery(assay_issuer *issuer, assay_error **error);
-/** Fetch the metadata document from this URL; its `issuer` must still be the issuer. @since 0.1 */
+/** Fetch the metadata document from this URL; its `issuer` must still be the issuer. @retval ASSAY_E_CONFIG another source was given before.
+ *  @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_discovery_url(assay_issuer *issuer, const char *url,
                                                               assay_error **error);
-/** Fetch the key set from this URL, without metadata. @since 0.1 */
+/** Fetch the key set from this URL, without metadata. Its host must be one of those of assay_issuer_add_jwks_host(), if any, which is
+ *  checked when a validator is made. @retval ASSAY_E_CONFIG another source was given before. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_jwks_uri(assay_issuer *issuer, const char *url, assay_error **error);
-/** Use these keys and fetch nothing. @retval ASSAY_E_CONFIG_KEYS
- *  no usable key. @since 0.1 */
+/** Use these keys and fetch nothing. @retval ASSAY_E_CONFIG_KEYS no usable key.
+ *  @retval ASSAY_E_CONFIG another source was given before. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_keys(assay_issuer *issuer, assay_keyset *keyset, assay_error **error);
 /** Accept a `jwks_uri` on this host only (repeat for several). Without it any https host is allowed: large issuers serve their keys
  *  from another one. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_add_jwks_host(assay_issuer *issuer, const char *host, assay_error **error);
 /** Allow http:// for 127.0.0.0/8, ::1 and localhost, for development. The connection must really end there. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_allow_loopback_http(assay_issuer *issuer, assay_error **error);
-/** Keep a key that the issuer no longer serves usable for this long: 3600 seconds by default, 0 (at once) to 604800. It ends at the
- *  first successful fetch after that time. @since 0.1 */
+/** Keep a key that the issuer no longer serves usable for this long: 3600 seconds by default, 0 (at once) to 604800, counted from
+ *  the first fetch that missed it. It ends then, whether or not a fetch was made. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_key_retention(assay_issuer *issuer, int64_t seconds,
                                                               assay_error **error);
 /** Stop trusting keys this long after the last successful fetch: 86400 seconds by default, 300 to 2592000. @since 0.1 */

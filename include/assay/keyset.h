@@ -18,7 +18,8 @@ ASSAY_BEGIN_DECLS
  * must not change any more, and any number of threads may read it.
  */
 
-/** Make an empty key set. @param runtime [in] may be NULL; its OpenSSL properties apply to the keys.
+/** Make an empty key set. @param runtime [in] may be NULL; its OpenSSL properties apply to the keys. This call freezes the runtime: its
+ *  setters fail from then on with ASSAY_E_FROZEN.
  *  @param keyset [out] release with assay_keyset_unref(). @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_keyset_new(assay_runtime *runtime, assay_keyset **keyset, assay_error **error);
 /** Take one more reference. Any thread. @since 0.1 */
@@ -34,10 +35,10 @@ ASSAY_API ASSAY_MUST_CHECK int assay_keyset_add_json(assay_keyset *keyset, const
 ASSAY_API ASSAY_MUST_CHECK int assay_keyset_add_json_with_symmetric(assay_keyset *keyset, const char *json, size_t len,
                                                                     assay_error **error);
 /** Add one symmetric key for HS256, HS384 or HS512.
- *  @param kid [in] may be NULL
+ *  @param kid [in] may be NULL; UTF-8 of at most 1024 bytes
  *  @param algorithm [in] the one algorithm the key serves
  *  @param key [in] copied; at least as long as the hash (RFC 7518, section 3.2): 32, 48 or 64 bytes
- *  @retval ASSAY_E_CONFIG_ALGORITHM not one of the three. @retval ASSAY_E_CONFIG_KEYS too short or too long. @since 0.1 */
+ *  @retval ASSAY_E_ARGUMENT `kid` is not UTF-8 or too long. @retval ASSAY_E_CONFIG_ALGORITHM not one of the three. @retval ASSAY_E_CONFIG_KEYS too short or too long. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_keyset_add_symmetric(assay_keyset *keyset, const char *kid, const char *algorithm,
                                                           const uint8_t *key, size_t len, assay_error **error);
 

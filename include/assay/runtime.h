@@ -20,10 +20,11 @@ ASSAY_BEGIN_DECLS
 
 /** Levels of log lines. @since 0.1 */
 enum assay_log_level {
-    ASSAY_LOG_ERROR = 0,   /**< something needs a person */
-    ASSAY_LOG_WARNING = 1, /**< something went wrong and was dealt with: a failed refresh, a skipped key */
-    ASSAY_LOG_INFO = 2,    /**< keys were fetched, keys came and went */
-    ASSAY_LOG_DEBUG = 3    /**< each step */
+    ASSAY_LOG_ERROR =
+        0, /**< something needs a person: an issuer's keys can't be had and there are none to go on with */
+    ASSAY_LOG_WARNING = 1, /**< something went wrong and was dealt with: a failed refresh, a purge */
+    ASSAY_LOG_INFO = 2,    /**< keys were fetched: how many are served, retained and skipped */
+    ASSAY_LOG_DEBUG = 3    /**< each request */
 };
 
 /** Receives a finished line (UTF-8, no newline, terminated as well). Called from whichever thread the

@@ -43,7 +43,7 @@ ASSAY_API assay_validator *assay_validator_ref(assay_validator *validator);
 ASSAY_API void assay_validator_unref(assay_validator *validator);
 
 /**
- * Decide about a token with the keys at hand. Never waits, never fetches, takes no lock.
+ * Decide about a token with the keys at hand. Never waits, never fetches, takes no lock that it would have to wait for.
  *
  * @param token   [in]  bytes of the compact form; no terminator needed; borrowed until the call returns
  * @param len     [in]  number of bytes
@@ -82,8 +82,12 @@ ASSAY_API ASSAY_MUST_CHECK int assay_validator_ready(assay_validator *validator,
  *  @param issuer [in] as configured; NULL for each one. @retval ASSAY_E_NOT_CONFIGURED no such issuer. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_validator_refresh(assay_validator *validator, const char *issuer,
                                                        int64_t timeout_ms, assay_error **error);
-/** Drop a key at once, for an emergency. It does not come back to this validator, whatever the issuer serves.
- *  @param kid [in] NULL for every key of the issuer. @retval ASSAY_E_KEY_UNKNOWN no such key. @since 0.1 */
+/** Drop a key at once, for an emergency. It does not come back to this validator, whatever the issuer serves: its material is remembered, and
+ *  refused under any `kid`.
+ *  @param kid [in] NULL for every key that the issuer has now
+ *  @retval ASSAY_E_KEY_UNKNOWN no such key now; a named kid is remembered all the same and never accepted. With NULL there was nothing to
+ *  drop, and nothing is remembered
+ *  @retval ASSAY_E_RANGE dropped now, but too many purged keys to remember: make a new validator. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_validator_purge(assay_validator *validator, const char *issuer, const char *kid,
                                                      assay_error **error);
 /** Hand over the keys that an issuer now serves, instead of a fetch: for a host that gets them another way. They are merged as fetched ones are.

@@ -63,8 +63,7 @@ int assay_issuer_use_oauth_discovery(assay_issuer *issuer, assay_error **error)
     ASSAY_BEGIN(error);
     if (issuer == NULL)
         return ASSAY_BAD("issuer is NULL");
-    issuer->mode = ASSAY_SOURCE_OAUTH;
-    return ASSAY_OK;
+    return ASSAY_END(assay_issuer_take_oauth_discovery(issuer, failure));
 }
 
 int assay_issuer_allow_loopback_http(assay_issuer *issuer, assay_error **error)

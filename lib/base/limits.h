@@ -27,7 +27,7 @@
 #define ASSAY_LIMIT_RSA_EXPONENT_BITS 33 /* bits: largest RSA public exponent */
 #define ASSAY_LIMIT_SYMMETRIC_BYTES 1024 /* bytes: longest symmetric key */
 #define ASSAY_LIMIT_X5C_BYTES 16384      /* bytes: the first certificate of x5c, in DER */
-#define ASSAY_LIMIT_TOMBSTONES 512       /* keys: remembered as purged, per issuer */
+#define ASSAY_LIMIT_TOMBSTONES 4096      /* keys: remembered as purged, per issuer */
 
 /* Documents */
 #define ASSAY_LIMIT_METADATA_BYTES 262144   /* bytes: a discovery document */

@@ -34,6 +34,11 @@ static int64_t outside(const assay_source *source, int64_t own)
     return assay_schedule_add(own, -source->behind);
 }
 
+int64_t assay_source_lag(const assay_source *source)
+{
+    return source->behind;
+}
+
 int64_t assay_source_due_at(const assay_source *source)
 {
     return source->mode == ASSAY_SOURCE_STATIC ? INT64_MAX : outside(source, source->due_at);
@@ -115,6 +120,7 @@ void assay_source_begin(assay_source *source, assay_source_reason reason, int64_
     bool metadata = source->metadata_url != NULL &&
                     (source->jwks_uri == NULL || source->metadata_wanted || now >= source->metadata_due_at);
     source->step = metadata ? SOURCE_METADATA : SOURCE_KEYS;
+    source->overtaken = false;
 }
 
 bool assay_source_next(assay_source *source, assay_http_request *request)
@@ -282,6 +288,33 @@ static int take_keys_step(assay_source *source, const assay_http_response *respo
     return ASSAY_OK;
 }
 
+/*
+ * Metadata that can't be had just now is no reason to do without keys: the place that it named last still counts. What a document says counts more,
+ * so one that was read and refused ends the flight.
+ */
+static bool can_do_without_metadata(const assay_source *source, int code)
+{
+    return source->step == SOURCE_METADATA && source->jwks_uri != NULL &&
+           assay_code_category(code) == ASSAY_CATEGORY_NETWORK && code != ASSAY_E_METADATA &&
+           code != ASSAY_E_METADATA_ISSUER && code != ASSAY_E_JWKS_URI;
+}
+
+static void do_without_metadata(assay_source *source)
+{
+    source->counters.failures++;
+    source->metadata_wanted = true;
+    source->step = SOURCE_KEYS;
+}
+
+/* Keys were pushed since these were asked for; the push has set all times. */
+static bool end_overtaken(assay_source *source)
+{
+    if (source->step != SOURCE_KEYS || !source->overtaken)
+        return false;
+    source->step = SOURCE_IDLE;
+    return true;
+}
+
 int assay_source_answered(assay_source *source, const assay_http_response *response, int64_t now_ms,
                           assay_failure *failure)
 {
@@ -294,12 +327,18 @@ int assay_source_answered(assay_source *source, const assay_http_response *respo
         return assay_fail_note(failure, ASSAY_E_INTERNAL, "an answer without a flight");
 
     count_fetch(source);
+    if (end_overtaken(source))
+        return assay_fail(failure, ASSAY_OK);
     int code = assay_answer_check(&request, response, &not_modified, &said);
     if (code == ASSAY_OK && not_modified)
         source->counters.not_modified++;
     if (code == ASSAY_OK)
         code = source->step == SOURCE_METADATA ? take_metadata_step(source, response, not_modified, now, &said)
                                                : take_keys_step(source, response, not_modified, now, &said);
+    if (can_do_without_metadata(source, code)) {
+        do_without_metadata(source);
+        return assay_fail(failure, ASSAY_OK);
+    }
     if (code != ASSAY_OK) {
         bool asked_to_wait = response->status == 429 || response->status == 503; /* RFC 6585, section 4 */
         end_failed(source, code, &said, asked_to_wait ? response->retry_after : -1, now);
@@ -315,6 +354,12 @@ int assay_source_failed(assay_source *source, int code, const assay_failure *fai
     if (source->step == SOURCE_IDLE)
         return code;
     count_fetch(source);
+    if (end_overtaken(source))
+        return ASSAY_OK;
+    if (can_do_without_metadata(source, code)) {
+        do_without_metadata(source);
+        return ASSAY_OK;
+    }
     end_failed(source, code == ASSAY_OK ? ASSAY_E_INTERNAL : code, failure, -1, now);
     return code == ASSAY_OK ? ASSAY_E_INTERNAL : code;
 }

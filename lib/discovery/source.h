@@ -59,6 +59,9 @@ const assay_snapshot *assay_source_snapshot(const assay_source *source);
 /* A snapshot that was replaced, for the caller to free once no reader holds it; NULL: none. Call until NULL. */
 assay_snapshot *assay_source_take_retired(assay_source *source);
 
+/* Add this to the caller's time to compare it with the times of a snapshot; 0 unless the caller's clock has gone back. */
+int64_t assay_source_lag(const assay_source *source);
+
 /*
  * Tell the time before asking the functions below, which have no time of their own. Where the steady clock has gone back (it should not), every
  * time they give moves back with it: for the source time stood still, so no wait gets longer than its window and nothing is fetched twice.
@@ -76,17 +79,28 @@ int assay_source_last_failure(const assay_source *source, assay_failure *failure
 void assay_source_begin(assay_source *source, assay_source_reason reason, int64_t now_ms);
 /* What to fetch now; false: the flight is over. Texts are borrowed until the next call with this source. */
 bool assay_source_next(assay_source *source, assay_http_request *request);
-/* Read the answer to it. ASSAY_OK: go on with assay_source_next(). Anything else ended the flight; the old keys stand and the back-off is set. */
+/*
+ * Read the answer to it. ASSAY_OK: go on with assay_source_next(). Anything else ended the flight; the old keys stand and the back-off is set.
+ * Metadata that could not be fetched at all counts as a failure but does not end the flight where a jwks_uri is known: the keys are what matters,
+ * and the metadata is asked for again by the next flight. A document that was read and refused does end it.
+ * An answer for keys that were pushed meanwhile is dropped: what the host handed over is newer. That is no failure.
+ */
 int assay_source_answered(assay_source *source, const assay_http_response *response, int64_t now_ms,
                           assay_failure *failure);
-/* There was no answer. Ends the flight; returns @p code. @p failure (may be NULL) is remembered for assay_source_last_failure(). */
+/*
+ * There was no answer. Ends the flight; returns @p code. @p failure (may be NULL) is remembered for assay_source_last_failure().
+ * ASSAY_OK: go on with assay_source_next(), as above: metadata failed by a fault of the network and a jwks_uri is known, or keys were pushed meanwhile.
+ */
 int assay_source_failed(assay_source *source, int code, const assay_failure *failure, int64_t now_ms);
 /* End a flight whose leader went away; counts as a failure without back-off, so that the next caller may begin at once. */
 void assay_source_abandoned(assay_source *source, int64_t now_ms);
 
 /* Merge keys that the host hands over, as a successful fetch without max-age. ASSAY_OK, ASSAY_E_CONFIG_KEYS, ASSAY_E_MEMORY. */
 int assay_source_push(assay_source *source, const assay_key_set *keys, int64_t now_ms);
-/* Drop a kid (NULL: all) and leave tombstones. ASSAY_OK, ASSAY_E_KEY_UNKNOWN: none there, ASSAY_E_RANGE: too many tombstones, ASSAY_E_MEMORY. */
+/*
+ * Drop a kid (NULL: all) and leave tombstones. ASSAY_OK. ASSAY_E_KEY_UNKNOWN: none there; the kid, if one is named, is buried all the same, and no key
+ * of it is ever accepted. ASSAY_E_RANGE: dropped, but there are too many tombstones to remember all of it. ASSAY_E_MEMORY: nothing was done.
+ */
 int assay_source_purge(assay_source *source, const char *kid, int64_t now_ms);
 
 assay_source_counters assay_source_count(const assay_source *source);

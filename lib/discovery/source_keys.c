@@ -66,22 +66,11 @@ int assay_source_adopt(assay_source *source, assay_key_set *fresh, int64_t now)
     return ASSAY_OK;
 }
 
-static int copy_keys(const assay_key_set *from, assay_key_set *to)
-{
-    int code = ASSAY_OK;
-    assay_key_set_init(to);
-    for (size_t i = 0; i < from->count && code == ASSAY_OK; i++)
-        code = assay_key_set_add(to, from->keys[i]);
-    if (code != ASSAY_OK)
-        assay_key_set_clear(to);
-    return code;
-}
-
 int assay_source_push(assay_source *source, const assay_key_set *keys, int64_t now_ms)
 {
     int64_t now = assay_source_own_time(source, now_ms);
     assay_key_set fresh;
-    int code = copy_keys(keys, &fresh);
+    int code = assay_key_set_copy(keys, &fresh);
     if (code == ASSAY_OK)
         code = assay_source_adopt(source, &fresh, now);
     assay_key_set_clear(&fresh);
@@ -91,6 +80,7 @@ int assay_source_push(assay_source *source, const assay_key_set *keys, int64_t n
     assay_release(ASSAY_STEAL(source->keys_etag));
     source->keys_max_age = -1;
     assay_source_succeeded(source, -1, now);
+    source->overtaken = source->step == SOURCE_KEYS;
     return ASSAY_OK;
 }
 
@@ -99,33 +89,58 @@ static bool is_named(const assay_jwk *jwk, const char *kid)
     return kid == NULL || (jwk->kid != NULL && strcmp(jwk->kid, kid) == 0);
 }
 
-/* Write a tombstone for every key of that kid; on failure the list is as before. */
-static int add_tombstones(assay_source *source, const char *kid, size_t count)
+static bool has_tombstone(const assay_source *source, const assay_jwk *jwk)
 {
-    if (count > ASSAY_LIMIT_TOMBSTONES - source->tombstone_count)
-        return ASSAY_E_RANGE;
-    assay_tombstone *grown =
-        assay_realloc(source->tombstones, (source->tombstone_count + count) * sizeof *source->tombstones);
-    if (grown == NULL)
-        return ASSAY_E_MEMORY;
-    source->tombstones = grown;
-    size_t used = source->tombstone_count;
+    for (size_t i = 0; i < source->tombstone_count; i++)
+        if (source->tombstones[i].has_thumbprint && assay_tombstone_covers(&source->tombstones[i], jwk))
+            return true;
+    return false;
+}
+
+/* Room for @p more tombstones, as far as the limit goes. */
+static bool reserve_tombstones(assay_source *source, size_t more)
+{
+    size_t left = ASSAY_LIMIT_TOMBSTONES - source->tombstone_count;
+    size_t room = source->tombstone_count + (more < left ? more : left);
+    if (room == 0)
+        return true;
+    assay_tombstone *grown = assay_realloc(source->tombstones, room * sizeof *grown);
+    if (grown != NULL)
+        source->tombstones = grown;
+    return grown != NULL;
+}
+
+/* Write a tombstone for the material of every key of that kid, for which there is room. ASSAY_OK, ASSAY_E_RANGE: not for all. */
+static int bury_keys(assay_source *source, const char *kid)
+{
     for (size_t i = 0; i < source->snapshot->count; i++) {
         const assay_jwk *jwk = source->snapshot->keys[i].jwk;
-        if (!is_named(jwk, kid))
+        if (!is_named(jwk, kid) || has_tombstone(source, jwk))
             continue;
-        assay_tombstone *tombstone = &grown[used];
+        if (source->tombstone_count >= ASSAY_LIMIT_TOMBSTONES)
+            return ASSAY_E_RANGE;
+        assay_tombstone *tombstone = &source->tombstones[source->tombstone_count++];
+        *tombstone = (assay_tombstone){.has_thumbprint = true};
         memcpy(tombstone->thumbprint, jwk->thumbprint, sizeof tombstone->thumbprint);
-        tombstone->kid = jwk->kid == NULL ? NULL : assay_strdup(jwk->kid);
-        if (jwk->kid != NULL && tombstone->kid == NULL) {
-            while (used > source->tombstone_count)
-                clear_tombstone(&grown[--used]);
-            return ASSAY_E_MEMORY;
-        }
-        used++;
     }
-    source->tombstone_count = used;
     return ASSAY_OK;
+}
+
+/* A kid whose key was never seen, or is gone: the issuer may serve it yet. ASSAY_E_KEY_UNKNOWN: buried. */
+static int bury_kid(assay_source *source, const char *kid)
+{
+    for (size_t i = 0; i < source->tombstone_count; i++) {
+        const assay_tombstone *tombstone = &source->tombstones[i];
+        if (!tombstone->has_thumbprint && strcmp(tombstone->kid, kid) == 0)
+            return ASSAY_E_KEY_UNKNOWN;
+    }
+    if (source->tombstone_count >= ASSAY_LIMIT_TOMBSTONES)
+        return ASSAY_E_RANGE;
+    ASSAY_AUTO_RELEASE char *copy = assay_strdup(kid);
+    if (copy == NULL || !reserve_tombstones(source, 1))
+        return ASSAY_E_MEMORY;
+    source->tombstones[source->tombstone_count++] = (assay_tombstone){.kid = ASSAY_STEAL(copy)};
+    return ASSAY_E_KEY_UNKNOWN;
 }
 
 int assay_source_purge(assay_source *source, const char *kid, int64_t now_ms)
@@ -135,15 +150,15 @@ int assay_source_purge(assay_source *source, const char *kid, int64_t now_ms)
     for (size_t i = 0; source->snapshot != NULL && i < source->snapshot->count; i++)
         count += is_named(source->snapshot->keys[i].jwk, kid) ? 1 : 0;
     if (count == 0)
-        return ASSAY_E_KEY_UNKNOWN;
+        return kid == NULL ? ASSAY_E_KEY_UNKNOWN : bury_kid(source, kid);
 
     ASSAY_CLEANUP(assay_snapshot_free_p) assay_snapshot *made = NULL;
-    if (!reserve_retired(source))
+    if (!reserve_retired(source) || !reserve_tombstones(source, count))
         return ASSAY_E_MEMORY;
     int code = assay_snapshot_without(source->snapshot, kid, &dropped, &made);
-    if (code == ASSAY_OK)
-        code = add_tombstones(source, kid, count);
-    if (code == ASSAY_OK)
-        replace_snapshot(source, ASSAY_STEAL(made));
+    if (code != ASSAY_OK)
+        return code;
+    code = bury_keys(source, kid);
+    replace_snapshot(source, ASSAY_STEAL(made)); /* at once, whether or not all of it can be remembered */
     return code;
 }

@@ -48,6 +48,7 @@ struct assay_source {
 
     /* Flight */
     source_step step;
+    bool overtaken; /* keys were pushed while an answer for keys was awaited */
     assay_source_reason reason;
     int last_code;
     assay_failure *last_failure; /* NULL: only the code is known */

@@ -63,8 +63,12 @@ static int fly(assay_issuer_keys *keys, int64_t deadline, bool *own_time, assay_
     assay_http_request next;
     *own_time = false;
     int code = assay_http_client_new(&keys->runtime->http, &client);
-    if (code != ASSAY_OK)
-        return assay_source_failed(keys->source, assay_fail(failure, code), failure, now_of(keys));
+    if (code != ASSAY_OK) {
+        (void)assay_fail(failure, code);
+        while (assay_source_failed(keys->source, code, failure, now_of(keys)) == ASSAY_OK) /* nothing can be fetched */
+            continue;
+        return code;
+    }
     while (assay_source_next(keys->source, &next)) {
         struct errand errand;
         code = errand_copy(&errand, &next);
@@ -77,8 +81,8 @@ static int fly(assay_issuer_keys *keys, int64_t deadline, bool *own_time, assay_
         assay_issuer_keys_lock(keys);
         if (code == ASSAY_OK)
             code = assay_source_answered(keys->source, &response, now_of(keys), failure);
-        else if (*own_time && keys->waiting > 0)
-            assay_source_abandoned(keys->source, now_of(keys)); /* a waiter goes on */
+        else if (*own_time)
+            assay_source_abandoned(keys->source, now_of(keys)); /* no fault of the issuer */
         else
             code = assay_source_failed(keys->source, code, failure, now_of(keys));
         assay_http_response_clear(&response);
@@ -89,13 +93,30 @@ static int fly(assay_issuer_keys *keys, int64_t deadline, bool *own_time, assay_
     return ASSAY_OK;
 }
 
-static void log_landing(const assay_issuer_keys *keys, int code, const assay_failure *failure, size_t served)
+static void log_landing(const assay_issuer_keys *keys, int code, const assay_failure *failure,
+                        const assay_snapshot *snapshot)
 {
-    if (code == ASSAY_OK)
-        assay_runtime_log(keys->runtime, ASSAY_LOG_INFO, "keys fetched: %zu are served", served);
-    else
-        assay_runtime_log(keys->runtime, ASSAY_LOG_WARNING, "keys could not be fetched (%s): %s %s",
-                          assay_code_name(code), assay_code_summary(code), failure->note);
+    if (code == ASSAY_OK) {
+        assay_runtime_log(keys->runtime, ASSAY_LOG_INFO, "%s: keys fetched: %zu served, %zu retained, %zu skipped",
+                          keys->shown, snapshot->served, snapshot->count - snapshot->served, snapshot->skipped);
+        return;
+    }
+    bool serving = snapshot != NULL && now_of(keys) < atomic_load(&keys->expires_at);
+    assay_runtime_log(keys->runtime, serving ? ASSAY_LOG_WARNING : ASSAY_LOG_ERROR,
+                      "%s: keys could not be fetched, %s (%s): %s %s", keys->shown,
+                      serving ? "the old ones serve on" : "and there are none", assay_code_name(code),
+                      assay_code_summary(code), failure->note);
+}
+
+/* The leader ran out of its own time, which is no failure of the issuer. */
+static void end_hurried(assay_issuer_keys *keys, int64_t had_ms)
+{
+    int64_t now = now_of(keys);
+    bool still = keys->hurried_ms > 0 && now < keys->hurried_until;
+    keys->passed_on =
+        !keys->taken_over && keys->waiting > 0 && keys->latest_deadline - assay_clock_real_ms() >= 2 * had_ms;
+    keys->hurried_ms = still && keys->hurried_ms > had_ms ? keys->hurried_ms : had_ms;
+    keys->hurried_until = now + ASSAY_LIMIT_BACKOFF_MIN * 1000;
 }
 
 /* Lead a flight; called and returns with the lock held. */
@@ -104,81 +125,130 @@ static int lead(assay_issuer_keys *keys, assay_source_reason reason, int64_t dea
     assay_failure local;
     assay_failure_clear(&local);
     bool own_time = false;
+    int64_t had_ms = deadline - assay_clock_real_ms();
 
     keys->flight++;
+    keys->taken_over = keys->passed_on;
+    keys->passed_on = false;
+    keys->latest_deadline = 0;
     assay_source_begin(keys->source, reason, now_of(keys));
     atomic_store(&keys->flying, true);
     assay_issuer_keys_publish(keys); /* the budget is spent, whatever happens next */
 
     int code = fly(keys, deadline, &own_time, &local);
-    const assay_snapshot *snapshot = assay_source_snapshot(keys->source);
-    size_t served = snapshot == NULL ? 0 : snapshot->served;
     keys->landing_code = code;
     keys->landing = local;
-    keys->passed_on = own_time && keys->waiting > 0;
+    if (own_time)
+        end_hurried(keys, had_ms);
+    else
+        keys->hurried_ms = 0;
     assay_issuer_keys_publish(keys);
-    atomic_store(&keys->flying, false);
+    if (!keys->passed_on) /* else it stays under way until the heir goes on with it */
+        atomic_store(&keys->flying, false);
     (void)pthread_cond_broadcast(&keys->landed);
 
+    /* The snapshot is read once more for the log; a reader section keeps it while the lock is free. */
+    assay_reading reading = assay_readers_enter(keys->readers);
+    const assay_snapshot *snapshot = atomic_load(&keys->snapshot);
     assay_issuer_keys_unlock(keys);
-    log_landing(keys, code, &local, served);
+    log_landing(keys, code, &local, snapshot);
+    assay_readers_leave(reading);
     assay_issuer_keys_lock(keys);
     if (failure != NULL)
         *failure = local;
     return code;
 }
 
-/* Wait for the flight that is under way; called and returns with the lock held. False: the own time ran out. */
-static bool wait_for_landing(assay_issuer_keys *keys, int64_t deadline)
+/* How waiting for a flight ended. */
+enum waited { WAITED_LANDED, WAITED_TIMEOUT, WAITED_HEIR };
+
+/* A flight was passed on, and this waiter, having the latest deadline, goes on with it. Two may have the same: the first one does. */
+static bool is_heir(const assay_issuer_keys *keys, int64_t deadline)
+{
+    return keys->passed_on && deadline == keys->latest_deadline;
+}
+
+/* Wait for the flight that is under way; called and returns with the lock held. */
+static enum waited wait_for_landing(assay_issuer_keys *keys, int64_t deadline)
 {
     uint64_t flight = keys->flight;
     struct timespec until = {.tv_sec = (time_t)(deadline / 1000), .tv_nsec = (long)(deadline % 1000) * 1000000};
+    if (deadline > keys->latest_deadline)
+        keys->latest_deadline = deadline;
     keys->waiting++;
     int result = 0;
-    while (atomic_load(&keys->flying) && keys->flight == flight && result != ETIMEDOUT)
+    while (atomic_load(&keys->flying) && keys->flight == flight && !is_heir(keys, deadline) && result != ETIMEDOUT)
         result = pthread_cond_timedwait(&keys->landed, &keys->lock, &until);
     keys->waiting--;
-    return !atomic_load(&keys->flying) || keys->flight != flight;
+    if (is_heir(keys, deadline))
+        return WAITED_HEIR;
+    return atomic_load(&keys->flying) && keys->flight == flight ? WAITED_TIMEOUT : WAITED_LANDED;
 }
 
-static bool is_allowed(assay_issuer_keys *keys, assay_source_reason reason)
+/* Whether a caller with so much time may begin a flight: by the budget of its reason, or because only haste ended the last one. */
+static bool may_lead(assay_issuer_keys *keys, assay_source_reason reason, int64_t has_ms)
 {
     int64_t now = now_of(keys);
     assay_source_observe(keys->source, now);
+    bool hurried = keys->hurried_ms > 0 && now < keys->hurried_until;
+    if (hurried && reason != ASSAY_SOURCE_FORCED) /* each time with twice as much: a handful of fetches at most */
+        return has_ms >= 2 * keys->hurried_ms && assay_source_allowed_at(keys->source, ASSAY_SOURCE_COLD) <= now;
     return assay_source_allowed_at(keys->source, reason) <= now;
 }
 
-static int join_locked(assay_issuer_keys *keys, assay_source_reason reason, int64_t deadline, assay_failure *failure)
+/* An heir that woke too late to go on ends the flight for all. */
+static void decline(assay_issuer_keys *keys)
 {
-    bool waited = false;
-    for (;;) {
-        if (atomic_load(&keys->flying)) {
-            if (!wait_for_landing(keys, deadline))
-                return assay_fail_note(failure, ASSAY_E_TIMEOUT, "the keys were still being fetched");
-            waited = true;
-            if (atomic_load(&keys->flying))
-                continue;
-        }
-        if (waited && !keys->passed_on) {
-            if (failure != NULL)
-                *failure = keys->landing;
-            return keys->landing_code;
-        }
-        /* The budget was stamped when the flight that was passed on began: whoever takes it over goes on with that one. */
-        if (!waited && !is_allowed(keys, reason))
-            return assay_fail(failure, ASSAY_E_KEYS_NEEDED);
-        /* Without time nothing can be fetched: that is no failure of the issuer, and starts no back-off. */
-        if (deadline <= assay_clock_real_ms())
-            return assay_fail_note(failure, ASSAY_E_TIMEOUT, "no time was left to fetch the keys");
-        keys->passed_on = false;
-        return lead(keys, reason, deadline, failure);
-    }
+    keys->passed_on = false;
+    atomic_store(&keys->flying, false);
+    (void)pthread_cond_broadcast(&keys->landed);
 }
 
-int assay_flight_join(assay_issuer_keys *keys, assay_source_reason reason, int64_t deadline, assay_failure *failure)
+static int no_time(assay_failure *failure)
+{
+    return assay_fail_note(failure, ASSAY_E_TIMEOUT, "no time was left to fetch the keys");
+}
+
+/* Take part in the flight that is under way. */
+static int share_flight(assay_issuer_keys *keys, assay_source_reason reason, uint64_t seen, int64_t deadline,
+                        assay_failure *failure)
+{
+    while (atomic_load(&keys->flying)) {
+        enum waited waited = wait_for_landing(keys, deadline);
+        if (waited == WAITED_HEIR && deadline > assay_clock_real_ms())
+            return lead(keys, reason, deadline, failure);
+        if (waited == WAITED_HEIR)
+            decline(keys);
+        if (waited != WAITED_LANDED)
+            return no_time(failure);
+        if (atomic_load(&keys->generation) != seen)
+            return assay_fail(failure, ASSAY_OK);
+    }
+    if (failure != NULL)
+        *failure = keys->landing;
+    return keys->landing_code;
+}
+
+static int join_locked(assay_issuer_keys *keys, assay_source_reason reason, uint64_t seen, int64_t deadline,
+                       assay_failure *failure)
+{
+    /* Keys that arrived between the caller's look and this one may be those it lacks. */
+    if (atomic_load(&keys->generation) != seen)
+        return assay_fail(failure, ASSAY_OK);
+    if (atomic_load(&keys->flying))
+        return share_flight(keys, reason, seen, deadline, failure);
+    int64_t has_ms = deadline - assay_clock_real_ms();
+    if (!may_lead(keys, reason, has_ms))
+        return assay_fail(failure, ASSAY_E_KEYS_NEEDED);
+    /* Without time nothing can be fetched: that is no failure of the issuer, and starts no pause. */
+    return has_ms <= 0 ? no_time(failure) : lead(keys, reason, deadline, failure);
+}
+
+int assay_flight_join(assay_issuer_keys *keys, assay_source_reason reason, uint64_t seen, int64_t deadline,
+                      assay_failure *failure)
 {
     assay_issuer_keys_lock(keys);
-    int code = join_locked(keys, reason, deadline, failure);
+    int code = join_locked(keys, reason, seen, deadline, failure);
     assay_issuer_keys_unlock(keys);
     return code;
 }

@@ -34,6 +34,23 @@ void assay_issuer_drop(assay_issuer *issuer)
     assay_release(issuer);
 }
 
+static int check_only_source(const assay_issuer *issuer, assay_source_mode mode, assay_failure *failure)
+{
+    if (issuer->mode == ASSAY_SOURCE_OPENID || issuer->mode == mode)
+        return ASSAY_OK;
+    return assay_fail_note(
+        failure, ASSAY_E_CONFIG,
+        "give one source of keys: OAuth discovery, a discovery URL, a jwks_uri or keys, not several");
+}
+
+int assay_issuer_take_oauth_discovery(assay_issuer *issuer, assay_failure *failure)
+{
+    int code = check_only_source(issuer, ASSAY_SOURCE_OAUTH, failure);
+    if (code == ASSAY_OK)
+        issuer->mode = ASSAY_SOURCE_OAUTH;
+    return code;
+}
+
 /* Keep a URL for later; whether http is allowed is known only when the issuer is complete. */
 static int take_url(char **owned, const char *url, const char *what, assay_failure *failure)
 {
@@ -51,7 +68,9 @@ static int take_url(char **owned, const char *url, const char *what, assay_failu
 
 int assay_issuer_take_metadata_url(assay_issuer *issuer, const char *url, assay_failure *failure)
 {
-    int code = take_url(&issuer->metadata_url, url, "the discovery URL", failure);
+    int code = check_only_source(issuer, ASSAY_SOURCE_URL, failure);
+    if (code == ASSAY_OK)
+        code = take_url(&issuer->metadata_url, url, "the discovery URL", failure);
     if (code == ASSAY_OK)
         issuer->mode = ASSAY_SOURCE_URL;
     return code;
@@ -59,7 +78,9 @@ int assay_issuer_take_metadata_url(assay_issuer *issuer, const char *url, assay_
 
 int assay_issuer_take_jwks_uri(assay_issuer *issuer, const char *url, assay_failure *failure)
 {
-    int code = take_url(&issuer->jwks_uri, url, "the jwks_uri", failure);
+    int code = check_only_source(issuer, ASSAY_SOURCE_JWKS, failure);
+    if (code == ASSAY_OK)
+        code = take_url(&issuer->jwks_uri, url, "the jwks_uri", failure);
     if (code == ASSAY_OK)
         issuer->mode = ASSAY_SOURCE_JWKS;
     return code;
@@ -67,18 +88,16 @@ int assay_issuer_take_jwks_uri(assay_issuer *issuer, const char *url, assay_fail
 
 int assay_issuer_take_keys(assay_issuer *issuer, const assay_key_set *keys, assay_failure *failure)
 {
+    int code = check_only_source(issuer, ASSAY_SOURCE_STATIC, failure);
+    if (code != ASSAY_OK)
+        return code;
     if (keys->count == 0)
         return assay_fail_note(failure, ASSAY_E_CONFIG_KEYS, "%s",
                                keys->skipped_count > 0 ? keys->skipped[0] : "the key set is empty");
     assay_key_set copy;
-    assay_key_set_init(&copy);
-    for (size_t i = 0; i < keys->count; i++) {
-        int code = assay_key_set_add(&copy, keys->keys[i]);
-        if (code != ASSAY_OK) {
-            assay_key_set_clear(&copy);
-            return assay_fail(failure, code == ASSAY_E_MEMORY ? code : ASSAY_E_CONFIG_KEYS);
-        }
-    }
+    code = assay_key_set_copy(keys, &copy);
+    if (code != ASSAY_OK)
+        return assay_fail(failure, code);
     assay_key_set_clear(&issuer->keys);
     issuer->keys = copy;
     issuer->mode = ASSAY_SOURCE_STATIC;
@@ -137,6 +156,19 @@ static int check_algorithms(const assay_issuer *issuer, assay_failure *failure)
     return ASSAY_OK;
 }
 
+/* The list holds for a jwks_uri that is configured as for one that metadata names. */
+static int check_jwks_host(const assay_issuer *issuer, assay_failure *failure)
+{
+    assay_url url;
+    if (issuer->mode != ASSAY_SOURCE_JWKS || issuer->jwks_hosts.count == 0)
+        return ASSAY_OK;
+    const char *problem = assay_url_parse(issuer->jwks_uri, strlen(issuer->jwks_uri), &url);
+    for (size_t i = 0; problem == NULL && i < issuer->jwks_hosts.count; i++)
+        if (assay_url_host_is(&url, issuer->jwks_hosts.items[i].ptr))
+            return ASSAY_OK;
+    return assay_fail_note(failure, ASSAY_E_CONFIG_URL, "the host of the jwks_uri is not one of the jwks hosts");
+}
+
 int assay_issuer_check(const assay_issuer *issuer, assay_failure *failure)
 {
     if (issuer->policy.audiences.count == 0) {
@@ -157,5 +189,5 @@ int assay_issuer_check(const assay_issuer *issuer, assay_failure *failure)
     problem = url == NULL ? NULL : assay_url_check_fetch(url, strlen(url), http);
     if (problem != NULL)
         return assay_fail_note(failure, ASSAY_E_CONFIG_URL, "%s", problem);
-    return ASSAY_OK;
+    return check_jwks_host(issuer, failure);
 }

@@ -12,7 +12,7 @@
 
 struct assay_issuer {
     assay_policy policy;
-    assay_source_mode mode;
+    assay_source_mode mode; /* ASSAY_SOURCE_OPENID: nothing else was said */
     char *metadata_url;
     char *jwks_uri;
     assay_text_list jwks_hosts;
@@ -26,6 +26,8 @@ int assay_issuer_make(const char *url, assay_issuer **issuer, assay_failure *fai
 void assay_issuer_drop(assay_issuer *issuer);
 ASSAY_DEFINE_CLEANUP(assay_issuer, assay_issuer_drop)
 
+/* A second, different source of keys is refused with ASSAY_E_CONFIG; the same kind again replaces what was given. */
+int assay_issuer_take_oauth_discovery(assay_issuer *issuer, assay_failure *failure);
 int assay_issuer_take_metadata_url(assay_issuer *issuer, const char *url, assay_failure *failure);
 int assay_issuer_take_jwks_uri(assay_issuer *issuer, const char *url, assay_failure *failure);
 int assay_issuer_take_keys(assay_issuer *issuer, const assay_key_set *keys, assay_failure *failure);

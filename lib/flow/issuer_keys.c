@@ -22,6 +22,7 @@ int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *c
     memset(keys, 0, sizeof *keys);
     keys->readers = readers;
     keys->runtime = runtime;
+    assay_text_escape(config->issuer, strlen(config->issuer), keys->shown, sizeof keys->shown);
     int code = assay_source_new(config, &keys->source);
     if (code != ASSAY_OK)
         return code;
@@ -52,45 +53,64 @@ void assay_issuer_keys_unlock(assay_issuer_keys *keys)
     (void)pthread_mutex_unlock(&keys->lock);
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 void assay_issuer_keys_publish(assay_issuer_keys *keys)
 {
     const assay_source *source = keys->source;
-    atomic_store(&keys->snapshot, assay_source_snapshot(source));
+    bool hurried = keys->hurried_ms > 0;
+    int64_t pause = hurried ? keys->hurried_until : INT64_MIN;
+    int last = assay_source_last_failure(source, NULL);
+    if (atomic_exchange(&keys->snapshot, assay_source_snapshot(source)) != assay_source_snapshot(source))
+        atomic_fetch_add(&keys->generation, 1);
+    atomic_store(&keys->lag, assay_source_lag(source));
     atomic_store(&keys->due_at, assay_source_due_at(source));
     atomic_store(&keys->expires_at, assay_source_expires_at(source));
-    atomic_store(&keys->cold_allowed_at, assay_source_allowed_at(source, ASSAY_SOURCE_COLD));
-    atomic_store(&keys->scheduled_allowed_at, assay_source_allowed_at(source, ASSAY_SOURCE_SCHEDULED));
+    atomic_store(&keys->cold_allowed_at, later(pause, assay_source_allowed_at(source, ASSAY_SOURCE_COLD)));
+    atomic_store(&keys->scheduled_allowed_at, later(pause, assay_source_allowed_at(source, ASSAY_SOURCE_SCHEDULED)));
     atomic_store(&keys->unknown_kid_allowed_at, assay_source_allowed_at(source, ASSAY_SOURCE_UNKNOWN_KID));
-    atomic_store(&keys->last_failure, assay_source_last_failure(source, NULL));
+    atomic_store(&keys->last_failure, last == ASSAY_OK && hurried ? ASSAY_E_TIMEOUT : last);
     for (assay_snapshot *old; (old = assay_source_take_retired(keys->source)) != NULL;)
         assay_readers_retire(keys->readers, &old->retiree);
     assay_readers_reclaim(keys->readers);
 }
 
-int assay_issuer_keys_unavailable(assay_issuer_keys *keys, int64_t now_ms, assay_failure *failure)
+/* The sentence where no fetch failed: what is known without the lock. */
+static void explain_without_failure(const assay_issuer_keys *keys, int code, assay_failure *failure)
+{
+    if (code == ASSAY_E_TIMEOUT)
+        (void)snprintf(failure->note, sizeof failure->note, "the time of the call that fetched them ran out");
+    else if (atomic_load(&keys->snapshot) == NULL)
+        (void)snprintf(failure->note, sizeof failure->note, "they have not been fetched yet");
+    else
+        (void)snprintf(failure->note, sizeof failure->note,
+                       "the last successful fetch is longer ago than the hard limit");
+}
+
+int assay_issuer_keys_unavailable(assay_issuer_keys *keys, int64_t allowed_at, int64_t now_ms, assay_failure *failure)
 {
     if (failure == NULL)
         return ASSAY_E_KEYS_UNAVAILABLE;
     assay_failure why;
     assay_failure_clear(&why);
-    int code = atomic_load(&keys->last_failure);
-    bool explained = pthread_mutex_trylock(&keys->lock) == 0;
-    if (explained) {
+    int code = ASSAY_OK;
+    if (pthread_mutex_trylock(&keys->lock) == 0) {
         code = assay_source_last_failure(keys->source, &why);
         assay_issuer_keys_unlock(keys);
     }
     *failure = why;
     if (code == ASSAY_OK)
-        (void)snprintf(failure->note, sizeof failure->note, "they have not been fetched yet");
+        explain_without_failure(keys, atomic_load(&keys->last_failure), failure);
     else if (why.note[0] != '\0')
         (void)snprintf(failure->note, sizeof failure->note, "%s: %.200s", assay_code_summary(code), why.note);
     else
         (void)snprintf(failure->note, sizeof failure->note, "%s", assay_code_summary(code));
     if (failure->hint == NULL && code != ASSAY_OK)
         failure->hint = assay_code_hint(code);
-    /* When the next fetch may be made is when it is worth asking again. */
-    int64_t allowed_at = atomic_load(&keys->cold_allowed_at);
-    bool later = allowed_at > now_ms; /* also guards the difference, since "at once" is the smallest number */
-    failure->retry_after = !later ? 1 : allowed_at - now_ms > 300000 ? 300 : (allowed_at - now_ms) / 1000 + 1;
+    bool is_later = allowed_at > now_ms; /* also guards the difference, since "at once" is the smallest number */
+    failure->retry_after = !is_later ? 1 : allowed_at - now_ms > 300000 ? 300 : (allowed_at - now_ms) / 1000 + 1;
     return ASSAY_E_KEYS_UNAVAILABLE;
 }

@@ -32,6 +32,12 @@ static int name_issuer(const assay_trusted_issuer *issuer, int code, assay_failu
     return code;
 }
 
+static int unavailable(const assay_validator *validator, assay_issuer_keys *keys, assay_failure *failure)
+{
+    int64_t now = assay_clock_steady(&validator->runtime->clock);
+    return assay_issuer_keys_unavailable(keys, atomic_load(&keys->cold_allowed_at), now, failure);
+}
+
 int assay_manage_warm_up(assay_validator *validator, int64_t deadline, assay_failure *failure)
 {
     int first = ASSAY_OK;
@@ -39,11 +45,12 @@ int assay_manage_warm_up(assay_validator *validator, int64_t deadline, assay_fai
         assay_trusted_issuer *issuer = &validator->issuers[i];
         assay_failure why;
         assay_failure_clear(&why);
+        uint64_t seen = assay_flight_seen(&issuer->keys);
         if (has_keys(validator, &issuer->keys))
             continue;
-        int code = assay_flight_join(&issuer->keys, ASSAY_SOURCE_COLD, deadline, &why);
+        int code = assay_flight_join(&issuer->keys, ASSAY_SOURCE_COLD, seen, deadline, &why);
         if (code == ASSAY_E_KEYS_NEEDED) /* backing off */
-            code = assay_issuer_keys_unavailable(&issuer->keys, assay_clock_steady(&validator->runtime->clock), &why);
+            code = unavailable(validator, &issuer->keys, &why);
         if (code == ASSAY_OK || first != ASSAY_OK)
             continue;
         first = name_issuer(issuer, code, &why);
@@ -59,15 +66,15 @@ int assay_manage_ready(assay_validator *validator, assay_failure *failure)
         assay_trusted_issuer *issuer = &validator->issuers[i];
         if (has_keys(validator, &issuer->keys))
             continue;
-        int64_t now = assay_clock_steady(&validator->runtime->clock);
-        return name_issuer(issuer, assay_issuer_keys_unavailable(&issuer->keys, now, failure), failure);
+        return name_issuer(issuer, unavailable(validator, &issuer->keys, failure), failure);
     }
     return ASSAY_OK;
 }
 
 static int refresh_one(assay_trusted_issuer *issuer, int64_t deadline, assay_failure *failure)
 {
-    int code = assay_flight_join(&issuer->keys, ASSAY_SOURCE_FORCED, deadline, failure);
+    uint64_t seen = assay_flight_seen(&issuer->keys);
+    int code = assay_flight_join(&issuer->keys, ASSAY_SOURCE_FORCED, seen, deadline, failure);
     return code == ASSAY_E_KEYS_NEEDED ? ASSAY_OK : code; /* keys that were given are never fetched */
 }
 
@@ -92,6 +99,17 @@ int assay_manage_refresh(assay_validator *validator, const char *issuer, int64_t
     return first;
 }
 
+static int too_many_purged(assay_failure *failure)
+{
+    (void)assay_fail_note(
+        failure, ASSAY_E_RANGE,
+        "it is dropped now, but more than %d purged keys can't be remembered: a fetch may bring it back",
+        ASSAY_LIMIT_TOMBSTONES);
+    if (failure != NULL)
+        failure->hint = "make a new validator, and let the issuer stop serving the purged keys";
+    return ASSAY_E_RANGE;
+}
+
 int assay_manage_purge(assay_validator *validator, const char *issuer, const char *kid, assay_failure *failure)
 {
     assay_trusted_issuer *found;
@@ -102,10 +120,13 @@ int assay_manage_purge(assay_validator *validator, const char *issuer, const cha
     code = assay_source_purge(found->keys.source, kid, assay_clock_steady(&validator->runtime->clock));
     assay_issuer_keys_publish(&found->keys);
     assay_issuer_keys_unlock(&found->keys);
+    if (code == ASSAY_OK || code == ASSAY_E_RANGE)
+        assay_runtime_log(validator->runtime, ASSAY_LOG_WARNING, "%s: purged %s", found->keys.shown,
+                          kid == NULL ? "every key" : "a key");
     if (code == ASSAY_E_KEY_UNKNOWN)
         return assay_fail_found(failure, code, NULL, kid, kid == NULL ? 0 : strlen(kid));
     if (code == ASSAY_E_RANGE)
-        return assay_fail_note(failure, code, "more than %d keys were purged", ASSAY_LIMIT_TOMBSTONES);
+        return too_many_purged(failure);
     return code == ASSAY_OK ? code : assay_fail(failure, code);
 }
 
@@ -119,7 +140,9 @@ int assay_manage_push(assay_validator *validator, const char *issuer, const assa
     code = assay_source_push(found->keys.source, keys, assay_clock_steady(&validator->runtime->clock));
     assay_issuer_keys_publish(&found->keys);
     assay_issuer_keys_unlock(&found->keys);
-    return code == ASSAY_OK ? code : assay_fail_note(failure, code, "no key of the set can be used");
+    if (code != ASSAY_E_CONFIG_KEYS)
+        return code == ASSAY_OK ? code : assay_fail(failure, code);
+    return assay_fail_note(failure, code, "no key of the set can be used");
 }
 
 static int read_stat(assay_issuer_keys *keys, int stat, uint64_t *value)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "discovery/schedule.h"
 #include "flow/flight.h"
 #include "flow/validator.h"
 
@@ -14,11 +15,22 @@ struct attempt {
     const assay_request *request;
     int64_t now;    /* seconds of the wall clock */
     int64_t now_ms; /* steady */
+    uint64_t seen;  /* generation of the keys that were looked at */
     assay_failure *failure;
 };
 
 /* What a key is wanted for, where only a fetch could give it. */
 enum lack { LACK_NOTHING, LACK_KEYS, LACK_KID };
+
+static int read_clocks(struct attempt *attempt)
+{
+    const assay_clock *clock = &attempt->validator->runtime->clock;
+    attempt->now = assay_clock_wall(clock);
+    attempt->now_ms = assay_clock_steady(clock);
+    /* Beyond year 9999 sums of times could overflow; such a clock is broken anyhow. */
+    bool sane = attempt->now >= 0 && attempt->now <= ASSAY_LIMIT_LATEST_TIME;
+    return sane ? ASSAY_OK : assay_fail(attempt->failure, ASSAY_E_CLOCK);
+}
 
 static int find_issuer(struct attempt *attempt)
 {
@@ -72,8 +84,10 @@ static int verify_with(struct attempt *attempt, const assay_snapshot *snapshot, 
     assay_jwk *keys[ASSAY_LIMIT_KEYS];
     const assay_claims *token = attempt->token;
     size_t capacity = token->has_kid ? ASSAY_LIMIT_JWS_CANDIDATES : ASSAY_COUNT_OF(keys);
+    /* The times of a snapshot are those of its source. */
+    int64_t now_ms = assay_schedule_add(attempt->now_ms, atomic_load(&attempt->issuer->keys.lag));
     size_t count =
-        assay_snapshot_select(snapshot, token->has_kid ? token->kid.ptr : NULL, token->kid.len, keys, capacity);
+        assay_snapshot_select(snapshot, token->has_kid ? token->kid.ptr : NULL, token->kid.len, now_ms, keys, capacity);
     if (!token->has_kid) {
         int code = choose_without_kid(attempt, keys, &count);
         if (code != ASSAY_OK)
@@ -85,17 +99,24 @@ static int verify_with(struct attempt *attempt, const assay_snapshot *snapshot, 
                    ? assay_fail_found(attempt->failure, ASSAY_E_KEY_UNKNOWN, NULL, token->kid.ptr, token->kid.len)
                    : assay_fail_note(attempt->failure, ASSAY_E_KEY_UNKNOWN, "the token has no kid, and no key fits");
     }
-    return assay_token_verify(attempt->token, keys, count, attempt->failure);
+    int code = assay_token_verify(attempt->token, keys, count, attempt->failure);
+    /* A token that names no key may be signed with a new one: its signature says nothing about that. */
+    if (code == ASSAY_E_SIGNATURE && !token->has_kid)
+        *lack = LACK_KID;
+    return code;
 }
 
 static int verify(struct attempt *attempt, enum lack *lack)
 {
     assay_issuer_keys *keys = &attempt->issuer->keys;
     assay_reading reading = assay_readers_enter(attempt->validator->readers);
+    attempt->seen = assay_flight_seen(keys);
+    /* The limit before the keys: read the other way round, new times could vouch for old keys. */
+    int64_t expires_at = atomic_load(&keys->expires_at);
     const assay_snapshot *snapshot = atomic_load(&keys->snapshot);
     int code = ASSAY_E_KEYS_NEEDED;
     *lack = LACK_NOTHING;
-    if (snapshot == NULL || attempt->now_ms >= atomic_load(&keys->expires_at))
+    if (snapshot == NULL || attempt->now_ms >= expires_at)
         *lack = LACK_KEYS;
     else
         code = verify_with(attempt, snapshot, lack);
@@ -103,40 +124,50 @@ static int verify(struct attempt *attempt, enum lack *lack)
     return code;
 }
 
-/* The answer where a fetch could help but none may be made now, or none is wanted. */
-static int answer_lack(struct attempt *attempt, enum lack lack, bool may_fetch)
+/* The answer where a fetch could help but none may be made now, or none is wanted; @p code is that of the keys at hand. */
+static int answer_lack(struct attempt *attempt, enum lack lack, int code, bool may_fetch)
 {
     assay_issuer_keys *keys = &attempt->issuer->keys;
     int64_t allowed_at = atomic_load(lack == LACK_KEYS ? &keys->cold_allowed_at : &keys->unknown_kid_allowed_at);
     bool pending = allowed_at <= attempt->now_ms || atomic_load(&keys->flying);
     if (!may_fetch && pending)
         return assay_fail(attempt->failure, ASSAY_E_KEYS_NEEDED);
-    /* An unknown kid whose fetch failed could still be a good one: that is no verdict on the token. */
+    /* An unknown key whose fetch failed could still be a good one: that is no verdict on the token. */
     if (lack == LACK_KEYS || atomic_load(&keys->last_failure) != ASSAY_OK)
-        return assay_issuer_keys_unavailable(keys, attempt->now_ms, attempt->failure);
+        return assay_issuer_keys_unavailable(keys, allowed_at, attempt->now_ms, attempt->failure);
     atomic_fetch_add_explicit(&keys->unknown_kid_refused, 1, memory_order_relaxed);
-    return ASSAY_E_KEY_UNKNOWN;
+    return code;
+}
+
+/* Time has passed while keys were fetched: look at the clocks again, and at what depends on them. */
+static int check_times_again(struct attempt *attempt)
+{
+    int code = read_clocks(attempt);
+    return code != ASSAY_OK
+               ? code
+               : assay_check_before(&attempt->issuer->policy, attempt->token, attempt->now, attempt->failure);
 }
 
 /* Make the fetch that could decide, and verify once more. */
-static int fetch_and_verify(struct attempt *attempt, enum lack lack, int64_t deadline)
+static int fetch_and_verify(struct attempt *attempt, enum lack lack, int code, int64_t deadline)
 {
     assay_issuer_keys *keys = &attempt->issuer->keys;
     assay_failure why;
     assay_source_reason reason = lack == LACK_KEYS ? ASSAY_SOURCE_COLD : ASSAY_SOURCE_UNKNOWN_KID;
-    int fetched = assay_flight_join(keys, reason, deadline, &why);
+    int fetched = assay_flight_join(keys, reason, attempt->seen, deadline, &why);
     if (fetched == ASSAY_E_KEYS_NEEDED)
-        return answer_lack(attempt, lack, true);
-    attempt->now_ms = assay_clock_steady(&attempt->validator->runtime->clock);
+        return answer_lack(attempt, lack, code, true);
+    int times = check_times_again(attempt);
+    if (times != ASSAY_OK)
+        return times;
     enum lack still;
-    int code = verify(attempt, &still);
+    code = verify(attempt, &still);
     if (still == LACK_NOTHING || (still == LACK_KID && fetched == ASSAY_OK))
         return code;
-    if (fetched == ASSAY_E_TIMEOUT && atomic_load(&keys->last_failure) == ASSAY_OK) {
-        (void)assay_fail_note(attempt->failure, ASSAY_E_KEYS_UNAVAILABLE, "%s", why.note);
-        return ASSAY_E_KEYS_UNAVAILABLE;
-    }
-    return assay_issuer_keys_unavailable(keys, attempt->now_ms, attempt->failure);
+    if (fetched == ASSAY_E_TIMEOUT && atomic_load(&keys->last_failure) == ASSAY_OK)
+        return assay_fail_note(attempt->failure, ASSAY_E_KEYS_UNAVAILABLE, "%s", why.note);
+    int64_t allowed_at = atomic_load(lack == LACK_KEYS ? &keys->cold_allowed_at : &keys->unknown_kid_allowed_at);
+    return assay_issuer_keys_unavailable(keys, allowed_at, attempt->now_ms, attempt->failure);
 }
 
 /* One caller pays for a refresh that is due; whether it succeeds does not matter to its token, which was decided already. */
@@ -146,7 +177,7 @@ static void refresh_if_due(struct attempt *attempt, int64_t deadline)
     if (atomic_load(&keys->due_at) > attempt->now_ms || atomic_load(&keys->scheduled_allowed_at) > attempt->now_ms ||
         atomic_load(&keys->flying))
         return;
-    (void)assay_flight_join(keys, ASSAY_SOURCE_SCHEDULED, deadline, NULL);
+    (void)assay_flight_join(keys, ASSAY_SOURCE_SCHEDULED, attempt->seen, deadline, NULL);
 }
 
 static int decide(struct attempt *attempt, int64_t deadline)
@@ -157,7 +188,8 @@ static int decide(struct attempt *attempt, int64_t deadline)
     enum lack lack;
     code = verify(attempt, &lack);
     if (lack != LACK_NOTHING)
-        code = deadline == 0 ? answer_lack(attempt, lack, false) : fetch_and_verify(attempt, lack, deadline);
+        code =
+            deadline == 0 ? answer_lack(attempt, lack, code, false) : fetch_and_verify(attempt, lack, code, deadline);
     if (code != ASSAY_OK)
         return code;
     code = assay_check_after(&attempt->issuer->policy, attempt->token, attempt->request, attempt->now,
@@ -174,13 +206,11 @@ int assay_validate(assay_validator *validator, const char *token, size_t len, co
 {
     *claims = NULL;
     struct attempt attempt = {.validator = validator, .request = request, .failure = failure};
-    attempt.now = assay_clock_wall(&validator->runtime->clock);
-    attempt.now_ms = assay_clock_steady(&validator->runtime->clock);
-    /* Beyond year 9999 sums of times could overflow; such a clock is broken anyhow. */
-    if (attempt.now < 0 || attempt.now > ASSAY_LIMIT_LATEST_TIME)
-        return assay_fail(failure, ASSAY_E_CLOCK);
+    int code = read_clocks(&attempt);
+    if (code != ASSAY_OK)
+        return code;
     ASSAY_AUTO_TOKEN assay_claims *opened = NULL;
-    int code = assay_token_open(token, len, true, &opened, failure);
+    code = assay_token_open(token, len, true, &opened, failure);
     if (code != ASSAY_OK)
         return code;
     attempt.token = opened;

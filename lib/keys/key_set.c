@@ -62,6 +62,27 @@ int assay_key_set_add(assay_key_set *set, assay_jwk *jwk)
     return ASSAY_OK;
 }
 
+int assay_key_set_copy(const assay_key_set *from, assay_key_set *to)
+{
+    ASSAY_CLEANUP(assay_key_set_clear) assay_key_set copy;
+    assay_key_set_init(&copy);
+    assay_key_set_init(to);
+    /* One more than needed, since there may be none. */
+    if (!reserve(&copy, (from->count > from->skipped_count ? from->count : from->skipped_count) + 1))
+        return ASSAY_E_MEMORY;
+    for (size_t i = 0; i < from->count; i++)
+        copy.keys[copy.count++] = assay_jwk_ref(from->keys[i]);
+    for (size_t i = 0; i < from->skipped_count; i++) {
+        char *sentence = assay_strdup(from->skipped[i]);
+        if (sentence == NULL)
+            return ASSAY_E_MEMORY;
+        copy.skipped[copy.skipped_count++] = sentence;
+    }
+    *to = copy;
+    assay_key_set_init(&copy);
+    return ASSAY_OK;
+}
+
 /* Say which key was skipped and why; its kid is anybody's text. */
 static char *skipped_sentence(const assay_json *key, size_t index, const char *why)
 {

@@ -23,6 +23,8 @@ void assay_key_set_clear(assay_key_set *set);
  */
 int assay_key_set_add_json(assay_key_set *set, assay_crypto *crypto, const char *text, size_t len, bool symmetric,
                            char *why, size_t why_size);
+/* Another set of the same keys and sentences; the keys are shared. ASSAY_OK, or ASSAY_E_MEMORY with an empty set. */
+int assay_key_set_copy(const assay_key_set *from, assay_key_set *to);
 /* Add one key (its reference is shared). ASSAY_OK, ASSAY_E_JWKS: full, ASSAY_E_MEMORY. */
 int assay_key_set_add(assay_key_set *set, assay_jwk *jwk);
 

@@ -30,9 +30,9 @@ static assay_snapshot *new_snapshot(size_t capacity)
     return made->keys == NULL ? NULL : ASSAY_STEAL(made);
 }
 
-static void append(assay_snapshot *snapshot, assay_jwk *jwk, int64_t missing_since_ms)
+static void append(assay_snapshot *snapshot, assay_jwk *jwk, int64_t missing_since_ms, int64_t usable_until_ms)
 {
-    snapshot->keys[snapshot->count++] = (assay_snapshot_key){assay_jwk_ref(jwk), missing_since_ms};
+    snapshot->keys[snapshot->count++] = (assay_snapshot_key){assay_jwk_ref(jwk), missing_since_ms, usable_until_ms};
     if (missing_since_ms < 0)
         snapshot->served++;
 }
@@ -58,10 +58,17 @@ static bool same_restrictions(const assay_jwk *a, const assay_jwk *b)
     return same_text(a->algorithm, b->algorithm) && same_text(a->issuer, b->issuer) && same_text(a->cloud, b->cloud);
 }
 
+bool assay_tombstone_covers(const assay_tombstone *tombstone, const assay_jwk *jwk)
+{
+    if (tombstone->has_thumbprint)
+        return memcmp(jwk->thumbprint, tombstone->thumbprint, sizeof jwk->thumbprint) == 0;
+    return jwk->kid != NULL && same_text(jwk->kid, tombstone->kid);
+}
+
 static bool is_buried(const assay_jwk *jwk, const assay_tombstone *tombstones, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (memcmp(jwk->thumbprint, tombstones[i].thumbprint, sizeof jwk->thumbprint) == 0)
+        if (assay_tombstone_covers(&tombstones[i], jwk))
             return true;
     }
     return false;
@@ -74,7 +81,7 @@ static void append_served(assay_snapshot *made, assay_jwk *jwk)
         if (same_kid(other, jwk) && same_material(other, jwk) && same_restrictions(other, jwk))
             return;
     }
-    append(made, jwk, -1);
+    append(made, jwk, -1, INT64_MAX);
 }
 
 /* Whether what is served now speaks about this key: it is there again, or its kid has other material of the same kind. */
@@ -102,7 +109,7 @@ static void append_retained(assay_snapshot *made, const assay_snapshot *old, con
         if (now_ms - since >= retention_ms || is_superseded(key->jwk, made) ||
             is_buried(key->jwk, tombstones, tombstone_count))
             continue;
-        append(made, key->jwk, since);
+        append(made, key->jwk, since, since > INT64_MAX - retention_ms ? INT64_MAX : since + retention_ms);
     }
 }
 
@@ -127,6 +134,22 @@ int assay_snapshot_merge(const assay_snapshot *old, const assay_key_set *fresh, 
     return ASSAY_OK;
 }
 
+static bool is_named(const assay_jwk *jwk, const char *kid)
+{
+    return kid == NULL || (jwk->kid != NULL && strcmp(jwk->kid, kid) == 0);
+}
+
+/* A key of that kid, or the same material under another: what is purged is the material. */
+static bool goes_with(const assay_snapshot *old, const assay_jwk *jwk, const char *kid)
+{
+    for (size_t i = 0; i < old->count; i++) {
+        const assay_jwk *other = old->keys[i].jwk;
+        if (is_named(other, kid) && same_material(other, jwk))
+            return true;
+    }
+    return false;
+}
+
 int assay_snapshot_without(const assay_snapshot *old, const char *kid, size_t *dropped, assay_snapshot **made)
 {
     *made = NULL;
@@ -137,23 +160,25 @@ int assay_snapshot_without(const assay_snapshot *old, const char *kid, size_t *d
     copy->skipped = old->skipped;
     for (size_t i = 0; i < old->count; i++) {
         const assay_snapshot_key *key = &old->keys[i];
-        if (kid == NULL || (key->jwk->kid != NULL && strcmp(key->jwk->kid, kid) == 0))
+        if (goes_with(old, key->jwk, kid))
             ++*dropped;
         else
-            append(copy, key->jwk, key->missing_since_ms);
+            append(copy, key->jwk, key->missing_since_ms, key->usable_until_ms);
     }
     *made = copy;
     return ASSAY_OK;
 }
 
-size_t assay_snapshot_select(const assay_snapshot *snapshot, const char *kid, size_t kid_len, assay_jwk **found,
-                             size_t capacity)
+size_t assay_snapshot_select(const assay_snapshot *snapshot, const char *kid, size_t kid_len, int64_t now_ms,
+                             assay_jwk **found, size_t capacity)
 {
     size_t candidates = kid == NULL ? snapshot->served : snapshot->count;
     size_t count = 0;
     for (size_t i = 0; i < candidates && count < capacity; i++) {
         assay_jwk *jwk = snapshot->keys[i].jwk;
         if (kid != NULL && (jwk->kid == NULL || jwk->kid_len != kid_len || memcmp(jwk->kid, kid, kid_len) != 0))
+            continue;
+        if (now_ms >= snapshot->keys[i].usable_until_ms && snapshot->keys[i].missing_since_ms >= 0)
             continue;
         found[count++] = jwk;
     }

@@ -13,6 +13,7 @@
 typedef struct assay_snapshot_key {
     assay_jwk *jwk;
     int64_t missing_since_ms; /* steady time of the fetch that first found it missing; -1: served now */
+    int64_t usable_until_ms;  /* retention ends then, whether or not a fetch was made; INT64_MAX: served now */
 } assay_snapshot_key;
 
 typedef struct assay_snapshot {
@@ -23,33 +24,40 @@ typedef struct assay_snapshot {
     size_t skipped; /* keys of the last document that could not be used */
 } assay_snapshot;
 
-/* A key that was purged: it never comes back. */
+/*
+ * What was purged and never comes back: key material, whatever its kid; or, where nobody knows the material of a kid that was purged before
+ * it was seen, every key of that kid.
+ */
 typedef struct assay_tombstone {
     uint8_t thumbprint[32];
-    char *kid; /* may be NULL */
+    char *kid;           /* without a thumbprint: the kid */
+    bool has_thumbprint; /* otherwise it is the kid that counts */
 } assay_tombstone;
+
+bool assay_tombstone_covers(const assay_tombstone *tombstone, const assay_jwk *jwk);
 
 /*
  * Merge what an issuer serves now into what it served before. @p old may be NULL.
- * - Every key of @p fresh is served, but those under a tombstone (same thumbprint, whatever the kid).
+ * - Every key of @p fresh is served, but those under a tombstone.
  * - A key of @p old that is not in @p fresh (by kid and thumbprint) stays, marked missing since @p now_ms or since it was first found missing,
- *   unless it has been missing for @p retention_ms or longer, or retention is 0, or a key of @p fresh has the same kid and kind but other material: that replaces it at once.
+ *   and usable for @p retention_ms from then, unless it has been missing for @p retention_ms or longer, or retention is 0, or a key of @p fresh has the same kid and kind but other material: that replaces it at once.
  * - Two equal keys (kid, thumbprint, and the same alg, issuer and cloud) are one.
  * - A key of @p old under a tombstone goes as well; at most ASSAY_LIMIT_KEYS missing keys are kept, those that went last.
  * ASSAY_OK; ASSAY_E_JWKS: no usable key remains in @p fresh, nothing was made; ASSAY_E_MEMORY.
  */
 int assay_snapshot_merge(const assay_snapshot *old, const assay_key_set *fresh, const assay_tombstone *tombstones,
                          size_t tombstone_count, int64_t now_ms, int64_t retention_ms, assay_snapshot **made);
-/* A copy without the keys of a kid (NULL: without any). *dropped counts them. ASSAY_OK, ASSAY_E_MEMORY. */
+/* A copy without the keys of a kid (NULL: without any), and without the same material under another. *dropped counts them. ASSAY_OK, ASSAY_E_MEMORY. */
 int assay_snapshot_without(const assay_snapshot *old, const char *kid, size_t *dropped, assay_snapshot **made);
 void assay_snapshot_free(assay_snapshot *snapshot);
 ASSAY_DEFINE_CLEANUP(assay_snapshot, assay_snapshot_free)
 
 /*
  * Keys for a token. With a kid: every key of exactly that kid, at most @p capacity. Without (@p kid NULL): every key that is served now and was not dropped.
+ * A key whose retention ended by @p now_ms, on the clock that the snapshot was merged on, is passed over.
  * Returns their number; whether the algorithm fits is the caller's question.
  */
-size_t assay_snapshot_select(const assay_snapshot *snapshot, const char *kid, size_t kid_len, assay_jwk **found,
-                             size_t capacity);
+size_t assay_snapshot_select(const assay_snapshot *snapshot, const char *kid, size_t kid_len, int64_t now_ms,
+                             assay_jwk **found, size_t capacity);
 
 #endif

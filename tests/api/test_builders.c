@@ -51,6 +51,50 @@ static void issuer_texts(void **state)
     free(longer);
 }
 
+static int take_keys(assay_issuer *issuer, const char *url, assay_error **error)
+{
+    static const char jwk[] = "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"a\","
+                              "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}";
+    (void)url;
+    assay_keyset *keys = NULL;
+    must_ok(assay_keyset_new(NULL, &keys, NULL));
+    must_ok(assay_keyset_add_json(keys, jwk, strlen(jwk), NULL));
+    int code = assay_issuer_set_keys(issuer, keys, error);
+    assay_keyset_unref(keys);
+    return code;
+}
+
+static int take_oauth(assay_issuer *issuer, const char *url, assay_error **error)
+{
+    (void)url;
+    return assay_issuer_use_oauth_discovery(issuer, error);
+}
+
+/* The same again replaces; another one is refused. */
+static void one_source_of_keys(void **state)
+{
+    (void)state;
+    static int (*const sources[])(assay_issuer *, const char *, assay_error **) = {
+        take_oauth, assay_issuer_set_discovery_url, assay_issuer_set_jwks_uri, take_keys};
+    for (size_t first = 0; first < COUNT_OF(sources); first++) {
+        assay_issuer *issuer = NULL;
+        must_ok(assay_issuer_new("https://a.example", &issuer, NULL));
+        must_ok(sources[first](issuer, "https://a.example/1", NULL));
+        for (size_t second = 0; second < COUNT_OF(sources); second++) {
+            if (second != first)
+                must_fail(sources[second](issuer, "https://a.example/2", &error), ASSAY_E_CONFIG);
+        }
+        must_ok(sources[first](issuer, "https://a.example/3", NULL));
+        assay_issuer_free(issuer);
+    }
+    /* One that was refused is not there. */
+    assay_issuer *issuer = NULL;
+    must_ok(assay_issuer_new("https://a.example", &issuer, NULL));
+    must_fail(assay_issuer_set_jwks_uri(issuer, "x", &error), ASSAY_E_CONFIG_URL);
+    must_ok(assay_issuer_set_discovery_url(issuer, "https://a.example/1", NULL));
+    assay_issuer_free(issuer);
+}
+
 static void issuer_numbers(void **state)
 {
     (void)state;
@@ -211,6 +255,16 @@ static void keyset_arguments(void **state)
     must_fail(assay_keyset_add_symmetric(NULL, NULL, "HS256", secret, 32, &error), ASSAY_E_ARGUMENT);
     must_fail(assay_keyset_add_symmetric(keys, NULL, NULL, secret, 32, &error), ASSAY_E_ARGUMENT);
     must_fail(assay_keyset_add_symmetric(keys, NULL, "none", secret, 32, &error), ASSAY_E_CONFIG_ALGORITHM);
+    char *longest = trial_repeat("k", 1024), *longer = trial_repeat("k", 1025);
+    must_fail(assay_keyset_add_symmetric(keys, longer, "HS256", secret, 32, &error), ASSAY_E_ARGUMENT);
+    must_fail(assay_keyset_add_symmetric(keys, "\xff", "HS256", secret, 32, &error), ASSAY_E_ARGUMENT);
+    assert_int_equal(assay_keyset_count(keys), 0);
+    assay_keyset *other = NULL;
+    must_ok(assay_keyset_new(NULL, &other, NULL));
+    must_ok(assay_keyset_add_symmetric(other, longest, "HS256", secret, 32, NULL));
+    assay_keyset_unref(other);
+    free(longest);
+    free(longer);
     must_ok(assay_keyset_add_symmetric(keys, NULL, "HS256", secret, 32, NULL));
     assert_string_equal(assay_keyset_kid(keys, 0), "");
     assert_string_equal(assay_keyset_kind(keys, 0), "oct 256");
@@ -294,8 +348,9 @@ static void validator_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(issuer_texts),       cmocka_unit_test(issuer_numbers),   cmocka_unit_test(runtime_setters),
-        cmocka_unit_test(openssl_properties), cmocka_unit_test(keyset_arguments), cmocka_unit_test(validator_arguments),
+        cmocka_unit_test(issuer_texts),        cmocka_unit_test(one_source_of_keys), cmocka_unit_test(issuer_numbers),
+        cmocka_unit_test(runtime_setters),     cmocka_unit_test(openssl_properties), cmocka_unit_test(keyset_arguments),
+        cmocka_unit_test(validator_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,18 +235,20 @@ static void configured_counts(void **state)
 static void url_bytes(void **state)
 {
     (void)state;
-    assay_issuer *issuer = NULL;
+    assay_issuer *issuer = NULL, *other = NULL;
     must_ok(assay_issuer_new("x", &issuer, NULL));
+    must_ok(assay_issuer_new("y", &other, NULL));
     for (size_t len = 2047; len <= 2049; len++) {
         char *path = trial_repeat("p", len - 18), *url = trial_format("https://a.example/%s", path);
         assert_int_equal(strlen(url), len);
         int code = len <= 2048 ? ASSAY_OK : ASSAY_E_CONFIG_URL;
         assert_int_equal(assay_issuer_set_jwks_uri(issuer, url, NULL), code);
-        assert_int_equal(assay_issuer_set_discovery_url(issuer, url, NULL), code);
+        assert_int_equal(assay_issuer_set_discovery_url(other, url, NULL), code);
         free(path);
         free(url);
     }
     assay_issuer_free(issuer);
+    assay_issuer_free(other);
 }
 
 /* The longest issuer is found, whatever escapes it is written with. */

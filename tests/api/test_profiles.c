@@ -90,10 +90,14 @@ static void id_token_required_claims(void **state)
                                   ASSAY_OK,
                                   ASSAY_E_CLAIM_MISSING,
                                   ASSAY_OK};
+    /* The same, with what tells of a sign-in instead of a client_id. */
+    const char *id_members[COUNT_OF(members)];
+    memcpy(id_members, members, sizeof members);
+    id_members[4] = "\"auth_time\":1700000000";
     trial t;
     open_profile(&t, "ES256", "id-token");
     for (size_t i = 0; i < COUNT_OF(members); i++) {
-        char *payload = without(members, COUNT_OF(members), i, NULL);
+        char *payload = without(id_members, COUNT_OF(members), i, NULL);
         if (missing[i] == ASSAY_OK)
             trial_accept_payload(&t, payload);
         else
@@ -250,6 +254,8 @@ static void acr_values(void **state)
     trial_close(&t);
 }
 
+enum { SKIPPED = 1 }; /* no code of ours */
+
 static void kinds_of_token(void **state)
 {
     (void)state;
@@ -263,7 +269,33 @@ static void kinds_of_token(void **state)
         {",\"typ\":\"ID\"", ASSAY_E_ID_TOKEN, ASSAY_OK, ASSAY_OK},
         {",\"scope\":\"a\"", ASSAY_OK, ASSAY_E_ACCESS_TOKEN, ASSAY_OK},
         {",\"scp\":\"a\"", ASSAY_OK, ASSAY_E_ACCESS_TOKEN, ASSAY_OK},
-        {",\"scope\":\"a\",\"nonce\":\"n\"", ASSAY_OK, ASSAY_OK, ASSAY_OK},
+        {",\"scope\":\"a\",\"nonce\":\"n\"", ASSAY_OK, ASSAY_E_ACCESS_TOKEN, ASSAY_OK},
+        {",\"scope\":\"a\",\"at_hash\":\"h\"", ASSAY_E_ID_TOKEN, ASSAY_OK, ASSAY_OK},
+        {",\"scope\":\"a\",\"auth_time\":1", ASSAY_OK, ASSAY_E_ACCESS_TOKEN, ASSAY_OK},
+        {",\"c_hash\":\"h\"", ASSAY_E_ID_TOKEN, ASSAY_OK, ASSAY_OK},
+        {",\"auth_time\":1", ASSAY_E_ID_TOKEN, ASSAY_OK, ASSAY_OK},
+        {",\"amr\":[\"pwd\"]", ASSAY_E_ID_TOKEN, ASSAY_OK, ASSAY_OK},
+        {",\"sid\":\"s\"", ASSAY_E_ID_TOKEN, ASSAY_OK, ASSAY_OK},
+        {",\"client_id\":\"c\"", ASSAY_OK, ASSAY_E_ACCESS_TOKEN, SKIPPED},
+        {",\"roles\":[\"r\"]", ASSAY_OK, ASSAY_E_ACCESS_TOKEN, ASSAY_OK},
+        {",\"cid\":\"c\"", ASSAY_OK, ASSAY_E_ACCESS_TOKEN, ASSAY_OK},
+        {",\"appid\":\"c\"", ASSAY_OK, ASSAY_E_ACCESS_TOKEN, ASSAY_OK},
+        {",\"gty\":\"password\"", ASSAY_OK, ASSAY_E_ACCESS_TOKEN, ASSAY_OK},
+        {",\"roles\":[\"r\"],\"client_id\":\"c\",\"jti\":\"j\"", ASSAY_OK, ASSAY_E_ACCESS_TOKEN, SKIPPED},
+        {",\"client_id\":\"c\",\"nonce\":\"n\"", ASSAY_E_ID_TOKEN, ASSAY_OK, SKIPPED},
+        {",\"roles\":[\"r\"],\"nonce\":\"n\"", ASSAY_E_ID_TOKEN, ASSAY_OK, ASSAY_OK},
+        {",\"client_id\":\"c\",\"auth_time\":1", ASSAY_OK, ASSAY_OK, SKIPPED},
+        {",\"roles\":[\"r\"],\"sid\":\"s\"", ASSAY_OK, ASSAY_E_ACCESS_TOKEN, ASSAY_OK},
+        {",\"groups\":[\"g\"]", ASSAY_OK, ASSAY_OK, ASSAY_OK},
+        {",\"groups\":[\"g\"],\"auth_time\":1", ASSAY_OK, ASSAY_OK, ASSAY_OK},
+        {",\"groups\":[\"g\"],\"nonce\":\"n\"", ASSAY_E_ID_TOKEN, ASSAY_OK, ASSAY_OK},
+        {",\"token_use\":\"id\",\"scope\":\"a\"", ASSAY_E_ID_TOKEN, ASSAY_OK, ASSAY_OK},
+        {",\"token_use\":\"access\",\"nonce\":\"n\"", ASSAY_OK, ASSAY_E_ACCESS_TOKEN, ASSAY_OK},
+        {",\"token_use\":\"other\"", ASSAY_OK, ASSAY_OK, ASSAY_OK},
+        {",\"token_use\":7", ASSAY_OK, ASSAY_OK, ASSAY_OK},
+        /* Both outright: neither believes it. */
+        {",\"typ\":\"Bearer\",\"at_hash\":\"h\"", ASSAY_E_ID_TOKEN, ASSAY_E_ACCESS_TOKEN, ASSAY_OK},
+        {",\"\\u0061t_hash\":\"h\"", ASSAY_E_ID_TOKEN, ASSAY_OK, ASSAY_OK},
         {",\"typ\":\"Bearer\"", ASSAY_OK, ASSAY_E_ACCESS_TOKEN, ASSAY_OK},
         {",\"events\":{}", ASSAY_E_TYP, ASSAY_E_TYP, ASSAY_E_TYP},
         {",\"typ\":\"Refresh\"", ASSAY_E_TYP, ASSAY_E_TYP, ASSAY_E_TYP},
@@ -276,6 +308,8 @@ static void kinds_of_token(void **state)
         open_profile(&t, "ES256", profiles[p]);
         for (size_t i = 0; i < COUNT_OF(rows); i++) {
             int code = p == 0 ? rows[i].generic : p == 1 ? rows[i].id_token : rows[i].rfc9068;
+            if (code == SKIPPED)
+                continue;
             char *payload = p == 2 ? trial_format(TRIAL_CLAIMS(",\"client_id\":\"c\",\"jti\":\"j\"%s"), rows[i].more)
                                    : trial_format(TRIAL_CLAIMS("%s"), rows[i].more);
             char *token = p == 2 ? trial_token(&t, at_header, payload) : trial_sign(&t, payload);
@@ -283,6 +317,112 @@ static void kinds_of_token(void **state)
                 trial_accept(&t, token);
             else
                 trial_refuse(&t, token, code);
+            free(payload);
+        }
+        trial_close(&t);
+    }
+}
+
+/*
+ * What real issuers put into their tokens beside iss, sub, aud, exp and iat: members as their documentation lists them, values of ours. An access token
+ * of any of them must pass as one, and no ID token may, where it can be told; nor the other way round.
+ */
+static void kinds_of_providers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *who, *more;
+        int generic, id_token;
+    } rows[] = {
+        {"Keycloak access",
+         ",\"typ\":\"Bearer\",\"azp\":\"web\",\"sid\":\"s\",\"auth_time\":1700000000,\"acr\":\"1\",\"jti\":\"j\","
+         "\"scope\":\"openid email\",\"realm_access\":{\"roles\":[\"user\"]}",
+         ASSAY_OK, ASSAY_E_ACCESS_TOKEN},
+        {"Keycloak access, lightweight", ",\"typ\":\"Bearer\",\"azp\":\"web\",\"sid\":\"s\",\"jti\":\"j\"", ASSAY_OK,
+         ASSAY_E_ACCESS_TOKEN},
+        {"Keycloak access, older, with the nonce",
+         ",\"typ\":\"Bearer\",\"azp\":\"web\",\"nonce\":\"n\",\"session_state\":\"s\",\"scope\":\"openid\"", ASSAY_OK,
+         ASSAY_E_ACCESS_TOKEN},
+        {"Keycloak ID", ",\"typ\":\"ID\",\"azp\":\"web\",\"sid\":\"s\",\"auth_time\":1700000000,\"acr\":\"1\"",
+         ASSAY_E_ID_TOKEN, ASSAY_OK},
+        {"Auth0 access", ",\"azp\":\"web\",\"scope\":\"openid read:x\"", ASSAY_OK, ASSAY_E_ACCESS_TOKEN},
+        {"Auth0 access, without scopes", ",\"azp\":\"web\",\"permissions\":[]", ASSAY_OK, ASSAY_OK},
+        {"Auth0 access of a machine", ",\"azp\":\"web\",\"gty\":\"client-credentials\"", ASSAY_OK,
+         ASSAY_E_ACCESS_TOKEN},
+        {"Auth0 ID", ",\"sid\":\"s\",\"nickname\":\"n\",\"email_verified\":true", ASSAY_E_ID_TOKEN, ASSAY_OK},
+        {"Okta access",
+         ",\"ver\":1,\"jti\":\"j\",\"cid\":\"c\",\"uid\":\"u\",\"auth_time\":1700000000,\"scp\":[\"openid\"]", ASSAY_OK,
+         ASSAY_E_ACCESS_TOKEN},
+        {"Okta ID",
+         ",\"ver\":1,\"jti\":\"j\",\"amr\":[\"pwd\"],\"idp\":\"i\",\"auth_time\":1700000000,\"groups\":[\"g\"],"
+         "\"at_hash\":\"h\"",
+         ASSAY_E_ID_TOKEN, ASSAY_OK},
+        {"Cognito access",
+         ",\"token_use\":\"access\",\"client_id\":\"c\",\"auth_time\":1700000000,\"scope\":\"x\",\"username\":\"u\","
+         "\"jti\":\"j\",\"cognito:groups\":[\"g\"]",
+         ASSAY_OK, ASSAY_E_ACCESS_TOKEN},
+        {"Cognito ID", ",\"token_use\":\"id\",\"auth_time\":1700000000,\"cognito:username\":\"u\",\"roles\":[\"r\"]",
+         ASSAY_E_ID_TOKEN, ASSAY_OK},
+        {"Entra access, delegated, 2.0",
+         ",\"azp\":\"c\",\"azpacr\":\"1\",\"oid\":\"o\",\"scp\":\"read\",\"sid\":\"s\",\"tid\":\"t\",\"ver\":\"2.0\"",
+         ASSAY_OK, ASSAY_E_ACCESS_TOKEN},
+        {"Entra access, application, 2.0",
+         ",\"azp\":\"c\",\"azpacr\":\"1\",\"oid\":\"o\",\"roles\":[\"r\"],\"tid\":\"t\",\"ver\":\"2.0\"", ASSAY_OK,
+         ASSAY_E_ACCESS_TOKEN},
+        {"Entra access, delegated, 1.0",
+         ",\"amr\":[\"pwd\"],\"appid\":\"c\",\"appidacr\":\"0\",\"scp\":\"read\",\"ver\":\"1.0\"", ASSAY_OK,
+         ASSAY_E_ACCESS_TOKEN},
+        {"Entra access, application, 1.0", ",\"appid\":\"c\",\"appidacr\":\"1\",\"idtyp\":\"app\",\"ver\":\"1.0\"",
+         ASSAY_OK, ASSAY_E_ACCESS_TOKEN},
+        {"Entra B2C access", ",\"nonce\":\"n\",\"scp\":\"read\",\"azp\":\"c\",\"auth_time\":1700000000", ASSAY_OK,
+         ASSAY_E_ACCESS_TOKEN},
+        {"Entra ID",
+         ",\"nonce\":\"n\",\"oid\":\"o\",\"roles\":[\"r\"],\"groups\":[\"g\"],\"tid\":\"t\",\"ver\":\"2.0\"",
+         ASSAY_E_ID_TOKEN, ASSAY_OK},
+        {"Entra ID, without nonce: can't be told", ",\"oid\":\"o\",\"tid\":\"t\",\"ver\":\"2.0\"", ASSAY_OK, ASSAY_OK},
+        {"Google ID of a service account: can't be told", ",\"azp\":\"a\",\"email\":\"e\",\"email_verified\":true",
+         ASSAY_OK, ASSAY_OK},
+        {"Google ID of a user", ",\"azp\":\"a\",\"email\":\"e\",\"at_hash\":\"h\"", ASSAY_E_ID_TOKEN, ASSAY_OK},
+        {"GitHub Actions",
+         ",\"jti\":\"j\",\"ref\":\"refs/heads/main\",\"repository\":\"o/r\",\"actor\":\"a\",\"workflow\":\"w\","
+         "\"job_workflow_ref\":\"o/r/w\",\"runner_environment\":\"github-hosted\"",
+         ASSAY_OK, ASSAY_OK},
+        {"GitLab job",
+         ",\"jti\":\"j\",\"namespace_id\":\"1\",\"project_path\":\"g/p\",\"user_login\":\"u\",\"pipeline_id\":\"1\","
+         "\"job_id\":\"2\",\"groups_direct\":[\"g\"],\"ref_protected\":\"true\"",
+         ASSAY_OK, ASSAY_OK},
+        {"GitLab ID", ",\"auth_time\":1700000000,\"sub_legacy\":\"l\",\"groups_direct\":[\"g\"]", ASSAY_E_ID_TOKEN,
+         ASSAY_OK},
+        {"Kubernetes service account",
+         ",\"jti\":\"j\",\"nbf\":1700000000,\"kubernetes.io\":{\"namespace\":\"n\",\"serviceaccount\":{\"name\":\"s\"}"
+         "}",
+         ASSAY_OK, ASSAY_OK},
+        {"AD FS access",
+         ",\"apptype\":\"Public\",\"appid\":\"c\",\"auth_time\":\"2023-11-14T22:13:20.000Z\",\"ver\":\"1.0\"", ASSAY_OK,
+         ASSAY_OK},
+        {"Supabase access",
+         ",\"role\":\"authenticated\",\"aal\":\"aal1\",\"amr\":[{\"method\":\"otp\"}],\"session_id\":\"s\"", ASSAY_OK,
+         ASSAY_OK},
+        {"WorkOS access", ",\"sid\":\"s\",\"jti\":\"j\",\"role\":\"member\",\"permissions\":[]", ASSAY_OK, ASSAY_OK},
+        {"Dex ID, without at_hash", ",\"email\":\"e\",\"groups\":[\"g\"]", ASSAY_OK, ASSAY_OK},
+        {"Zitadel ID", ",\"amr\":[\"pwd\"],\"at_hash\":\"h\",\"azp\":\"c\",\"client_id\":\"c\",\"sid\":\"s\"",
+         ASSAY_E_ID_TOKEN, ASSAY_OK},
+    };
+    for (int id = 0; id < 2; id++) {
+        trial t;
+        open_profile(&t, "ES256", id ? "id-token" : "generic");
+        for (size_t i = 0; i < COUNT_OF(rows); i++) {
+            char *payload = trial_format(TRIAL_CLAIMS("%s"), rows[i].more);
+            char *token = trial_sign(&t, payload);
+            assay_claims *claims = NULL;
+            trial_start(&t);
+            int code = assay_validator_check(t.validator, token, strlen(token), NULL, &claims, NULL);
+            int wanted = id ? rows[i].id_token : rows[i].generic;
+            if (code != wanted)
+                print_error("%s as %s: %s\n", rows[i].who, id ? "ID token" : "access token", assay_code_name(code));
+            assert_int_equal(code, wanted);
+            assay_claims_unref(claims);
+            free(token);
             free(payload);
         }
         trial_close(&t);
@@ -345,10 +485,15 @@ static void request_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rfc9068_required_claims), cmocka_unit_test(id_token_required_claims),
-        cmocka_unit_test(authorized_party),        cmocka_unit_test(hashes_of_each_algorithm),
-        cmocka_unit_test(max_age_edges),           cmocka_unit_test(acr_values),
-        cmocka_unit_test(kinds_of_token),          cmocka_unit_test(kid_missing),
+        cmocka_unit_test(rfc9068_required_claims),
+        cmocka_unit_test(id_token_required_claims),
+        cmocka_unit_test(authorized_party),
+        cmocka_unit_test(hashes_of_each_algorithm),
+        cmocka_unit_test(max_age_edges),
+        cmocka_unit_test(acr_values),
+        cmocka_unit_test(kinds_of_token),
+        cmocka_unit_test(kinds_of_providers),
+        cmocka_unit_test(kid_missing),
         cmocka_unit_test(request_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

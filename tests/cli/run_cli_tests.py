@@ -300,8 +300,9 @@ class Cli(unittest.TestCase):
 
     def test_verify_max_age(self):
         now = int(time.time())
-        self.accepted(self.issuer.mint({"auth_time": now - 100}), "--max-age", "300")
-        self.refused(self.issuer.mint({"auth_time": now - 1000}), "AUTH_TIME", "--max-age", "300")
+        id_token = ("--profile", "id-token")
+        self.accepted(self.issuer.mint({"auth_time": now - 100}), "--max-age", "300", *id_token)
+        self.refused(self.issuer.mint({"auth_time": now - 1000}), "AUTH_TIME", "--max-age", "300", *id_token)
 
     def test_verify_profile_and_client_id(self):
         self.refused(self.issuer.mint(), "TYP", "--profile", "rfc9068")

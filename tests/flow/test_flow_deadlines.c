@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -112,14 +113,44 @@ static void no_time_is_no_fetch(void **state)
     assert_int_equal(assay_validator_warm_up(at.validator, 5000, NULL), ASSAY_OK);
 }
 
+/* A caller in haste says nothing about the issuer: one with time fetches at once, and hurried ones do not make a storm. */
+static void haste_of_one_caller_is_not_the_issuers_fault(void **state)
+{
+    (void)state;
+    scene_validator(&at);
+    dev_issuer_fault(at.issuer, "all", "slow", 150, -1);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(scene_try(&at, "{}", 40), ASSAY_E_KEYS_UNAVAILABLE);
+    assert_true(scene_requests(&at, "metadata") <= 2); /* the pause holds for those with no more time */
+    assert_int_equal(scene_try(&at, "{}", 5000), ASSAY_OK);
+    assert_int_equal(scene_requests(&at, "jwks"), 1);
+}
+
+/* The clock is read again after the keys came: a token that expired meanwhile is refused. */
+static void token_that_expires_during_the_fetch_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(assay_issuer_set_leeway(at.configuration, 0, NULL), ASSAY_OK);
+    scene_validator(&at);
+    dev_issuer_fault(at.issuer, "jwks", "slow", 2500, 1);
+    char request[100];
+    snprintf(request, sizeof request, "{\"claims\":{\"exp\":%lld}}", (long long)time(NULL) + 2);
+    assert_int_equal(scene_try(&at, request, 10000), ASSAY_E_EXPIRED);
+    assert_int_equal(scene_requests(&at, "jwks"), 1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_plain, close_scene)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(cold_call_ends_in_time), CASE(fetch_timeout_bounds_a_dripping_issuer),
-        CASE(warm_calls_do_not_wait), CASE(timeouts_out_of_range_are_mistakes),
+        CASE(cold_call_ends_in_time),
+        CASE(fetch_timeout_bounds_a_dripping_issuer),
+        CASE(warm_calls_do_not_wait),
+        CASE(timeouts_out_of_range_are_mistakes),
         CASE(no_time_is_no_fetch),
+        CASE(haste_of_one_caller_is_not_the_issuers_fault),
+        CASE(token_that_expires_during_the_fetch_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

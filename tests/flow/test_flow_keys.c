@@ -242,6 +242,23 @@ static void K30_retained_key_verifies(void **state)
     free(old);
 }
 
+/* A token without kid, signed with a new key: that the old key does not verify it says nothing, so the keys are fetched. */
+static void token_without_kid_after_a_rotation(void **state)
+{
+    (void)state;
+    scene_validator(&at);
+    assert_int_equal(scene_try(&at, "{\"header\":{\"kid\":null}}", WAIT), ASSAY_OK);
+    rotate("{\"algorithm\":\"RS256\",\"drop_old\":true}");
+    assert_int_equal(scene_try(&at, "{\"header\":{\"kid\":null}}", 0), ASSAY_E_KEYS_NEEDED);
+    assert_int_equal(scene_try(&at, "{\"header\":{\"kid\":null}}", WAIT), ASSAY_OK);
+    assert_int_equal(scene_requests(&at, "jwks"), 2);
+    /* A forgery of that kind spends from the same small budget, and then nothing. */
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(scene_try(&at, "{\"header\":{\"kid\":null},\"forge\":\"signature\"}", WAIT),
+                         ASSAY_E_SIGNATURE);
+    assert_int_equal(scene_requests(&at, "jwks"), 2);
+}
+
 /* Attack 57: a key that is gone is refused after its retention, at the first successful fetch. */
 static void retention_ends(void **state)
 {
@@ -254,6 +271,62 @@ static void retention_ends(void **state)
     assert_int_equal(assay_validator_refresh(at.validator, NULL, WAIT, NULL), ASSAY_OK);
     assert_int_equal(scene_validate(&at, old, WAIT), ASSAY_E_KEY_UNKNOWN);
     assert_int_equal(scene_stat(&at, ASSAY_STAT_KEYS_RETAINED), 0);
+    free(old);
+}
+
+/* Attack 57: retention ends in time, whether or not anybody fetches. */
+static void retention_ends_without_traffic(void **state)
+{
+    (void)state;
+    scene_validator(&at);
+    char *old = scene_mint(&at, "{\"claims\":{\"exp\":4000000000}}");
+    assert_int_equal(scene_validate(&at, old, WAIT), ASSAY_OK);
+    rotate("{\"algorithm\":\"RS256\",\"drop_old\":true}");
+    assert_int_equal(assay_validator_refresh(at.validator, NULL, WAIT, NULL), ASSAY_OK);
+    assert_int_equal(scene_validate(&at, old, 0), ASSAY_OK);
+    fault("all", "status", -1, -1); /* nobody can fetch either */
+    scene_advance(&at, 3590);
+    assert_int_equal(scene_validate(&at, old, 0), ASSAY_OK);
+    scene_advance(&at, 23 * 3600 - 3590);
+    assert_int_equal(scene_validate(&at, old, 0), ASSAY_E_KEYS_NEEDED);
+    assert_int_equal(scene_validate(&at, old, WAIT), ASSAY_E_KEYS_UNAVAILABLE);
+    assert_int_equal(scene_try(&at, "{}", 0), ASSAY_OK);
+    fault("all", "none", -1, -1);
+    scene_advance(&at, 301);
+    assert_int_equal(scene_validate(&at, old, WAIT), ASSAY_E_KEY_UNKNOWN);
+    free(old);
+}
+
+static assay_keyset *keyset_of_issuer(void)
+{
+    assay_keyset *keyset = NULL;
+    char *jwks = dev_issuer_jwks(at.issuer);
+    assert_int_equal(assay_keyset_new(NULL, &keyset, NULL), ASSAY_OK);
+    assert_int_equal(assay_keyset_add_json(keyset, jwks, strlen(jwks), NULL), ASSAY_OK);
+    free(jwks);
+    return keyset;
+}
+
+/* The same for keys that were given, and replaced by a push. */
+static void retention_ends_for_given_keys(void **state)
+{
+    (void)state;
+    assay_keyset *first = keyset_of_issuer();
+    assert_int_equal(assay_issuer_set_keys(at.configuration, first, NULL), ASSAY_OK);
+    scene_validator(&at);
+    char *old = scene_mint(&at, "{\"claims\":{\"exp\":4000000000}}");
+    assert_int_equal(scene_validate(&at, old, 0), ASSAY_OK);
+    rotate("{\"algorithm\":\"RS256\",\"drop_old\":true}");
+    assay_keyset *second = keyset_of_issuer();
+    assert_int_equal(assay_validator_push_keys(at.validator, dev_issuer_url(at.issuer), second, NULL), ASSAY_OK);
+    assert_int_equal(scene_validate(&at, old, 0), ASSAY_OK);
+    scene_advance(&at, 3601);
+    assert_int_equal(scene_validate(&at, old, 0), ASSAY_E_KEY_UNKNOWN);
+    assert_int_equal(scene_validate(&at, old, WAIT), ASSAY_E_KEY_UNKNOWN);
+    assert_int_equal(scene_try(&at, "{}", 0), ASSAY_OK);
+    assert_fetches(0, 0);
+    assay_keyset_unref(first);
+    assay_keyset_unref(second);
     free(old);
 }
 
@@ -390,7 +463,10 @@ int main(void)
         CASE(K17_issuer_of_metadata_changes),
         CASE(K27_clock_jumps),
         CASE(K30_retained_key_verifies),
+        CASE(token_without_kid_after_a_rotation),
         CASE(retention_ends),
+        CASE(retention_ends_without_traffic),
+        CASE(retention_ends_for_given_keys),
         CASE(K31_purge),
         CASE(pushed_keys_are_merged),
         CASE(etag_saves_the_body_and_renews),

@@ -146,6 +146,78 @@ static void leader_runs_out_of_time_and_hands_over(void **state)
     free(token);
 }
 
+static void *try_again_and_again(void *argument)
+{
+    job *mine = argument;
+    int64_t end = scene_real_ms() + 4000;
+    while (scene_real_ms() < end) {
+        int code = scene_validate(&at, mine->token, mine->timeout_ms);
+        if (code == ASSAY_OK)
+            abort();
+        if (code != ASSAY_E_KEYS_UNAVAILABLE)
+            mine->code = code;
+    }
+    return NULL;
+}
+
+/* Threads with little time and an issuer that takes longer: handing over must not become a way around the budget. */
+static void threads_in_haste_make_no_storm(void **state)
+{
+    (void)state;
+    job jobs[32];
+    char *answer = NULL;
+    scene_validator(&at);
+    assert_int_equal(scene_try(&at, "{}", WAIT), ASSAY_OK);
+    assert_int_equal(dev_issuer_rotate(at.issuer, "{\"algorithm\":\"RS256\"}", &answer), 0);
+    free(answer);
+    char *token = scene_mint(&at, "{}");
+    dev_issuer_fault(at.issuer, "all", "slow", 8000, -1);
+    for (size_t i = 0; i < 32; i++)
+        jobs[i] = (job){token, 300, ASSAY_E_KEYS_UNAVAILABLE, 0};
+    run(32, try_again_and_again, jobs, sizeof *jobs);
+    print_message("32 threads in haste for 4 s: %d key fetches\n", (int)scene_requests(&at, "jwks") - 1);
+    assert_true(scene_requests(&at, "jwks") - 1 <= 3);
+    for (size_t i = 0; i < 32; i++)
+        assert_int_equal(jobs[i].code, ASSAY_E_KEYS_UNAVAILABLE); /* never a verdict on the token */
+    free(token);
+}
+
+static void *validate_a_little_later(void *argument)
+{
+    job *mine = argument;
+    struct timespec pause = {0, (long)(mine->took_ms * 1000)};
+    pthread_barrier_wait(&barrier);
+    nanosleep(&pause, NULL);
+    mine->code = scene_validate(&at, mine->token, mine->timeout_ms);
+    return NULL;
+}
+
+/* Threads that come while the first ones land: nobody fetches again, and no good token is refused because the keys came between two looks. */
+static void herd_that_comes_while_keys_land(void **state)
+{
+    (void)state;
+    job jobs[24];
+    scene_validator(&at);
+    assert_int_equal(scene_try(&at, "{}", WAIT), ASSAY_OK);
+    for (int round = 0; round < 40; round++) {
+        char *answer = NULL;
+        assert_int_equal(dev_issuer_rotate(at.issuer, "{\"algorithm\":\"ES256\"}", &answer), 0);
+        free(answer);
+        scene_advance(&at, 31);
+        char *token = scene_mint(&at, "{\"algorithm\":\"ES256\"}");
+        int64_t before = scene_requests(&at, "jwks");
+        for (size_t i = 0; i < 24; i++) /* microseconds, here */
+            jobs[i] = (job){token, WAIT, 1, (int64_t)(i * 350)};
+        pthread_barrier_init(&barrier, NULL, 24);
+        run(24, validate_a_little_later, jobs, sizeof *jobs);
+        pthread_barrier_destroy(&barrier);
+        for (size_t i = 0; i < 24; i++)
+            assert_int_equal(jobs[i].code, ASSAY_OK);
+        assert_int_equal(scene_requests(&at, "jwks"), before + 1);
+        free(token);
+    }
+}
+
 /* A refresh that is merely due: one caller pays, all others go on with the warm keys meanwhile. */
 static void due_refresh_is_paid_by_one(void **state)
 {
@@ -252,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(K14_hundred_threads_cold),       CASE(hundred_threads_cold_while_down),
         CASE(hundred_threads_with_a_new_key), CASE(leader_runs_out_of_time_and_hands_over),
+        CASE(threads_in_haste_make_no_storm), CASE(herd_that_comes_while_keys_land),
         CASE(due_refresh_is_paid_by_one),     CASE(sixty_four_threads_while_keys_rotate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

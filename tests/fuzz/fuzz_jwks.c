@@ -75,7 +75,7 @@ static void check_snapshot(const assay_key_set *set)
         assay_jwk *found[ASSAY_LIMIT_KEYS];
         const assay_jwk *jwk = first->keys[i].jwk;
         if (jwk->kid != NULL)
-            MUST(assay_snapshot_select(first, jwk->kid, jwk->kid_len, found, ASSAY_LIMIT_KEYS) > 0);
+            MUST(assay_snapshot_select(first, jwk->kid, jwk->kid_len, 0, found, ASSAY_LIMIT_KEYS) > 0);
     }
     assay_snapshot_free(first);
 }

@@ -104,7 +104,8 @@ bool world_has(const world *w, const char *kid)
 {
     assay_jwk *found[4];
     const assay_snapshot *snapshot = assay_source_snapshot(w->source);
-    return snapshot != NULL && assay_snapshot_select(snapshot, kid, strlen(kid), found, 4) > 0;
+    int64_t now = w->now + assay_source_lag(w->source);
+    return snapshot != NULL && assay_snapshot_select(snapshot, kid, strlen(kid), now, found, 4) > 0;
 }
 
 size_t world_count(const world *w)

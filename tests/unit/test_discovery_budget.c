@@ -176,6 +176,27 @@ static void test_k30_retained_key(void **state)
     assert_false(world_has(&w, "b")); /* attacks.md, 57 */
     warm(sets.ab);
     assert_true(world_has(&w, "b"));
+    /* It ends in time, without any fetch. */
+    warm(sets.a);
+    w.now += HOUR - 1;
+    assert_true(world_has(&w, "b"));
+    w.now += 1;
+    assert_false(world_has(&w, "b"));
+    assert_true(world_has(&w, "a"));
+}
+
+/* The caller's clock goes back: the time of the source stands still, and so does retention. */
+static void test_retention_and_a_clock_that_goes_back(void **state)
+{
+    (void)state;
+    warm(sets.ab);
+    warm(sets.a);
+    w.now -= 10 * HOUR;
+    assay_source_observe(w.source, w.now);
+    assert_int_equal(assay_source_lag(w.source), 10 * HOUR);
+    assert_true(world_has(&w, "b"));
+    w.now += HOUR;
+    assert_false(world_has(&w, "b"));
 }
 
 static void test_no_retention(void **state)
@@ -199,6 +220,7 @@ static void test_k31_purge(void **state)
     w.keys.etag = "\"e1\"";
     warm(sets.ab);
     assert_int_equal(assay_source_purge(w.source, "zz", w.now), ASSAY_E_KEY_UNKNOWN);
+    assert_int_equal(assay_source_purge(w.source, "zz", w.now), ASSAY_E_KEY_UNKNOWN);
     assert_int_equal(assay_source_purge(w.source, "b", w.now), ASSAY_OK);
     world_free_retired(&w);
     assert_true(world_has(&w, "a"));
@@ -215,6 +237,30 @@ static void test_k31_purge(void **state)
     w.keys = (canned_answer){.body = sets.b};
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_E_JWKS);
     assert_true(world_has(&w, "a"));
+}
+
+/* A kid that is purged before its key was seen never counts. */
+static void test_k31_purge_ahead(void **state)
+{
+    (void)state;
+    assert_int_equal(assay_source_purge(w.source, "b", w.now), ASSAY_E_KEY_UNKNOWN); /* before the first fetch */
+    warm(sets.ab);
+    assert_true(world_has(&w, "a"));
+    assert_false(world_has(&w, "b"));
+    assert_int_equal(assay_source_purge(w.source, "c", w.now), ASSAY_E_KEY_UNKNOWN);
+    assert_int_equal(world_push(&w, sets.c), ASSAY_E_CONFIG_KEYS);
+    w.keys.body = sets.c;
+    assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_E_JWKS);
+    assert_true(world_has(&w, "a"));
+}
+
+/* Without a kid and without keys nothing is buried. */
+static void test_k31_purge_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(assay_source_purge(w.source, NULL, w.now), ASSAY_E_KEY_UNKNOWN);
+    warm(sets.ab);
+    assert_int_equal(world_count(&w), 2);
 }
 
 static void test_k31_purge_all(void **state)
@@ -250,6 +296,67 @@ static void test_push(void **state)
     assert_int_equal(world_push(&w, sets.b), ASSAY_E_CONFIG_KEYS);
 }
 
+static int deliver(const char *body)
+{
+    assay_http_response response;
+    assay_http_response_init(&response);
+    response.status = 200;
+    response.body_len = strlen(body);
+    response.body = assay_memdup(body, response.body_len);
+    int code = assay_source_answered(w.source, &response, w.now, NULL);
+    assay_http_response_clear(&response);
+    world_free_retired(&w);
+    return code;
+}
+
+/* What was asked for before a push is older than what was pushed. */
+static void test_push_during_a_flight(void **state)
+{
+    (void)state;
+    assay_http_request request;
+    assay_source_begin(w.source, ASSAY_SOURCE_COLD, w.now);
+    assert_true(assay_source_next(w.source, &request));
+    assert_int_equal(deliver(WORLD_METADATA), ASSAY_OK);
+    assert_true(assay_source_next(w.source, &request));
+    assert_int_equal(world_push(&w, sets.b), ASSAY_OK);
+    int64_t due = assay_source_due_at(w.source);
+    assert_int_equal(deliver(sets.a), ASSAY_OK);
+    assert_false(assay_source_next(w.source, &request));
+    assert_true(world_has(&w, "b"));
+    assert_false(world_has(&w, "a"));
+    assert_int_equal(assay_source_due_at(w.source), due);
+    assert_int_equal(assay_source_count(w.source).failures, 0);
+    /* The same where there was no answer. */
+    assay_source_begin(w.source, ASSAY_SOURCE_FORCED, w.now);
+    assert_true(assay_source_next(w.source, &request));
+    assert_int_equal(world_push(&w, sets.b), ASSAY_OK);
+    assert_int_equal(assay_source_failed(w.source, ASSAY_E_TIMEOUT, NULL, w.now), ASSAY_OK);
+    assert_false(assay_source_next(w.source, &request));
+    assert_int_equal(assay_source_last_failure(w.source, NULL), ASSAY_OK);
+    assert_int_equal(assay_source_count(w.source).failures, 0);
+    /* A push before the keys were asked for does not stop the flight; the next flight is as any. */
+    w.now += 25 * HOUR;
+    assay_source_begin(w.source, ASSAY_SOURCE_SCHEDULED, w.now);
+    assert_true(assay_source_next(w.source, &request));
+    assert_int_equal(world_push(&w, sets.b), ASSAY_OK);
+    assert_int_equal(deliver(WORLD_METADATA), ASSAY_OK);
+    assert_int_equal(deliver(sets.a), ASSAY_OK);
+    assert_true(world_has(&w, "a"));
+    warm(sets.c);
+    assert_true(world_has(&w, "c"));
+}
+
+static void test_push_keeps_what_was_skipped(void **state)
+{
+    (void)state;
+    char *key = world_jwk("a"), *set = world_set(key, "{\"kty\":\"zzz\"}");
+    assert_int_equal(world_push(&w, set), ASSAY_OK);
+    assert_int_equal(assay_source_snapshot(w.source)->skipped, 1);
+    assert_int_equal(assay_source_served(w.source)->skipped_count, 1);
+    free(set);
+    free(key);
+}
+
 static void test_push_drops_the_tag(void **state)
 {
     (void)state;
@@ -265,20 +372,32 @@ static void test_tombstones_are_bounded(void **state)
 {
     (void)state;
     warm(sets.a);
-    for (int i = 0; i < ASSAY_LIMIT_TOMBSTONES; i++) {
+    for (int i = 0; i < 8; i++) { /* the same one is remembered once */
+        assert_int_equal(assay_source_purge(w.source, "twice", w.now), ASSAY_E_KEY_UNKNOWN);
+    }
+    for (int i = 1; i < ASSAY_LIMIT_TOMBSTONES; i++) {
         char kid[32];
         snprintf(kid, sizeof kid, "t%d", i);
-        char *key = world_jwk(kid);
-        char *set = world_set(key, NULL);
-        assert_int_equal(world_push(&w, set), ASSAY_OK);
-        assert_int_equal(assay_source_purge(w.source, kid, w.now), ASSAY_OK);
+        bool seen = i < 50;
+        char *key = seen ? world_jwk(kid) : NULL, *set = seen ? world_set(key, NULL) : NULL;
+        if (seen)
+            assert_int_equal(world_push(&w, set), ASSAY_OK);
+        assert_int_equal(assay_source_purge(w.source, kid, w.now), seen ? ASSAY_OK : ASSAY_E_KEY_UNKNOWN);
         world_free_retired(&w);
         free(set);
         free(key);
     }
+    /* Full: it goes all the same, and so do several, but nobody will remember. */
+    assert_int_equal(assay_source_purge(w.source, "one more", w.now), ASSAY_E_RANGE);
     assert_true(world_has(&w, "a"));
     assert_int_equal(assay_source_purge(w.source, "a", w.now), ASSAY_E_RANGE);
+    world_free_retired(&w);
+    assert_false(world_has(&w, "a"));
+    warm(sets.ab);
     assert_true(world_has(&w, "a"));
+    assert_int_equal(assay_source_purge(w.source, NULL, w.now), ASSAY_E_RANGE);
+    world_free_retired(&w);
+    assert_int_equal(world_count(&w), 0);
 }
 
 /* ---- other modes ---- */
@@ -299,9 +418,9 @@ static void test_static_source(void **state)
     w.now += 1000 * HOUR;
     assert_int_equal(world_push(&w, sets.b), ASSAY_OK);
     assert_true(world_has(&w, "a"));
-    w.now += HOUR;
-    assert_int_equal(world_push(&w, sets.b), ASSAY_OK);
+    w.now += HOUR; /* without another push */
     assert_false(world_has(&w, "a"));
+    assert_true(world_has(&w, "b"));
 }
 
 static void test_other_modes(void **state)
@@ -517,10 +636,15 @@ int main(void)
         CASE(test_a52_budgets_are_separate),
         CASE(test_k20_kid_is_compared_byte_by_byte),
         CASE(test_k30_retained_key),
+        CASE(test_retention_and_a_clock_that_goes_back),
         CASE(test_no_retention),
         CASE(test_k31_purge),
+        CASE(test_k31_purge_ahead),
+        CASE(test_k31_purge_nothing),
         CASE(test_k31_purge_all),
         CASE(test_push),
+        CASE(test_push_during_a_flight),
+        CASE(test_push_keeps_what_was_skipped),
         CASE(test_push_drops_the_tag),
         CASE(test_tombstones_are_bounded),
         CASE(test_static_source),

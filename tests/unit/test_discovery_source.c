@@ -309,13 +309,51 @@ static void test_metadata_refetch_fails(void **state)
     (void)state;
     warm(sets.a);
     w.now += 25 * HOUR;
-    w.metadata.status = 500;
+    static const struct {
+        canned_answer answer;
+        int code; /* ASSAY_OK: the keys are fetched all the same */
+    } cases[] = {
+        {{.status = 500}, ASSAY_OK},
+        {{.status = 429, .retry_after = 300}, ASSAY_OK},
+        {{.status = 302}, ASSAY_OK},
+        {{.body = NULL}, ASSAY_OK},
+        {{.body = WORLD_METADATA, .encoded = true}, ASSAY_OK},
+        {{.failed = ASSAY_E_TIMEOUT}, ASSAY_OK},
+        {{.failed = ASSAY_E_RESOLVE}, ASSAY_OK},
+        {{.failed = ASSAY_E_RESPONSE_SIZE}, ASSAY_OK},
+        {{.failed = ASSAY_E_MEMORY}, ASSAY_E_MEMORY},
+        {{.body = "{}"}, ASSAY_E_METADATA},
+        {{.body = "{\"issuer\":\"" WORLD_ISSUER "\"}"}, ASSAY_E_JWKS_URI},
+        {{.body = "{\"issuer\":\"https://evil.example\"}"}, ASSAY_E_METADATA_ISSUER},
+    };
+    for (size_t i = 0; i < ASSAY_COUNT_OF(cases); i++) {
+        w.now += 25 * HOUR;
+        uint64_t failures = assay_source_count(w.source).failures;
+        w.metadata = cases[i].answer;
+        assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), cases[i].code);
+        assert_int_equal(w.fetches, cases[i].code == ASSAY_OK ? 2 : 1);
+        assert_int_equal(assay_source_count(w.source).failures, failures + 1);
+        assert_string_equal(assay_source_jwks_uri(w.source), WORLD_JWKS_URI);
+        assert_int_equal(assay_source_last_failure(w.source, NULL), cases[i].code);
+        /* Asked for again by the next flight, and then not. */
+        w.metadata = (canned_answer){.body = WORLD_METADATA};
+        expect_metadata(true);
+        expect_metadata(false);
+    }
+}
+
+/* Where both fail, the flight ends with the failure of the keys. */
+static void test_metadata_and_keys_fail(void **state)
+{
+    (void)state;
+    warm(sets.a);
+    w.now += 25 * HOUR;
+    w.metadata.failed = ASSAY_E_CONNECT;
+    w.keys.status = 500;
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_E_HTTP_STATUS);
-    assert_non_null(strstr(w.failure.note, "500"));
+    assert_int_equal(assay_source_count(w.source).failures, 2);
+    assert_false(allowed(ASSAY_SOURCE_COLD));
     assert_true(world_has(&w, "a"));
-    assert_string_equal(assay_source_jwks_uri(w.source), WORLD_JWKS_URI);
-    w.metadata.status = 0;
-    assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_OK);
 }
 
 /* K18, K19: nothing is fetched from a place that the metadata may not name */
@@ -549,6 +587,7 @@ int main(void)
         CASE(test_metadata_again_after_a_failed_key_fetch),
         CASE(test_k17_issuer_changes),
         CASE(test_metadata_refetch_fails),
+        CASE(test_metadata_and_keys_fail),
         CASE(test_k18_k19_bad_metadata),
         CASE(test_k19_host_list),
         CASE(test_k15_failures_keep_keys_until_the_hard_limit),

@@ -162,7 +162,7 @@ static void same_kid_other_kind(void **state)
     assert_string_equal(kids(made), "a|a");
     assert_int_equal(made->skipped, 1);
     assay_jwk *found[4];
-    assert_int_equal(assay_snapshot_select(made, "a", 1, found, 4), 2);
+    assert_int_equal(assay_snapshot_select(made, "a", 1, HOUR, found, 4), 2);
     assay_key_set_clear(&set);
     assay_snapshot_free(s);
     assay_snapshot_free(made);
@@ -194,7 +194,7 @@ static void k31_tombstones(void **state)
 {
     (void)state;
     assay_snapshot *old = merge(NULL, "a=1 b=2", 0, HOUR), *made = NULL;
-    assay_tombstone stones[2] = {{{0}, NULL}, {{0}, NULL}};
+    assay_tombstone stones[2] = {{.has_thumbprint = true}, {.has_thumbprint = true}};
     memcpy(stones[1].thumbprint, old->keys[0].jwk->thumbprint, 32);
     /* whatever the kid, in what is served */
     assay_key_set set = set_of("x=1 b=2 c=3");
@@ -244,8 +244,13 @@ static void without(void **state)
     assert_int_equal(dropped, 0);
     assert_string_equal(kids(made), "ba-c");
     assay_snapshot_free(made);
+    s = merge(s, "b=2 a=3 =4 c=5 d=2", 2, HOUR); /* the material of b under another kid goes with it */
+    assert_int_equal(assay_snapshot_without(s, "b", &dropped, &made), ASSAY_OK);
+    assert_int_equal(dropped, 2);
+    assert_string_equal(kids(made), "a-c");
+    assay_snapshot_free(made);
     assert_int_equal(assay_snapshot_without(s, NULL, &dropped, &made), ASSAY_OK);
-    assert_int_equal(dropped, 4);
+    assert_int_equal(dropped, 5);
     assert_int_equal(made->count, 0);
     assert_int_equal(made->served, 0);
     assay_snapshot_free(made);
@@ -259,22 +264,80 @@ static void selecting(void **state)
     s = merge(s, "ab=2 b=4 b=5 =6", 1, HOUR);
     assert_string_equal(kids(s), "abbb-|a");
     assay_jwk *found[8];
-    assert_int_equal(assay_snapshot_select(s, "ab", 2, found, 8), 1);
+    assert_int_equal(assay_snapshot_select(s, "ab", 2, HOUR, found, 8), 1);
     assert_string_equal(found[0]->kid, "ab");
     /* K20, 33: exactly, not by letter case, prefix or terminator */
-    assert_int_equal(assay_snapshot_select(s, "AB", 2, found, 8), 0);
-    assert_int_equal(assay_snapshot_select(s, "abc", 3, found, 8), 0);
-    assert_int_equal(assay_snapshot_select(s, "ab\0", 3, found, 8), 0);
-    assert_int_equal(assay_snapshot_select(s, "", 0, found, 8), 0);
-    assert_int_equal(assay_snapshot_select(s, "abc", 2, found, 8), 1); /* the length counts, not a terminator */
-    assert_int_equal(assay_snapshot_select(s, "b", 1, found, 8), 2);
-    assert_int_equal(assay_snapshot_select(s, "b", 1, found, 1), 1);
-    assert_int_equal(assay_snapshot_select(s, "b", 1, found, 0), 0);
+    assert_int_equal(assay_snapshot_select(s, "AB", 2, HOUR, found, 8), 0);
+    assert_int_equal(assay_snapshot_select(s, "abc", 3, HOUR, found, 8), 0);
+    assert_int_equal(assay_snapshot_select(s, "ab\0", 3, HOUR, found, 8), 0);
+    assert_int_equal(assay_snapshot_select(s, "", 0, HOUR, found, 8), 0);
+    assert_int_equal(assay_snapshot_select(s, "abc", 2, HOUR, found, 8), 1); /* the length counts, not a terminator */
+    assert_int_equal(assay_snapshot_select(s, "b", 1, HOUR, found, 8), 2);
+    assert_int_equal(assay_snapshot_select(s, "b", 1, HOUR, found, 1), 1);
+    assert_int_equal(assay_snapshot_select(s, "b", 1, HOUR, found, 0), 0);
     /* K30: retained, and still found by its kid, but not without one */
-    assert_int_equal(assay_snapshot_select(s, "a", 1, found, 8), 1);
-    assert_int_equal(assay_snapshot_select(s, NULL, 0, found, 8), 4);
-    assert_int_equal(assay_snapshot_select(s, NULL, 0, found, 2), 2);
+    assert_int_equal(assay_snapshot_select(s, "a", 1, HOUR, found, 8), 1);
+    assert_int_equal(assay_snapshot_select(s, NULL, 0, HOUR, found, 8), 4);
+    assert_int_equal(assay_snapshot_select(s, NULL, 0, HOUR, found, 2), 2);
     assay_snapshot_free(s);
+}
+
+/* Retention ends in time, whether or not anything is merged then. */
+static void selecting_after_retention(void **state)
+{
+    (void)state;
+    assay_snapshot *s = merge(NULL, "a=1 b=2", 0, HOUR), *copy = NULL;
+    assay_jwk *found[4];
+    size_t dropped;
+    assert_int_equal(s->keys[0].usable_until_ms, INT64_MAX);
+    s = merge(s, "b=2", 1000, HOUR);
+    assert_int_equal(s->keys[0].usable_until_ms, INT64_MAX);
+    assert_int_equal(s->keys[1].usable_until_ms, 1000 + HOUR);
+    s = merge(s, "b=2", 5000, HOUR);
+    assert_int_equal(s->keys[1].usable_until_ms, 1000 + HOUR);
+    assert_int_equal(assay_snapshot_without(s, "zz", &dropped, &copy), ASSAY_OK);
+    assert_int_equal(copy->keys[1].usable_until_ms, 1000 + HOUR);
+    assay_snapshot_free(copy);
+    assert_int_equal(assay_snapshot_select(s, "a", 1, 1000 + HOUR - 1, found, 4), 1);
+    assert_int_equal(assay_snapshot_select(s, "a", 1, 1000 + HOUR, found, 4), 0);
+    assert_int_equal(assay_snapshot_select(s, "a", 1, INT64_MAX, found, 4), 0);
+    assert_int_equal(assay_snapshot_select(s, "b", 1, INT64_MAX, found, 4), 1);
+    assert_int_equal(assay_snapshot_select(s, NULL, 0, INT64_MAX, found, 4), 1);
+    assay_snapshot_free(s);
+}
+
+/* A kid that was purged before anybody saw its key. */
+static void k31_tombstone_of_a_kid(void **state)
+{
+    (void)state;
+    char kid[] = "a";
+    const assay_tombstone stone = {.kid = kid};
+    assay_snapshot *old = merge(NULL, "a=1 b=2", 0, HOUR), *made = NULL;
+    assay_key_set set = set_of("a=7 A=1 ab=8 =0");
+    assert_int_equal(assay_snapshot_merge(old, &set, &stone, 1, 1, HOUR, &made), ASSAY_OK);
+    assert_string_equal(kids(made), "Aab-|b");
+    assay_snapshot_free(made);
+    assay_snapshot_free(old);
+    assay_key_set_clear(&set);
+}
+
+static void copied_sets(void **state)
+{
+    (void)state;
+    assay_key_set set = set_of("a=1 b=2"), copy, none;
+    assert_int_equal(assay_key_set_add_json(&set, crypto, "{\"keys\":[{},{}]}", 16, false, NULL, 0), ASSAY_OK);
+    assert_int_equal(assay_key_set_copy(&set, &copy), ASSAY_OK);
+    assert_int_equal(copy.count, 2);
+    assert_int_equal(copy.skipped_count, 2);
+    assert_ptr_equal(copy.keys[1], set.keys[1]);
+    assert_string_equal(copy.skipped[1], set.skipped[1]);
+    assert_ptr_not_equal(copy.skipped[1], set.skipped[1]);
+    assay_key_set_clear(&copy);
+    assay_key_set_init(&none);
+    assert_int_equal(assay_key_set_copy(&none, &copy), ASSAY_OK);
+    assert_int_equal(copy.count + copy.skipped_count, 0);
+    assay_key_set_clear(&copy);
+    assay_key_set_clear(&set);
 }
 
 /* A provider that serves new keys at every fetch does not fill the memory. */
@@ -322,6 +385,9 @@ int main(void)
         cmocka_unit_test(no_usable_key),
         cmocka_unit_test(without),
         cmocka_unit_test(selecting),
+        cmocka_unit_test(selecting_after_retention),
+        cmocka_unit_test(k31_tombstone_of_a_kid),
+        cmocka_unit_test(copied_sets),
         cmocka_unit_test(retained_keys_are_bounded),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
