@@ -44,7 +44,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_add_algorithm(assay_issuer *issuer, 
  *  - "rfc9068": `typ` at+jwt, and iss, exp, aud, sub, client_id, iat, jti present (RFC 9068, sections 2.2 and 4);
  *  - "id-token": an OIDC ID token; iss, sub, aud, exp, iat present, and `azp` of this client where there are several audiences
  *    (OIDC Core, sections 2 and 3.1.3.7). A token that is evidently an access token is refused: with scopes and neither `at_hash` nor `c_hash`;
- *    with a `client_id`, roles or the like and nothing of a sign-in. Always send a nonce and demand it by assay_request_set_nonce().
+ *    with a `client_id`, `azpacr` or the like and nothing of a sign-in. Always send a nonce and demand it by assay_request_set_nonce().
  *  @retval ASSAY_E_CONFIG_PROFILE unknown. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_profile(assay_issuer *issuer, const char *profile, assay_error **error);
 /** The client id that `azp` must name, which is looked at in one case only: with the profile "id-token", where the token has several

@@ -69,6 +69,11 @@ int assay_keyset_add_symmetric(assay_keyset *keyset, const char *kid, const char
     ASSAY_BEGIN(error);
     if (keyset == NULL || algorithm == NULL || key == NULL)
         return ASSAY_BAD("keyset, algorithm or key is NULL");
+    /* A longer one, or one that is no text, can't stand in a token's header: the key would never be found by it. */
+    size_t kid_len = kid == NULL ? 0 : strlen(kid);
+    if (kid_len > ASSAY_LIMIT_KID_BYTES || (kid != NULL && !assay_text_is_utf8(kid, kid_len)))
+        return ASSAY_END(assay_fail_note(failure, ASSAY_E_ARGUMENT, "kid is not UTF-8 or longer than %d bytes",
+                                         ASSAY_LIMIT_KID_BYTES));
     int index = assay_algorithm_find(algorithm, strlen(algorithm));
     if (index < 0 || !assay_algorithm_at((size_t)index)->symmetric)
         return ASSAY_END(

@@ -34,8 +34,25 @@ typedef struct builder {
     bool out_of_memory;
 } builder;
 
+/*
+ * Overwrite all strings of a tree that nobody shares: keys, nonces and what tokens say of persons. jansson gives its strings as const, but
+ * they are memory of the heap that is only held by the tree.
+ */
+static void wipe_strings(const json_t *tree)
+{
+    if (json_is_string(tree))
+        assay_wipe((char *)(uintptr_t)json_string_value(tree), json_string_length(tree));
+    for (size_t i = 0; i < json_array_size(tree); i++)
+        wipe_strings(json_array_get(tree, i));
+    json_t *object = (json_t *)(uintptr_t)tree;
+    for (void *at = json_object_iter(object); at != NULL; at = json_object_iter_next(object, at))
+        wipe_strings(json_object_iter_value(at));
+}
+
 static void free_tree(json_t **tree)
 {
+    if (*tree != NULL)
+        wipe_strings(*tree);
     json_decref(*tree);
 }
 #define AUTO_TREE ASSAY_CLEANUP(free_tree)
@@ -147,16 +164,21 @@ static bool build_member(builder *b, json_t *object)
         b->lexer.at = name.ptr;
         return assay_json_refuse(&b->lexer, ASSAY_JSON_DUPLICATE);
     }
-    b->out_of_memory = json_object_set_new_nocheck(object, b->scratch, ASSAY_STEAL(value)) != 0;
+    /* Not by json_object_set_new(), which would release the value unwiped where it fails. */
+    b->out_of_memory = json_object_set_nocheck(object, b->scratch, value) != 0;
+    if (!b->out_of_memory)
+        json_decref(ASSAY_STEAL(value));
     return !b->out_of_memory;
 }
 
 static bool build_element(builder *b, json_t *array)
 {
-    json_t *value = build_value(b);
+    AUTO_TREE json_t *value = build_value(b);
     if (value == NULL)
         return false;
-    b->out_of_memory = json_array_append_new(array, value) != 0;
+    b->out_of_memory = json_array_append(array, value) != 0;
+    if (!b->out_of_memory)
+        json_decref(ASSAY_STEAL(value));
     return !b->out_of_memory;
 }
 
@@ -238,11 +260,12 @@ int assay_json_parse(const char *text, size_t len, assay_json **document, char *
     }
     if (len == 0)
         return refuse(ASSAY_E_RESPONSE, "empty", problem, size);
-    ASSAY_AUTO_RELEASE char *scratch = len < SIZE_MAX ? assay_alloc(len + 1) : NULL;
+    char *scratch = len < SIZE_MAX ? assay_alloc(len + 1) : NULL;
     if (scratch == NULL)
         return refuse(ASSAY_E_MEMORY, "out of memory", problem, size);
     builder b = {.lexer = {.at = text, .end = text + len}, .scratch = scratch};
     *document = build_text(&b);
+    assay_release_wiped(scratch, len + 1);
     if (*document != NULL)
         return ASSAY_OK;
     if (b.out_of_memory)
@@ -252,7 +275,7 @@ int assay_json_parse(const char *text, size_t len, assay_json **document, char *
 
 void assay_json_free(assay_json *document)
 {
-    json_decref(document);
+    free_tree(&document);
 }
 
 bool assay_json_is_object(const assay_json *value)
@@ -335,7 +358,7 @@ char *assay_json_write(const assay_json *value, size_t *len)
     if (text == NULL)
         return NULL;
     if (json_dumpb(value, text, size, flags) != size) {
-        assay_release(text);
+        assay_release_wiped(text, size + 1);
         return NULL;
     }
     text[size] = '\0';

@@ -26,6 +26,7 @@ typedef struct json_t assay_json;
  * in words that quote nothing of the text; ASSAY_E_MEMORY.
  */
 int assay_json_parse(const char *text, size_t len, assay_json **document, char *problem, size_t size);
+/* Overwrites all texts of the document first, since any may be a secret; so does assay_json_parse() with what it used. NULL is allowed. */
 void assay_json_free(assay_json *document);
 ASSAY_DEFINE_CLEANUP(assay_json, assay_json_free)
 #define ASSAY_AUTO_JSON ASSAY_CLEANUP(assay_json_free_p)
@@ -46,7 +47,7 @@ const assay_json *assay_json_array_at(const assay_json *array, size_t index);
 /* Walk the members in the order of the text: *iterator starts NULL; NULL name at the end. */
 const char *assay_json_object_next(const assay_json *object, void **iterator, const assay_json **value);
 
-/* Write a value as compact JSON text, terminated; release with assay_release(). NULL: out of memory. */
+/* Write a value as compact JSON text, terminated; release with assay_release_wiped(). NULL: out of memory. */
 char *assay_json_write(const assay_json *value, size_t *len);
 
 /* jansson's version text, static. */

@@ -62,33 +62,94 @@ static bool has(const assay_json_object *payload, const char *name)
     return assay_json_find(payload, name, strlen(name)) != NULL;
 }
 
-/* Whether the payload's own `typ`, which Keycloak writes, has this value. */
-static bool payload_typ_is(const assay_json_object *payload, const char *value)
+/* Whether a member of the payload, such as the `typ` that Keycloak writes there, is this text. */
+static bool member_is(const assay_json_object *payload, const char *name, const char *text)
 {
-    const assay_json_member *member = assay_json_find(payload, "typ", 3);
+    const assay_json_member *member = assay_json_find(payload, name, strlen(name));
     if (member == NULL)
         return false;
-    assay_json_value typ = assay_json_value_of(payload, member);
-    return assay_json_string_equal(&typ, value, strlen(value));
+    assay_json_value value = assay_json_value_of(payload, member);
+    return assay_json_string_equal(&value, text, strlen(text));
 }
 
 /*
- * Members that only an ID token has: at_hash and c_hash (OIDC Core, sections 3.1.3.6 and 3.3.2.11), or a nonce without anything that speaks of
- * authorisation (some servers copy the nonce into access tokens, which then carry a scope or a client_id).
+ * What speaks for one kind of token, from weak to strong. The heaviest member of either side counts, and the heavier side wins; where both are as
+ * heavy the token passes for what it was taken for.
  */
+typedef enum weight {
+    NOTHING,
+    FAINT,    /* found in the tokens of one kind, and now and then in the other's */
+    USUAL,    /* found in one kind by its specification, and with some servers in the other */
+    STRONG,   /* in the other kind only beside a member of DECISIVE weight */
+    DECISIVE, /* what the kind is for */
+    OUTRIGHT  /* says or proves it; nothing outweighs it */
+} weight;
+
+typedef struct sign {
+    const char *name;
+    const char *text; /* NULL: the member is there; otherwise it is this text */
+    weight weight;
+    bool excuse_only; /* in ID tokens as well: excuses signs of an ID token, and accuses of nothing */
+} sign;
+
+static const sign id_signs[] = {
+    {"typ", "ID", OUTRIGHT, false},       /* Keycloak, org.keycloak.util.TokenUtil */
+    {"token_use", "id", OUTRIGHT, false}, /* Amazon Cognito, "Understanding the identity (ID) token" */
+    {"at_hash", NULL, OUTRIGHT, false},   /* OIDC Core, section 3.1.3.6 */
+    {"c_hash", NULL, OUTRIGHT, false},    /* OIDC Core, section 3.3.2.11 */
+    {"nonce", NULL, STRONG, false},    /* OIDC Core, section 2; Entra B2C, authentik: in access tokens, with scopes */
+    {"auth_time", NULL, USUAL, false}, /* OIDC Core, section 2; RFC 9068, section 2.2.1 */
+    {"amr", NULL, FAINT, false},       /* OIDC Core, section 2; RFC 9068, section 2.2.1; Supabase: beside role */
+    {"sid", NULL, FAINT, false},       /* OIDC Front-Channel Logout, section 3; WorkOS: beside role */
+};
+
+static const sign access_signs[] = {
+    {"typ", "Bearer", OUTRIGHT, false},       /* Keycloak, org.keycloak.util.TokenUtil */
+    {"token_use", "access", OUTRIGHT, false}, /* Amazon Cognito, "Understanding the access token" */
+    {"scope", NULL, DECISIVE, false},         /* RFC 8693, section 4.2; RFC 9068, section 2.2.3 */
+    {"scp", NULL, DECISIVE, false},           /* Entra, "Access token claims reference"; Okta */
+    {"client_id", NULL, USUAL, false},        /* RFC 8693, section 4.3; RFC 9068, section 2.2 */
+    {"roles", NULL, USUAL, true},             /* RFC 9068, section 2.2.3.1; Entra: in ID tokens as well */
+    {"azpacr", NULL, USUAL, false},           /* Entra, "Access token claims reference", version 2.0 */
+    {"appidacr", NULL, USUAL, false},         /* the same, version 1.0 */
+    {"cid", NULL, USUAL, false},              /* Okta, "Access token claims" */
+    {"appid", NULL, USUAL, false},            /* Entra, tokens of version 1.0; AD FS */
+    {"gty", NULL, USUAL, false},              /* Auth0, "Access token profiles" */
+    {"groups", NULL, USUAL, true},            /* RFC 9068, section 2.2.3.1; Dex, Entra: in ID tokens */
+    {"entitlements", NULL, USUAL, true},      /* RFC 9068, section 2.2.3.1 */
+    {"permissions", NULL, USUAL, true},       /* Auth0, "Access token profiles" */
+    {"role", NULL, USUAL, true},              /* Supabase, WorkOS */
+};
+
+/* The heaviest of the signs that a payload has. */
+static weight weigh(const assay_json_object *payload, const sign *signs, size_t count, bool excuses)
+{
+    weight most = NOTHING;
+    for (size_t i = 0; i < count; i++) {
+        if (signs[i].weight <= most || (signs[i].excuse_only && !excuses))
+            continue;
+        bool found =
+            signs[i].text == NULL ? has(payload, signs[i].name) : member_is(payload, signs[i].name, signs[i].text);
+        if (found)
+            most = signs[i].weight;
+    }
+    return most;
+}
+
 static bool looks_like_id_token(const assay_json_object *payload)
 {
-    if (payload_typ_is(payload, "ID") || has(payload, "at_hash") || has(payload, "c_hash"))
-        return true;
-    return has(payload, "nonce") && !has(payload, "scope") && !has(payload, "scp") && !has(payload, "client_id");
+    weight id = weigh(payload, id_signs, ASSAY_COUNT_OF(id_signs), false);
+    if (id == NOTHING || id == OUTRIGHT)
+        return id == OUTRIGHT;
+    return id > weigh(payload, access_signs, ASSAY_COUNT_OF(access_signs), true);
 }
 
 static bool looks_like_access_token(const assay_json_object *payload)
 {
-    if (payload_typ_is(payload, "Bearer"))
-        return true;
-    bool authorises = has(payload, "scope") || has(payload, "scp");
-    return authorises && !has(payload, "nonce") && !has(payload, "at_hash") && !has(payload, "c_hash");
+    weight access = weigh(payload, access_signs, ASSAY_COUNT_OF(access_signs), false);
+    if (access == NOTHING || access == OUTRIGHT)
+        return access == OUTRIGHT;
+    return access > weigh(payload, id_signs, ASSAY_COUNT_OF(id_signs), false);
 }
 
 int assay_profile_check_kind(const assay_profile *profile, const assay_span *typ, const assay_json_object *payload,
@@ -97,7 +158,8 @@ int assay_profile_check_kind(const assay_profile *profile, const assay_span *typ
     /* `events` makes a security event or logout token (RFC 8417, section 2.2; OIDC Back-Channel Logout, section 2.4). */
     if (has(payload, "events"))
         return assay_fail_note(failure, ASSAY_E_TYP, "it is a security event or logout token");
-    if (payload_typ_is(payload, "Refresh") || payload_typ_is(payload, "Offline") || payload_typ_is(payload, "Logout"))
+    if (member_is(payload, "typ", "Refresh") || member_is(payload, "typ", "Offline") ||
+        member_is(payload, "typ", "Logout"))
         return assay_fail_note(failure, ASSAY_E_TYP, "it is a refresh or logout token");
     if (profile->kind == ASSAY_KIND_ACCESS && !is_at_jwt(typ) && looks_like_id_token(payload))
         return assay_fail(failure, ASSAY_E_ID_TOKEN);

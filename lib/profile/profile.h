@@ -30,7 +30,8 @@ const assay_profile *assay_profile_find(const char *name);
 int assay_profile_check_typ(const assay_profile *profile, const assay_span *typ, assay_failure *failure);
 
 /*
- * Check by its claims that a token is of the profile's kind, and not an ID token, access token, logout token, security event or refresh token instead.
+ * Check by its claims, as two tables of members weigh them, that a token is of the profile's kind, and not an ID token, access token, logout
+ * token, security event or refresh token instead.
  * ASSAY_OK, ASSAY_E_ID_TOKEN, ASSAY_E_ACCESS_TOKEN, ASSAY_E_TYP.
  */
 int assay_profile_check_kind(const assay_profile *profile, const assay_span *typ, const assay_json_object *payload,

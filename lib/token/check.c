@@ -55,13 +55,17 @@ static int audience_refused(const assay_policy *policy, const assay_json_value *
     return code;
 }
 
-static bool is_ours(const assay_policy *policy, const assay_json_value *audience)
+/*
+ * An audience with escapes is decoded once, and not once for each configured one: the sender, whom no signature has vouched for yet, chooses both
+ * how many there are and how they are spelled. The room for the claims' copies is as long as the payload and not used before acceptance.
+ */
+static bool is_ours(const assay_policy *policy, const assay_claims *token, const assay_json_value *audience)
 {
-    for (size_t i = 0; i < policy->audiences.count; i++) {
-        if (assay_json_string_equal(audience, policy->audiences.items[i].ptr, policy->audiences.items[i].len))
-            return true;
-    }
-    return false;
+    bool escaped;
+    assay_span text = assay_json_string_raw(audience, &escaped);
+    if (escaped)
+        text = (assay_span){token->spare, assay_json_string_decode(audience, token->spare)};
+    return assay_text_list_has(&policy->audiences, text);
 }
 
 /* One text, or an array of texts of which one is ours (RFC 7519, section 4.1.3). */
@@ -71,7 +75,7 @@ static int check_audience(const assay_policy *policy, const assay_claims *token,
     if (!assay_token_get(token, "aud", &aud))
         return assay_fail(failure, ASSAY_E_AUDIENCE_MISSING);
     if (aud.type == ASSAY_JSON_STRING)
-        return is_ours(policy, &aud) ? ASSAY_OK : audience_refused(policy, &aud, failure);
+        return is_ours(policy, token, &aud) ? ASSAY_OK : audience_refused(policy, &aud, failure);
     if (aud.type != ASSAY_JSON_ARRAY)
         return assay_fail_note(failure, ASSAY_E_CLAIM_TYPE, "aud is neither a text nor an array of texts");
     bool ours = false;
@@ -81,7 +85,7 @@ static int check_audience(const assay_policy *policy, const assay_claims *token,
             return assay_fail_note(failure, ASSAY_E_CLAIM_TYPE, "an element of aud is not a text");
         if (count == ASSAY_LIMIT_AUDIENCES)
             return assay_fail_note(failure, ASSAY_E_CLAIM_TYPE, "aud has more than %d elements", ASSAY_LIMIT_AUDIENCES);
-        ours = ours || is_ours(policy, &element);
+        ours = ours || is_ours(policy, token, &element);
     }
     return ours ? ASSAY_OK : audience_refused(policy, &aud, failure);
 }

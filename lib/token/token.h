@@ -49,7 +49,8 @@ struct assay_claims {
     _Atomic(assay_decoded_text *) decoded;
     _Atomic(char *) json;
 
-    char *spare; /* room for the copies: as long as the token's payload */
+    char *
+        spare; /* room for the copies: as long as the token's payload; until acceptance for one decoded text at a time */
 };
 
 /* The three segments of the compact form (RFC 7515, section 7.1), borrowed from the text. */

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * No block that is given back to the allocator may still hold a secret: every block that any code of the program frees during a call is searched for a
+ * marker first, those of OpenSSL and jansson too.
+ */
+#include "support/mint.h"
+
+#include <assay/assay.h>
+#include <malloc.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Sanitizers and valgrind bring their own allocator, so there nothing is seen, and the tests skip. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#define MARKERS_MAX 4
+/* Bytes of a marker that are looked for: enough to be no chance, few enough to notice what was overwritten in part only. */
+#define NEEDLE_BYTES 12
+
+typedef struct needle {
+    unsigned char bytes[NEEDLE_BYTES];
+} needle;
+
+static needle needles[MARKERS_MAX];
+static size_t needle_count;
+static atomic_bool armed;
+static atomic_long holding;
+
+#ifndef SANITIZED
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+void __libc_free(void *memory);
+
+/* Whether any part of a marker stands in the block. Not with memmem(), which may allocate. */
+static bool holds(const unsigned char *block, size_t size)
+{
+    for (size_t at = 0; at + NEEDLE_BYTES <= size; at++) {
+        for (size_t i = 0; i < needle_count; i++) {
+            if (block[at] == needles[i].bytes[0] && memcmp(block + at, needles[i].bytes, NEEDLE_BYTES) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Without what its former owner left there, for which the new one is not to blame. */
+static void *cleared(void *memory)
+{
+    if (memory != NULL)
+        memset(memory, 0, malloc_usable_size(memory));
+    return memory;
+}
+
+void *malloc(size_t size)
+{
+    return cleared(__libc_malloc(size));
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return cleared(__libc_calloc(count, size));
+}
+
+int posix_memalign(void **memory, size_t alignment, size_t size)
+{
+    *memory = cleared(__libc_memalign(alignment, size));
+    return *memory == NULL ? 12 : 0;
+}
+
+void free(void *memory)
+{
+    if (memory != NULL && atomic_load(&armed) && holds(memory, malloc_usable_size(memory)))
+        atomic_fetch_add(&holding, 1);
+    __libc_free(memory);
+}
+
+/* Always to another place, so that the old one is searched. */
+void *realloc(void *memory, size_t size)
+{
+    void *moved = malloc(size);
+    if (moved == NULL || memory == NULL)
+        return moved;
+    size_t old = malloc_usable_size(memory);
+    memcpy(moved, memory, old < size ? old : size);
+    free(memory);
+    return moved;
+}
+#endif
+
+/* Look for parts of a marker from now on: its beginning and its end. */
+static void mark(const void *marker, size_t len)
+{
+    assert_true(len >= NEEDLE_BYTES && needle_count + 2 <= MARKERS_MAX);
+    memcpy(needles[needle_count++].bytes, marker, NEEDLE_BYTES);
+    memcpy(needles[needle_count++].bytes, (const char *)marker + len - NEEDLE_BYTES, NEEDLE_BYTES);
+}
+
+static void watch(void)
+{
+    atomic_store(&holding, 0);
+    atomic_store(&armed, true);
+}
+
+static void unwatch(const char *what)
+{
+    atomic_store(&armed, false);
+    long found = atomic_load(&holding);
+    if (found != 0)
+        print_error("%s: %ld blocks were freed that hold a secret\n", what, found);
+    assert_int_equal(found, 0);
+}
+
+static int forget(void **state)
+{
+    (void)state;
+    needle_count = 0;
+    atomic_store(&armed, false);
+    return 0;
+}
+
+/* The test would be worth nothing if it saw nothing. */
+static void sees_what_is_left(void)
+{
+    static const char canary[] = "a secret that nobody overwrites";
+    mark(canary, sizeof canary - 1);
+    watch();
+    char *volatile left = strdup(canary);
+    char *volatile grown = realloc(left, 4096);
+    free(grown);
+    atomic_store(&armed, false);
+    long seen = atomic_load(&holding);
+    needle_count = 0;
+    if (seen == 0) {
+        print_message("this program does not have its own allocator here\n");
+        skip();
+    }
+    assert_int_equal(seen, 2);
+}
+
+static const char secret[] = "0123456789-secret-of-this-test-and-of-nobody-else-0123456789abcd";
+#define SECRET_BYTES (sizeof secret - 1)
+
+/* A JWK set with that secret, whose bytes and base64url are marked. */
+static char *secret_jwks(void)
+{
+    char *jwks = NULL;
+    char *k = mint_base64url(secret, SECRET_BYTES);
+    mark(secret, SECRET_BYTES);
+    mark(k, strlen(k));
+    assert_true(asprintf(&jwks, "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"s\",\"alg\":\"HS256\",\"k\":\"%s\"}]}", k) > 0);
+    free(k);
+    return jwks;
+}
+
+static char *token_of(const char *payload)
+{
+    return mint_hmac("HS256", secret, SECRET_BYTES, "{\"alg\":\"HS256\",\"kid\":\"s\"}", payload);
+}
+
+#define ISSUER "{\"issuer\":\"https://issuer.test\",\"audiences\":\"api\",\"algorithms\":\"HS256\""
+#define PAYLOAD "{\"iss\":\"https://issuer.test\",\"aud\":\"api\",\"exp\":4000000000"
+
+static void symmetric_key_of_a_configuration(void **state)
+{
+    (void)state;
+    sees_what_is_left();
+    static const char *const ends[] = {"}]}", "}],\"unknown\":1}", "}]", ",\"jwks_uri\":\"https://issuer.test/k\"}]}"};
+    char *jwks = secret_jwks(), *token = token_of(PAYLOAD "}");
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        char *config = NULL;
+        assay_validator *validator = NULL;
+        assay_claims *claims = NULL;
+        assert_true(asprintf(&config, "{\"issuers\":[" ISSUER ",\"jwks\":%s%s", jwks, ends[i]) > 0);
+        watch();
+        int code = assay_validator_from_json(NULL, config, strlen(config), &validator, NULL);
+        int decided = i > 0 ? ASSAY_OK : assay_validator_check(validator, token, strlen(token), NULL, &claims, NULL);
+        assay_claims_unref(claims);
+        assay_validator_unref(validator);
+        unwatch(ends[i]);
+        assert_true((code == ASSAY_OK) == (i == 0));
+        assert_int_equal(decided, ASSAY_OK);
+        free(config);
+    }
+    free(token);
+    free(jwks);
+}
+
+static void symmetric_key_of_a_key_set(void **state)
+{
+    (void)state;
+    sees_what_is_left();
+    char *jwks = secret_jwks(), *cut = strdup(jwks);
+    cut[strlen(cut) - 1] = '\0';
+    watch();
+    assay_keyset *keys = NULL, *public_only = NULL;
+    int made = assay_keyset_new(NULL, &keys, NULL);
+    int given = assay_keyset_add_json_with_symmetric(keys, jwks, strlen(jwks), NULL);
+    int broken = assay_keyset_add_json_with_symmetric(keys, cut, strlen(cut), NULL);
+    int bytes = assay_keyset_add_symmetric(keys, "b", "HS256", (const uint8_t *)secret, SECRET_BYTES, NULL);
+    size_t count = assay_keyset_count(keys);
+    assay_keyset_unref(keys);
+    /* One that is skipped was read all the same. */
+    int second = assay_keyset_new(NULL, &public_only, NULL);
+    int skipped = assay_keyset_add_json(public_only, jwks, strlen(jwks), NULL);
+    size_t skipped_count = assay_keyset_skipped_count(public_only);
+    assay_keyset_unref(public_only);
+    unwatch("key set");
+    assert_true(made == ASSAY_OK && given == ASSAY_OK && bytes == ASSAY_OK && count == 2);
+    assert_true(second == ASSAY_OK && skipped == ASSAY_OK && skipped_count == 1);
+    assert_int_equal(broken, ASSAY_E_CONFIG_KEYS);
+    free(cut);
+    free(jwks);
+}
+
+/* What a token says of a person: as it stands, with escapes, in the copies for the caller, and in a token that is refused. */
+static void claims_of_a_token(void **state)
+{
+    (void)state;
+    sees_what_is_left();
+    static const char person[] = "marker-of-the-subject-0001", other[] = "marker-of-the-\\u0067roup-0002";
+    char *jwks = secret_jwks(), *config = NULL, *payload = NULL;
+    needle_count = 0;
+    mark(person, sizeof person - 1);
+    mark("marker-of-the-group-0002", 24);
+    assert_true(asprintf(&config, "{\"issuers\":[" ISSUER ",\"jwks\":%s}]}", jwks) > 0);
+    assert_true(asprintf(&payload, PAYLOAD ",\"sub\":\"%s\",\"groups\":[\"%s\"]}", person, other) > 0);
+    char *token = token_of(payload), *forged = strdup(token);
+    forged[strlen(forged) - 2] ^= 1;
+    assay_validator *validator = NULL;
+    assert_int_equal(assay_validator_from_json(NULL, config, strlen(config), &validator, NULL), ASSAY_OK);
+    watch();
+    assay_claims *claims = NULL, *none = NULL;
+    assay_error *error = NULL;
+    const char *text = NULL;
+    size_t len = 0;
+    int code = assay_validator_check(validator, token, strlen(token), NULL, &claims, NULL);
+    int one = assay_claims_get_text(claims, "sub", &text, &len);
+    int two = assay_claims_get_text_at(claims, "groups", 0, &text, &len);
+    int all = assay_claims_get_json(claims, &text, &len);
+    assay_claims_unref(claims);
+    int refused = assay_validator_check(validator, forged, strlen(forged), NULL, &none, &error);
+    assay_error_free(error);
+    assay_validator_unref(validator);
+    unwatch("claims");
+    assert_true(code == ASSAY_OK && one == ASSAY_OK && two == ASSAY_OK && all == ASSAY_OK);
+    assert_int_equal(refused, ASSAY_E_SIGNATURE);
+    free(payload);
+    free(config);
+    free(token);
+    free(forged);
+    free(jwks);
+}
+
+static void secrets_of_a_request(void **state)
+{
+    (void)state;
+    sees_what_is_left();
+    static const char nonce[] = "marker-of-the-nonce-1-1111", token[] = "2222-access-token-or-code-2222";
+    mark(nonce, sizeof nonce - 1);
+    mark(token, sizeof token - 1);
+    watch();
+    assay_request *request = NULL;
+    int code = assay_request_new(&request, NULL);
+    /* Twice: what is replaced is wiped too. */
+    for (int i = 0; i < 2 && code == ASSAY_OK; i++) {
+        code = assay_request_set_nonce(request, nonce, NULL);
+        if (code == ASSAY_OK)
+            code = assay_request_set_access_token(request, token, sizeof token - 1, NULL);
+        if (code == ASSAY_OK)
+            code = assay_request_set_code(request, token, sizeof token - 1, NULL);
+    }
+    assay_request_free(request);
+    unwatch("request");
+    assert_int_equal(code, ASSAY_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(symmetric_key_of_a_configuration, forget),
+        cmocka_unit_test_setup(symmetric_key_of_a_key_set, forget),
+        cmocka_unit_test_setup(claims_of_a_token, forget),
+        cmocka_unit_test_setup(secrets_of_a_request, forget),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
