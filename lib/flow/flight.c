@@ -93,19 +93,31 @@ static int fly(assay_issuer_keys *keys, int64_t deadline, bool *own_time, assay_
     return ASSAY_OK;
 }
 
-static void log_landing(const assay_issuer_keys *keys, int code, const assay_failure *failure,
-                        const assay_snapshot *snapshot)
+/* What a flight left, taken with the lock held: the host's log function is called without it. */
+struct left {
+    size_t served, retained, skipped;
+    bool serving;
+};
+
+static struct left look_at_what_is_left(const assay_issuer_keys *keys)
 {
-    if (code == ASSAY_OK) {
+    const assay_snapshot *snapshot = assay_source_snapshot(keys->source);
+    if (snapshot == NULL)
+        return (struct left){0, 0, 0, false};
+    return (struct left){snapshot->served, snapshot->count - snapshot->served, snapshot->skipped,
+                         now_of(keys) < assay_source_expires_at(keys->source)};
+}
+
+static void log_landing(const assay_issuer_keys *keys, int code, const assay_failure *failure, const struct left *left)
+{
+    if (code == ASSAY_OK)
         assay_runtime_log(keys->runtime, ASSAY_LOG_INFO, "%s: keys fetched: %zu served, %zu retained, %zu skipped",
-                          keys->shown, snapshot->served, snapshot->count - snapshot->served, snapshot->skipped);
-        return;
-    }
-    bool serving = snapshot != NULL && now_of(keys) < atomic_load(&keys->expires_at);
-    assay_runtime_log(keys->runtime, serving ? ASSAY_LOG_WARNING : ASSAY_LOG_ERROR,
-                      "%s: keys could not be fetched, %s (%s): %s %s", keys->shown,
-                      serving ? "the old ones serve on" : "and there are none", assay_code_name(code),
-                      assay_code_summary(code), failure->note);
+                          keys->shown, left->served, left->retained, left->skipped);
+    else
+        assay_runtime_log(keys->runtime, left->serving ? ASSAY_LOG_WARNING : ASSAY_LOG_ERROR,
+                          "%s: keys could not be fetched, %s (%s): %s %s", keys->shown,
+                          left->serving ? "the old ones serve on" : "and there are none", assay_code_name(code),
+                          assay_code_summary(code), failure->note);
 }
 
 /* The leader ran out of its own time, which is no failure of the issuer. */
@@ -147,12 +159,9 @@ static int lead(assay_issuer_keys *keys, assay_source_reason reason, int64_t dea
         atomic_store(&keys->flying, false);
     (void)pthread_cond_broadcast(&keys->landed);
 
-    /* The snapshot is read once more for the log; a reader section keeps it while the lock is free. */
-    assay_reading reading = assay_readers_enter(keys->readers);
-    const assay_snapshot *snapshot = atomic_load(&keys->snapshot);
+    struct left left = look_at_what_is_left(keys);
     assay_issuer_keys_unlock(keys);
-    log_landing(keys, code, &local, snapshot);
-    assay_readers_leave(reading);
+    log_landing(keys, code, &local, &left);
     assay_issuer_keys_lock(keys);
     if (failure != NULL)
         *failure = local;
