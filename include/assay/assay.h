@@ -9,10 +9,12 @@
 
 #include <assay/bearer.h>
 #include <assay/claims.h>
+#include <assay/driver.h>
 #include <assay/error.h>
 #include <assay/issuer.h>
 #include <assay/jws.h>
 #include <assay/keyset.h>
+#include <assay/op.h>
 #include <assay/request.h>
 #include <assay/runtime.h>
 #include <assay/types.h>

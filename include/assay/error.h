@@ -39,6 +39,11 @@ enum assay_code {
     ASSAY_E_TYPE = -114,             /**< the member has another type */
     ASSAY_E_RANGE = -115,            /**< the member's value does not fit the type asked for */
     ASSAY_E_NOT_CONFIGURED = -116,   /**< no such issuer in this validator */
+    ASSAY_E_CONFIG_STORE = -117,     /**< the directory can't be used as a store of keys */
+    ASSAY_E_STATE = -118,            /**< the call does not fit what the object is doing */
+    ASSAY_E_CANCELLED = -119,        /**< the operation was cancelled by its host */
+    ASSAY_E_FORKED = -120,           /**< the object belongs to the process that this one was forked from */
+    ASSAY_E_UNSUPPORTED = -121,      /**< this system lacks what the function needs */
 
     /* the Authorization header, RFC 6750 */
     ASSAY_E_NO_CREDENTIALS = -200,    /**< no Authorization value */
@@ -106,7 +111,9 @@ enum assay_code {
     ASSAY_E_MEMORY = -900,   /**< out of memory */
     ASSAY_E_CRYPTO = -901,   /**< OpenSSL failed for a reason of its own */
     ASSAY_E_INTERNAL = -902, /**< a defect of this library */
-    ASSAY_E_CLOCK = -903     /**< the clock could not be read */
+    ASSAY_E_CLOCK = -903,    /**< the clock could not be read */
+    ASSAY_E_SYSTEM = -904,   /**< the operating system refused a descriptor, a thread or a file */
+    ASSAY_E_STORE = -905     /**< the store of keys could not be read or written */
 };
 
 /** Categories of codes. @since 0.1 */

@@ -69,6 +69,17 @@ ASSAY_API ASSAY_MUST_CHECK int assay_runtime_set_fetch_timeout(assay_runtime *ru
  *  @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_runtime_set_openssl_properties(assay_runtime *runtime, const char *query,
                                                                     assay_error **error);
+/**
+ * Keep fetched keys in a directory too, which the processes of this user on this machine share: a new process begins with them instead of a
+ * fetch, and what one of them purges stays away from all. The directory is made with mode 0700 where it is missing. Files have mode 0600 and are
+ * replaced by renaming. One that is broken, or that somebody else could have written, is not read: it costs a fetch.
+ *
+ * @param path [in] NULL for none, the default
+ * @retval ASSAY_E_CONFIG_STORE not a directory of this user, or others can write to it
+ * @since 0.1
+ */
+ASSAY_API ASSAY_MUST_CHECK int assay_runtime_set_store_directory(assay_runtime *runtime, const char *path,
+                                                                 assay_error **error);
 /** Take the time from these functions instead of the system's. Both are called on the hot path, from any
  *  thread. @param destroy may be NULL; called with @p user_data exactly once, also when this fails. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_runtime_set_clock(assay_runtime *runtime, assay_wall_clock_function wall,

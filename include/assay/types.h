@@ -41,6 +41,10 @@ typedef struct assay_validator assay_validator;
 typedef struct assay_request assay_request;
 /** The claims of a token that passed every check. */
 typedef struct assay_claims assay_claims;
+/** A validation or a refresh as a step machine without sockets. */
+typedef struct assay_op assay_op;
+/** The engine that carries out many operations on one file descriptor. */
+typedef struct assay_driver assay_driver;
 /** Why a call failed. */
 typedef struct assay_error assay_error;
 

@@ -82,6 +82,37 @@ ASSAY_API ASSAY_MUST_CHECK int assay_validator_ready(assay_validator *validator,
  *  @param issuer [in] as configured; NULL for each one. @retval ASSAY_E_NOT_CONFIGURED no such issuer. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_validator_refresh(assay_validator *validator, const char *issuer,
                                                        int64_t timeout_ms, assay_error **error);
+/**
+ * Tell when keys are to be fetched next, for a host that drives its own refreshes (assay_op_new_refresh()): missing ones at once, others
+ * when they are due, each within its back-off. Never waits.
+ *
+ * @param wait_ms [out] milliseconds until then; 0: now; -1: never, since all keys were given
+ * @param issuer  [out] may be NULL; the issuer that it is about, borrowed until the validator is released; NULL with -1
+ * @since 0.1
+ */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_refresh_due(const assay_validator *validator, int64_t *wait_ms,
+                                                           const char **issuer);
+/**
+ * Start a thread that keeps all keys fresh, so that no call ever pays for a refresh. All signals are blocked in it. It ends with the last
+ * reference to the validator. Once started, another start does nothing. A child has no such thread after a fork: start it again there.
+ *
+ * @retval ASSAY_E_SYSTEM no thread or descriptor could be had
+ * @retval ASSAY_E_UNSUPPORTED this system has no epoll
+ * @since 0.1
+ */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_start_refresh_thread(assay_validator *validator, assay_error **error);
+/** End that thread and wait for it, which takes a moment and no fetch; nothing where there is none. Not from a callback. @since 0.1 */
+ASSAY_API void assay_validator_stop_refresh_thread(assay_validator *validator);
+/**
+ * Take over the keys of an older validator, for a host that reloads its configuration: make the new one, take over, use it for new calls,
+ * release the old one. Keys pass where the issuer and where its keys come from are configured alike, with their schedule, and what was
+ * purged stays purged. The old one goes on as it was. Call it before the new one is used.
+ *
+ * @param taken [out] may be NULL; number of issuers that have keys by this
+ * @since 0.1
+ */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_take_over(assay_validator *validator, assay_validator *old,
+                                                         size_t *taken, assay_error **error);
 /** Drop a key at once, for an emergency. It does not come back to this validator, whatever the issuer serves: its material is remembered, and
  *  refused under any `kid`.
  *  @param kid [in] NULL for every key that the issuer has now
