@@ -17,20 +17,9 @@ int assay_request_new(assay_request **request, assay_error **error)
     return ASSAY_OK;
 }
 
-static void wipe_text(char *text)
-{
-    assay_release_wiped(text, text == NULL ? 0 : strlen(text));
-}
-
 void assay_request_free(assay_request *request)
 {
-    if (request == NULL)
-        return;
-    wipe_text(request->nonce);
-    assay_release_wiped(request->access_token, request->access_token_len);
-    assay_release_wiped(request->code, request->code_len);
-    assay_text_list_clear(&request->acrs);
-    assay_release(request);
+    assay_request_drop(request);
 }
 
 int assay_request_set_nonce(assay_request *request, const char *nonce, assay_error **error)
@@ -44,7 +33,7 @@ int assay_request_set_nonce(assay_request *request, const char *nonce, assay_err
     char *copy = assay_strdup(nonce);
     if (copy == NULL)
         return ASSAY_END(assay_fail(failure, ASSAY_E_MEMORY));
-    wipe_text(request->nonce);
+    assay_release_wiped(request->nonce, request->nonce == NULL ? 0 : strlen(request->nonce));
     request->nonce = copy;
     return ASSAY_OK;
 }

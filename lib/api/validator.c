@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "api/keyset.h"
 #include "flow/config.h"
+#include "flow/refresher.h"
 
 #include <assay/jws.h>
 
@@ -107,6 +108,54 @@ int assay_validator_refresh(assay_validator *validator, const char *issuer, int6
     if (!deadline_of(timeout_ms, &deadline))
         return ASSAY_BAD(BAD_TIMEOUT);
     return ASSAY_END(assay_manage_refresh(validator, issuer, deadline, failure));
+}
+
+int assay_validator_refresh_due(const assay_validator *validator, int64_t *wait_ms, const char **issuer)
+{
+    int64_t due_at;
+    if (issuer != NULL)
+        *issuer = NULL;
+    if (wait_ms == NULL)
+        return ASSAY_E_ARGUMENT;
+    *wait_ms = -1;
+    if (validator == NULL)
+        return ASSAY_E_ARGUMENT;
+    int64_t now = assay_clock_steady(&validator->keyring->runtime->clock);
+    const assay_trusted_issuer *first = assay_validator_due(validator, now, &due_at);
+    if (first == NULL)
+        return ASSAY_OK;
+    *wait_ms = due_at > now ? due_at - now : 0;
+    if (issuer != NULL)
+        *issuer = first->policy.issuer.ptr;
+    return ASSAY_OK;
+}
+
+int assay_validator_start_refresh_thread(assay_validator *validator, assay_error **error)
+{
+    ASSAY_BEGIN(error);
+    if (validator == NULL)
+        return ASSAY_BAD("validator is NULL");
+    return ASSAY_END(assay_refresher_start(validator, failure));
+}
+
+void assay_validator_stop_refresh_thread(assay_validator *validator)
+{
+    if (validator != NULL)
+        assay_refresher_stop(validator->keyring);
+}
+
+int assay_validator_take_over(assay_validator *validator, assay_validator *old, size_t *taken, assay_error **error)
+{
+    ASSAY_BEGIN(error);
+    size_t count = 0;
+    if (taken != NULL)
+        *taken = 0;
+    if (validator == NULL || old == NULL)
+        return ASSAY_BAD("validator or old is NULL");
+    int code = assay_manage_take_over(validator, old, &count, failure);
+    if (taken != NULL && code == ASSAY_OK)
+        *taken = count;
+    return ASSAY_END(code);
 }
 
 int assay_validator_purge(assay_validator *validator, const char *issuer, const char *kid, assay_error **error)

@@ -116,3 +116,11 @@ void assay_readers_retire(assay_readers *readers, assay_retiree *retiree)
     (void)pthread_mutex_unlock(&readers->lock);
     assay_readers_reclaim(readers);
 }
+
+void assay_readers_forked(assay_readers *readers)
+{
+    for (size_t i = 0; i < ASSAY_READER_STRIPES; i++) {
+        atomic_store(&readers->stripes[i].inside[0], 0);
+        atomic_store(&readers->stripes[i].inside[1], 0);
+    }
+}

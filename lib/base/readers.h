@@ -51,5 +51,7 @@ void assay_readers_leave(assay_reading reading);
 void assay_readers_retire(assay_readers *readers, assay_retiree *retiree);
 /* Free what can be freed by now. */
 void assay_readers_reclaim(assay_readers *readers);
+/* In the child of a fork, while it has one thread, which is no reader: those of the parent are not here and will not count themselves out. */
+void assay_readers_forked(assay_readers *readers);
 
 #endif

@@ -54,7 +54,7 @@ int assay_describe(const assay_validator *validator, const char *issuer, char **
     assay_trusted_issuer *found = issuer == NULL ? NULL : assay_validator_find(validator, assay_span_of(issuer));
     if (found == NULL)
         return assay_fail_found(failure, ASSAY_E_NOT_CONFIGURED, NULL, issuer, issuer == NULL ? 0 : strlen(issuer));
-    int64_t now = assay_clock_steady(&validator->runtime->clock);
+    int64_t now = assay_clock_steady(&validator->keyring->runtime->clock);
     assay_buffer out = {NULL, 0, 0, false};
 
     assay_issuer_keys_lock(&found->keys);

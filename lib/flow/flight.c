@@ -1,96 +1,257 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/flight.h"
 
-#include "http/client.h"
+#include "flow/fork.h"
 
-#include <errno.h>
 #include <time.h>
 
-static int64_t now_of(const assay_issuer_keys *keys)
+void assay_seat_init(assay_seat *seat, assay_issuer_keys *keys, assay_source_reason reason, uint64_t seen,
+                     int64_t deadline, assay_waker *waker)
 {
-    return assay_clock_steady(&keys->runtime->clock);
+    memset(seat, 0, sizeof *seat);
+    seat->keys = keys;
+    seat->reason = reason;
+    seat->seen = seen;
+    seat->deadline = deadline;
+    seat->waker = waker;
+    seat->process = assay_fork_generation();
 }
 
-/* One request with its own copies: the lock is not held while it is under way, and others may use the source meanwhile. */
-struct errand {
-    assay_http_request request;
-    char *url;
-    char *etag;
-};
-
-static void errand_clear(struct errand *errand)
+static void errand_clear(assay_errand *errand)
 {
     assay_release(errand->url);
     assay_release(errand->etag);
     memset(errand, 0, sizeof *errand);
 }
 
-static int errand_copy(struct errand *errand, const assay_http_request *request)
+/* Own copies: the lock is not held while it is carried out. False: out of memory. */
+static bool errand_copy(assay_errand *errand, const assay_http_request *request)
 {
-    memset(errand, 0, sizeof *errand);
+    errand_clear(errand);
     errand->request = *request;
     errand->url = assay_strdup(request->url);
     errand->etag = request->if_none_match == NULL ? NULL : assay_strdup(request->if_none_match);
     errand->request.url = errand->url;
     errand->request.if_none_match = errand->etag;
-    if (errand->url != NULL && (request->if_none_match == NULL || errand->etag != NULL))
-        return ASSAY_OK;
-    errand_clear(errand);
-    return ASSAY_E_MEMORY;
+    return errand->url != NULL && (request->if_none_match == NULL || errand->etag != NULL);
 }
 
-/* Carry out one request without the lock. *own_time: it was the caller's deadline that ran out, not the time for one document. */
-static int fetch(assay_issuer_keys *keys, assay_http_client *client, const struct errand *errand, int64_t deadline,
-                 assay_http_response *response, bool *own_time, assay_failure *failure)
+static void take_place(assay_seat *seat)
 {
-    int64_t left = deadline - assay_clock_real_ms();
-    *own_time = left < keys->runtime->fetch_timeout_ms;
-    if (left <= 0)
-        return assay_fail_note(failure, ASSAY_E_TIMEOUT, "no time was left to fetch %.160s", errand->url);
-    int64_t timeout = *own_time ? left : keys->runtime->fetch_timeout_ms;
-    assay_runtime_log(keys->runtime, ASSAY_LOG_DEBUG, "fetching %s", errand->url);
-    int code = assay_http_client_get(client, &errand->request, timeout, assay_clock_wall(&keys->runtime->clock),
-                                     response, failure);
-    if (code != ASSAY_E_TIMEOUT)
-        *own_time = false;
-    return code;
+    assay_issuer_keys *keys = seat->keys;
+    seat->flight = keys->flight;
+    if (seat->waits)
+        return;
+    seat->waits = true;
+    seat->next = keys->waiting;
+    seat->link = &keys->waiting;
+    if (keys->waiting != NULL)
+        keys->waiting->link = &seat->next;
+    keys->waiting = seat;
 }
 
-/* Fetch document after document; called and returns with the lock held. */
-static int fly(assay_issuer_keys *keys, int64_t deadline, bool *own_time, assay_failure *failure)
+static void leave_place(assay_seat *seat)
 {
-    ASSAY_CLEANUP(assay_http_client_free_p) assay_http_client *client = NULL;
-    assay_http_request next;
-    *own_time = false;
-    int code = assay_http_client_new(&keys->runtime->http, &client);
-    if (code != ASSAY_OK) {
-        (void)assay_fail(failure, code);
-        while (assay_source_failed(keys->source, code, failure, now_of(keys)) == ASSAY_OK) /* nothing can be fetched */
+    if (!seat->waits)
+        return;
+    seat->waits = false;
+    *seat->link = seat->next;
+    if (seat->next != NULL)
+        seat->next->link = seat->link;
+}
+
+static void wake_all(assay_issuer_keys *keys)
+{
+    (void)pthread_cond_broadcast(&keys->landed);
+    for (assay_seat *seat = keys->waiting; seat != NULL; seat = seat->next)
+        if (seat->waker != NULL)
+            seat->waker->wake(seat->waker);
+}
+
+/* Whether somebody else waits who has that much time. */
+static bool has_heir(const assay_issuer_keys *keys, int64_t least_ms)
+{
+    int64_t now = assay_clock_real_ms();
+    for (const assay_seat *seat = keys->waiting; seat != NULL; seat = seat->next)
+        if (seat->flight == keys->flight && seat->deadline - now >= least_ms && seat->deadline > now)
+            return true;
+    return false;
+}
+
+static void land(assay_issuer_keys *keys, int code, const assay_failure *failure)
+{
+    keys->landing_code = code;
+    keys->landing = *failure;
+    keys->lease = 0;
+    atomic_store(&keys->flying, false);
+    assay_issuer_keys_publish(keys);
+    wake_all(keys);
+}
+
+/* The lead is free: the flight stays under way until a seat with enough time looks, and after a while any other. */
+static void pass_on(assay_issuer_keys *keys, int64_t heir_least_ms)
+{
+    keys->lease = 0;
+    atomic_store(&keys->lease_until, assay_clock_real_ms() + ASSAY_LIMIT_LEASE_GRACE_MS);
+    keys->heir_least_ms = heir_least_ms;
+    assay_issuer_keys_publish(keys);
+    wake_all(keys);
+}
+
+/* Lend the next errand to the leader, with a lease. ASSAY_TURN_OVER: the flight has ended. */
+static assay_turn lend(assay_seat *seat, int *code, assay_failure *failure)
+{
+    assay_issuer_keys *keys = seat->keys;
+    assay_http_request request;
+    assay_failure none;
+    assay_failure_clear(&none);
+    *code = ASSAY_OK;
+    bool more = assay_source_next(keys->source, &request);
+    if (more && errand_copy(&seat->errand, &request)) {
+        int64_t now = assay_clock_real_ms();
+        int64_t most = keys->keyring->runtime->fetch_timeout_ms;
+        seat->errand.metadata = assay_source_wants_metadata(keys->source);
+        seat->errand.own_time = seat->deadline - now < most;
+        seat->errand.until = seat->errand.own_time ? seat->deadline : now + most;
+        atomic_store(&keys->lease_until, seat->errand.until + ASSAY_LIMIT_LEASE_GRACE_MS);
+        return ASSAY_TURN_LEAD;
+    }
+    if (more) { /* without memory nothing can be fetched */
+        *code = ASSAY_E_MEMORY;
+        while (assay_source_failed(keys->source, *code, &none, assay_issuer_keys_now(keys)) == ASSAY_OK)
             continue;
-        return code;
     }
-    while (assay_source_next(keys->source, &next)) {
-        struct errand errand;
-        code = errand_copy(&errand, &next);
-        if (code != ASSAY_OK)
-            return assay_source_failed(keys->source, assay_fail(failure, code), failure, now_of(keys));
-        assay_http_response response;
-        assay_http_response_init(&response);
-        assay_issuer_keys_unlock(keys);
-        code = fetch(keys, client, &errand, deadline, &response, own_time, failure);
-        assay_issuer_keys_lock(keys);
-        if (code == ASSAY_OK)
-            code = assay_source_answered(keys->source, &response, now_of(keys), failure);
-        else if (*own_time)
-            assay_source_abandoned(keys->source, now_of(keys)); /* no fault of the issuer */
-        else
-            code = assay_source_failed(keys->source, code, failure, now_of(keys));
-        assay_http_response_clear(&response);
-        errand_clear(&errand);
-        if (code != ASSAY_OK)
-            return code;
+    errand_clear(&seat->errand);
+    seat->lease = 0;
+    keys->hurried_ms = 0;
+    land(keys, *code, &none);
+    (void)assay_fail(failure, *code);
+    return ASSAY_TURN_OVER;
+}
+
+/* Take the lead, of a new flight or of one whose leader is gone. */
+static assay_turn lead(assay_seat *seat, int *code, assay_failure *failure)
+{
+    assay_issuer_keys *keys = seat->keys;
+    int64_t now = assay_issuer_keys_now(keys);
+    leave_place(seat);
+    if (atomic_load(&keys->flying)) {
+        assay_source_abandoned(keys->source, now);
+    } else {
+        keys->flight++;
+        keys->passed_on = false;
     }
-    return ASSAY_OK;
+    keys->heir_least_ms = 0;
+    seat->flight = keys->flight;
+    seat->lease = keys->lease = ++keys->leases;
+    seat->began = assay_clock_real_ms();
+    assay_source_begin(keys->source, seat->reason, now);
+    atomic_store(&keys->flying, true);
+    assay_issuer_keys_publish(keys); /* the budget is spent, whatever happens next */
+    return lend(seat, code, failure);
+}
+
+/* Whether a seat with so much time may begin a flight: by the budget of its reason, or because only haste ended the last one. */
+static bool may_begin(assay_seat *seat, int64_t has_ms)
+{
+    assay_issuer_keys *keys = seat->keys;
+    int64_t now = assay_issuer_keys_now(keys);
+    assay_source_observe(keys->source, now);
+    bool hurried = keys->hurried_ms > 0 && now < keys->hurried_until;
+    if (hurried && seat->reason != ASSAY_SOURCE_FORCED) /* each time with twice as much: a handful of fetches at most */
+        return has_ms >= 2 * keys->hurried_ms && assay_source_allowed_at(keys->source, ASSAY_SOURCE_COLD) <= now;
+    return assay_source_allowed_at(keys->source, seat->reason) <= now;
+}
+
+/* Whether the lead of the flight under way is there for a seat with so much time to take. */
+static bool may_take_over(const assay_issuer_keys *keys, int64_t has_ms)
+{
+    if (assay_clock_real_ms() >= atomic_load(&keys->lease_until))
+        return true;
+    return keys->lease == 0 && has_ms >= keys->heir_least_ms;
+}
+
+static assay_turn no_time(assay_seat *seat, int *code, assay_failure *failure)
+{
+    leave_place(seat);
+    *code = assay_fail_note(failure, ASSAY_E_TIMEOUT, "no time was left to fetch the keys");
+    return ASSAY_TURN_OVER;
+}
+
+static assay_turn over(assay_seat *seat, int result, int *code, assay_failure *failure)
+{
+    leave_place(seat);
+    *code = assay_fail(failure, result);
+    return ASSAY_TURN_OVER;
+}
+
+static assay_turn board_locked(assay_seat *seat, int *code, assay_failure *failure)
+{
+    assay_issuer_keys *keys = seat->keys;
+    int64_t has_ms = seat->deadline - assay_clock_real_ms();
+    bool waited = seat->waits;
+
+    if (seat->lease != 0 && seat->lease == keys->lease)
+        return ASSAY_TURN_LEAD;
+    seat->lease = 0;
+    /* Keys that arrived between the caller's look and this one may be those it lacks. */
+    if (atomic_load(&keys->generation) != seat->seen)
+        return over(seat, ASSAY_OK, code, failure);
+    if (atomic_load(&keys->flying)) {
+        if (has_ms <= 0)
+            return no_time(seat, code, failure);
+        if (may_take_over(keys, has_ms))
+            return lead(seat, code, failure);
+        take_place(seat);
+        return ASSAY_TURN_WAIT;
+    }
+    if (waited) { /* the flight that it waited for has landed */
+        leave_place(seat);
+        if (failure != NULL)
+            *failure = keys->landing;
+        *code = keys->landing_code;
+        return ASSAY_TURN_OVER;
+    }
+    if (!may_begin(seat, has_ms))
+        return over(seat, ASSAY_E_KEYS_NEEDED, code, failure);
+    /* Without time nothing can be fetched: that is no failure of the issuer, and starts no pause. */
+    return has_ms <= 0 ? no_time(seat, code, failure) : lead(seat, code, failure);
+}
+
+static bool is_inherited(const assay_seat *seat)
+{
+    return seat->process != assay_fork_generation();
+}
+
+assay_turn assay_flight_board(assay_seat *seat, int *code, assay_failure *failure)
+{
+    *code = ASSAY_OK;
+    if (is_inherited(seat)) {
+        *code = assay_fail(failure, ASSAY_E_FORKED);
+        return ASSAY_TURN_OVER;
+    }
+    assay_issuer_keys_lock(seat->keys);
+    assay_turn turn = board_locked(seat, code, failure);
+    assay_issuer_keys_unlock(seat->keys);
+    return turn;
+}
+
+/* The leader ran out of its own time, which is no failure of the issuer: one with more time goes on, once; otherwise it is over for all. */
+static void end_hurried(assay_seat *seat, int code, const assay_failure *failure)
+{
+    assay_issuer_keys *keys = seat->keys;
+    int64_t now = assay_issuer_keys_now(keys);
+    int64_t had_ms = seat->deadline - seat->began;
+    bool still = keys->hurried_ms > 0 && now < keys->hurried_until;
+    keys->hurried_ms = still && keys->hurried_ms > had_ms ? keys->hurried_ms : had_ms;
+    keys->hurried_until = now + ASSAY_LIMIT_BACKOFF_MIN * 1000;
+    assay_source_abandoned(keys->source, now);
+    if (keys->passed_on || !has_heir(keys, 2 * had_ms)) {
+        land(keys, code, failure);
+        return;
+    }
+    keys->passed_on = true;
+    pass_on(keys, 2 * had_ms);
 }
 
 /* What a flight left, taken with the lock held: the host's log function is called without it. */
@@ -105,159 +266,131 @@ static struct left look_at_what_is_left(const assay_issuer_keys *keys)
     if (snapshot == NULL)
         return (struct left){0, 0, 0, false};
     return (struct left){snapshot->served, snapshot->count - snapshot->served, snapshot->skipped,
-                         now_of(keys) < assay_source_expires_at(keys->source)};
+                         assay_issuer_keys_now(keys) < assay_source_expires_at(keys->source)};
 }
 
 static void log_landing(const assay_issuer_keys *keys, int code, const assay_failure *failure, const struct left *left)
 {
+    const assay_runtime *runtime = keys->keyring->runtime;
     if (code == ASSAY_OK)
-        assay_runtime_log(keys->runtime, ASSAY_LOG_INFO, "%s: keys fetched: %zu served, %zu retained, %zu skipped",
+        assay_runtime_log(runtime, ASSAY_LOG_INFO, "%s: keys fetched: %zu served, %zu retained, %zu skipped",
                           keys->shown, left->served, left->retained, left->skipped);
     else
-        assay_runtime_log(keys->runtime, left->serving ? ASSAY_LOG_WARNING : ASSAY_LOG_ERROR,
+        assay_runtime_log(runtime, left->serving ? ASSAY_LOG_WARNING : ASSAY_LOG_ERROR,
                           "%s: keys could not be fetched, %s (%s): %s %s", keys->shown,
                           left->serving ? "the old ones serve on" : "and there are none", assay_code_name(code),
                           assay_code_summary(code), failure->note);
 }
 
-/* The leader ran out of its own time, which is no failure of the issuer. */
-static void end_hurried(assay_issuer_keys *keys, int64_t had_ms)
+/* With the lock: take in what was read, or what failed. */
+static assay_turn report_locked(assay_seat *seat, assay_source_reading *reading, int missed, const assay_failure *why,
+                                int *code, assay_failure *failure)
 {
-    int64_t now = now_of(keys);
-    bool still = keys->hurried_ms > 0 && now < keys->hurried_until;
-    keys->passed_on =
-        !keys->taken_over && keys->waiting > 0 && keys->latest_deadline - assay_clock_real_ms() >= 2 * had_ms;
-    keys->hurried_ms = still && keys->hurried_ms > had_ms ? keys->hurried_ms : had_ms;
-    keys->hurried_until = now + ASSAY_LIMIT_BACKOFF_MIN * 1000;
-}
-
-/* Lead a flight; called and returns with the lock held. */
-static int lead(assay_issuer_keys *keys, assay_source_reason reason, int64_t deadline, assay_failure *failure)
-{
-    assay_failure local;
-    assay_failure_clear(&local);
-    bool own_time = false;
-    int64_t had_ms = deadline - assay_clock_real_ms();
-
-    keys->flight++;
-    keys->taken_over = keys->passed_on;
-    keys->passed_on = false;
-    keys->latest_deadline = 0;
-    assay_source_begin(keys->source, reason, now_of(keys));
-    atomic_store(&keys->flying, true);
-    assay_issuer_keys_publish(keys); /* the budget is spent, whatever happens next */
-
-    int code = fly(keys, deadline, &own_time, &local);
-    keys->landing_code = code;
-    keys->landing = local;
-    if (own_time)
-        end_hurried(keys, had_ms);
+    assay_issuer_keys *keys = seat->keys;
+    int64_t now = assay_issuer_keys_now(keys);
+    bool own_time = missed == ASSAY_E_TIMEOUT && seat->errand.own_time;
+    errand_clear(&seat->errand);
+    assay_failure_clear(failure);
+    if (why != NULL)
+        *failure = *why;
+    if (missed == ASSAY_OK)
+        *code = assay_source_answered(keys->source, reading, now, failure);
+    else if (own_time)
+        *code = missed;
     else
+        *code = assay_source_failed(keys->source, missed, failure, now);
+    if (*code == ASSAY_OK)
+        return lend(seat, code, failure);
+    seat->lease = 0;
+    if (own_time) {
+        end_hurried(seat, *code, failure);
+    } else {
         keys->hurried_ms = 0;
-    assay_issuer_keys_publish(keys);
-    if (!keys->passed_on) /* else it stays under way until the heir goes on with it */
-        atomic_store(&keys->flying, false);
-    (void)pthread_cond_broadcast(&keys->landed);
-
-    struct left left = look_at_what_is_left(keys);
-    assay_issuer_keys_unlock(keys);
-    log_landing(keys, code, &local, &left);
-    assay_issuer_keys_lock(keys);
-    if (failure != NULL)
-        *failure = local;
-    return code;
-}
-
-/* How waiting for a flight ended. */
-enum waited { WAITED_LANDED, WAITED_TIMEOUT, WAITED_HEIR };
-
-/* A flight was passed on, and this waiter, having the latest deadline, goes on with it. Two may have the same: the first one does. */
-static bool is_heir(const assay_issuer_keys *keys, int64_t deadline)
-{
-    return keys->passed_on && deadline == keys->latest_deadline;
-}
-
-/* Wait for the flight that is under way; called and returns with the lock held. */
-static enum waited wait_for_landing(assay_issuer_keys *keys, int64_t deadline)
-{
-    uint64_t flight = keys->flight;
-    struct timespec until = {.tv_sec = (time_t)(deadline / 1000), .tv_nsec = (long)(deadline % 1000) * 1000000};
-    if (deadline > keys->latest_deadline)
-        keys->latest_deadline = deadline;
-    keys->waiting++;
-    int result = 0;
-    while (atomic_load(&keys->flying) && keys->flight == flight && !is_heir(keys, deadline) && result != ETIMEDOUT)
-        result = pthread_cond_timedwait(&keys->landed, &keys->lock, &until);
-    keys->waiting--;
-    if (is_heir(keys, deadline))
-        return WAITED_HEIR;
-    return atomic_load(&keys->flying) && keys->flight == flight ? WAITED_TIMEOUT : WAITED_LANDED;
-}
-
-/* Whether a caller with so much time may begin a flight: by the budget of its reason, or because only haste ended the last one. */
-static bool may_lead(assay_issuer_keys *keys, assay_source_reason reason, int64_t has_ms)
-{
-    int64_t now = now_of(keys);
-    assay_source_observe(keys->source, now);
-    bool hurried = keys->hurried_ms > 0 && now < keys->hurried_until;
-    if (hurried && reason != ASSAY_SOURCE_FORCED) /* each time with twice as much: a handful of fetches at most */
-        return has_ms >= 2 * keys->hurried_ms && assay_source_allowed_at(keys->source, ASSAY_SOURCE_COLD) <= now;
-    return assay_source_allowed_at(keys->source, reason) <= now;
-}
-
-/* An heir that woke too late to go on ends the flight for all. */
-static void decline(assay_issuer_keys *keys)
-{
-    keys->passed_on = false;
-    atomic_store(&keys->flying, false);
-    (void)pthread_cond_broadcast(&keys->landed);
-}
-
-static int no_time(assay_failure *failure)
-{
-    return assay_fail_note(failure, ASSAY_E_TIMEOUT, "no time was left to fetch the keys");
-}
-
-/* Take part in the flight that is under way. */
-static int share_flight(assay_issuer_keys *keys, assay_source_reason reason, uint64_t seen, int64_t deadline,
-                        assay_failure *failure)
-{
-    while (atomic_load(&keys->flying)) {
-        enum waited waited = wait_for_landing(keys, deadline);
-        if (waited == WAITED_HEIR && deadline > assay_clock_real_ms())
-            return lead(keys, reason, deadline, failure);
-        if (waited == WAITED_HEIR)
-            decline(keys);
-        if (waited != WAITED_LANDED)
-            return no_time(failure);
-        if (atomic_load(&keys->generation) != seen)
-            return assay_fail(failure, ASSAY_OK);
+        land(keys, *code, failure);
     }
-    if (failure != NULL)
-        *failure = keys->landing;
-    return keys->landing_code;
+    return ASSAY_TURN_OVER;
 }
 
-static int join_locked(assay_issuer_keys *keys, assay_source_reason reason, uint64_t seen, int64_t deadline,
-                       assay_failure *failure)
+assay_turn assay_flight_report(assay_seat *seat, const assay_http_response *response, int missed,
+                               const assay_failure *why, int *code, assay_failure *failure)
 {
-    /* Keys that arrived between the caller's look and this one may be those it lacks. */
-    if (atomic_load(&keys->generation) != seen)
-        return assay_fail(failure, ASSAY_OK);
-    if (atomic_load(&keys->flying))
-        return share_flight(keys, reason, seen, deadline, failure);
-    int64_t has_ms = deadline - assay_clock_real_ms();
-    if (!may_lead(keys, reason, has_ms))
-        return assay_fail(failure, ASSAY_E_KEYS_NEEDED);
-    /* Without time nothing can be fetched: that is no failure of the issuer, and starts no pause. */
-    return has_ms <= 0 ? no_time(failure) : lead(keys, reason, deadline, failure);
-}
-
-int assay_flight_join(assay_issuer_keys *keys, assay_source_reason reason, uint64_t seen, int64_t deadline,
-                      assay_failure *failure)
-{
+    assay_issuer_keys *keys = seat->keys;
+    assay_source_reading reading = {0};
+    assay_failure local;
+    struct left left = {0, 0, 0, false};
+    *code = ASSAY_OK;
+    if (is_inherited(seat))
+        return assay_flight_board(seat, code, failure);
+    if (missed == ASSAY_OK) /* without the lock: others can use the keys meanwhile */
+        assay_source_read(keys->source, seat->errand.metadata, &seat->errand.request, response, &reading);
     assay_issuer_keys_lock(keys);
-    int code = join_locked(keys, reason, seen, deadline, failure);
+    assay_turn turn = ASSAY_TURN_WAIT;
+    bool in_time = seat->lease != 0 && seat->lease == keys->lease;
+    if (in_time) {
+        turn = report_locked(seat, &reading, missed, why, code, &local);
+        left = look_at_what_is_left(keys);
+    } else {
+        errand_clear(&seat->errand);
+        turn = board_locked(seat, code, &local);
+    }
     assay_issuer_keys_unlock(keys);
-    return code;
+    if (missed == ASSAY_OK)
+        assay_source_reading_clear(&reading);
+    if (turn == ASSAY_TURN_OVER && in_time)
+        log_landing(keys, *code, &local, &left);
+    if (turn == ASSAY_TURN_OVER && failure != NULL)
+        *failure = local;
+    return turn;
+}
+
+void assay_flight_leave(assay_seat *seat)
+{
+    assay_issuer_keys *keys = seat->keys;
+    if (keys == NULL || is_inherited(seat)) {
+        errand_clear(&seat->errand);
+        return;
+    }
+    assay_issuer_keys_lock(keys);
+    leave_place(seat);
+    if (seat->lease != 0 && seat->lease == keys->lease) {
+        assay_failure gone;
+        (void)assay_fail_note(&gone, ASSAY_E_TIMEOUT, "whoever fetched them went away");
+        assay_source_abandoned(keys->source, assay_issuer_keys_now(keys));
+        if (has_heir(keys, 1))
+            pass_on(keys, 0);
+        else
+            land(keys, ASSAY_E_TIMEOUT, &gone);
+    }
+    seat->lease = 0;
+    assay_issuer_keys_unlock(keys);
+    errand_clear(&seat->errand);
+}
+
+void assay_seat_move(assay_seat *from, assay_seat *to)
+{
+    assay_errand errand = from->errand;
+    *to = *from;
+    memset(&from->errand, 0, sizeof from->errand);
+    to->errand = errand;
+    from->lease = 0;
+}
+
+int64_t assay_flight_look_at(const assay_seat *seat)
+{
+    int64_t lease_until = atomic_load(&seat->keys->lease_until);
+    return seat->deadline < lease_until ? seat->deadline : lease_until;
+}
+
+void assay_flight_wait(assay_seat *seat)
+{
+    assay_issuer_keys *keys = seat->keys;
+    int result = 0;
+    assay_issuer_keys_lock(keys);
+    while (result == 0 && atomic_load(&keys->flying) && keys->flight == seat->flight &&
+           !may_take_over(keys, seat->deadline - assay_clock_real_ms())) {
+        int64_t at = assay_flight_look_at(seat);
+        struct timespec until = {.tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000};
+        result = pthread_cond_timedwait(&keys->landed, &keys->keyring->lock, &until);
+    }
+    assay_issuer_keys_unlock(keys);
 }

@@ -16,21 +16,26 @@ static bool init_wait(pthread_cond_t *condition)
     return done;
 }
 
-int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *config, assay_readers *readers,
-                           assay_runtime *runtime)
+int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *config, assay_keyring *keyring)
 {
     memset(keys, 0, sizeof *keys);
-    keys->readers = readers;
-    keys->runtime = runtime;
+    keys->keyring = keyring;
     assay_text_escape(config->issuer, strlen(config->issuer), keys->shown, sizeof keys->shown);
     int code = assay_source_new(config, &keys->source);
     if (code != ASSAY_OK)
         return code;
-    if (pthread_mutex_init(&keys->lock, NULL) != 0 || !init_wait(&keys->landed)) {
+    if (!init_wait(&keys->landed)) {
         assay_source_free(ASSAY_STEAL(keys->source));
         return ASSAY_E_MEMORY;
     }
+    assay_issuer_keys_lock(keys);
+    keys->next = keyring->first;
+    keys->link = &keyring->first;
+    if (keys->next != NULL)
+        keys->next->link = &keys->next;
+    keyring->first = keys;
     assay_issuer_keys_publish(keys);
+    assay_issuer_keys_unlock(keys);
     return ASSAY_OK;
 }
 
@@ -38,19 +43,13 @@ void assay_issuer_keys_clear(assay_issuer_keys *keys)
 {
     if (keys->source == NULL)
         return;
-    (void)pthread_mutex_destroy(&keys->lock);
+    assay_issuer_keys_lock(keys);
+    *keys->link = keys->next;
+    if (keys->next != NULL)
+        keys->next->link = keys->link;
+    assay_issuer_keys_unlock(keys);
     (void)pthread_cond_destroy(&keys->landed);
     assay_source_free(ASSAY_STEAL(keys->source));
-}
-
-void assay_issuer_keys_lock(assay_issuer_keys *keys)
-{
-    (void)pthread_mutex_lock(&keys->lock);
-}
-
-void assay_issuer_keys_unlock(assay_issuer_keys *keys)
-{
-    (void)pthread_mutex_unlock(&keys->lock);
 }
 
 static int64_t later(int64_t a, int64_t b)
@@ -58,14 +57,12 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-void assay_issuer_keys_publish(assay_issuer_keys *keys)
+static void publish_times(assay_issuer_keys *keys)
 {
     const assay_source *source = keys->source;
     bool hurried = keys->hurried_ms > 0;
     int64_t pause = hurried ? keys->hurried_until : INT64_MIN;
     int last = assay_source_last_failure(source, NULL);
-    if (atomic_exchange(&keys->snapshot, assay_source_snapshot(source)) != assay_source_snapshot(source))
-        atomic_fetch_add(&keys->generation, 1);
     atomic_store(&keys->lag, assay_source_lag(source));
     atomic_store(&keys->due_at, assay_source_due_at(source));
     atomic_store(&keys->expires_at, assay_source_expires_at(source));
@@ -73,9 +70,42 @@ void assay_issuer_keys_publish(assay_issuer_keys *keys)
     atomic_store(&keys->scheduled_allowed_at, later(pause, assay_source_allowed_at(source, ASSAY_SOURCE_SCHEDULED)));
     atomic_store(&keys->unknown_kid_allowed_at, assay_source_allowed_at(source, ASSAY_SOURCE_UNKNOWN_KID));
     atomic_store(&keys->last_failure, last == ASSAY_OK && hurried ? ASSAY_E_TIMEOUT : last);
+}
+
+void assay_issuer_keys_publish(assay_issuer_keys *keys)
+{
+    const assay_snapshot *snapshot = assay_source_snapshot(keys->source);
+    if (atomic_exchange(&keys->snapshot, snapshot) != snapshot)
+        atomic_fetch_add(&keys->generation, 1);
+    publish_times(keys);
     for (assay_snapshot *old; (old = assay_source_take_retired(keys->source)) != NULL;)
-        assay_readers_retire(keys->readers, &old->retiree);
-    assay_readers_reclaim(keys->readers);
+        assay_readers_retire(keys->keyring->readers, &old->retiree);
+    assay_readers_reclaim(keys->keyring->readers);
+}
+
+bool assay_issuer_keys_is_flying(const assay_issuer_keys *keys)
+{
+    return atomic_load(&keys->flying) && assay_clock_real_ms() < atomic_load(&keys->lease_until);
+}
+
+void assay_issuer_keys_forked(assay_issuer_keys *keys, uint64_t salt)
+{
+    (void)init_wait(&keys->landed); /* anew: destroying the inherited one would wait for threads of the parent */
+    keys->waiting = NULL;
+    keys->lease = 0;
+    atomic_store(&keys->flying, false);
+    assay_source_forked(keys->source, salt);
+    publish_times(keys);
+}
+
+int64_t assay_issuer_keys_due(const assay_issuer_keys *keys, int64_t now_ms, assay_source_reason *reason)
+{
+    if (atomic_load(&keys->snapshot) == NULL || atomic_load(&keys->expires_at) <= now_ms) {
+        *reason = ASSAY_SOURCE_COLD;
+        return atomic_load(&keys->cold_allowed_at);
+    }
+    *reason = ASSAY_SOURCE_SCHEDULED;
+    return later(atomic_load(&keys->due_at), atomic_load(&keys->scheduled_allowed_at));
 }
 
 /* The sentence where no fetch failed: what is known without the lock. */
@@ -97,7 +127,7 @@ int assay_issuer_keys_unavailable(assay_issuer_keys *keys, int64_t allowed_at, i
     assay_failure why;
     assay_failure_clear(&why);
     int code = ASSAY_OK;
-    if (pthread_mutex_trylock(&keys->lock) == 0) {
+    if (pthread_mutex_trylock(&keys->keyring->lock) == 0) {
         code = assay_source_last_failure(keys->source, &why);
         assay_issuer_keys_unlock(keys);
     }

@@ -7,15 +7,13 @@
  * changes the source (discovery/), and publishes.
  */
 
-#include "base/readers.h"
 #include "discovery/source.h"
-#include "flow/runtime.h"
+#include "flow/keyring.h"
 
-#include <pthread.h>
+struct assay_seat;
 
 typedef struct assay_issuer_keys {
-    assay_readers *readers; /* shared by the issuers of a validator */
-    assay_runtime *runtime;
+    assay_keyring *keyring;
     char shown[128]; /* the issuer, made safe for log lines */
 
     /* Published: read without the lock. Times are milliseconds of the runtime's steady clock. */
@@ -25,35 +23,64 @@ typedef struct assay_issuer_keys {
     atomic_int_fast64_t cold_allowed_at, scheduled_allowed_at, unknown_kid_allowed_at;
     atomic_int last_failure; /* code of the last fetch that failed; ASSAY_OK after a success */
     atomic_bool flying;
+    atomic_int_fast64_t lease_until; /* real milliseconds; then the leader counts as gone, and another may take over */
     atomic_uint_fast64_t
         generation; /* counts the snapshots: whoever saw an older one need not fetch for what may be there by now */
     atomic_uint_fast64_t unknown_kid_refused;
 
-    /* Under the lock. */
-    pthread_mutex_t lock;
-    pthread_cond_t landed; /* a flight ended; CLOCK_MONOTONIC */
+    /* Under the lock of the keyring. */
     assay_source *source;
-    uint64_t flight;         /* number of the current or last flight */
-    unsigned waiting;        /* threads that wait for it */
-    int64_t latest_deadline; /* of those that wait or waited for it; real time */
-    int landing_code;        /* how the last flight ended */
-    assay_failure landing;   /* and why */
-    bool passed_on;  /* its leader ran out of its own time, and the waiter with the latest deadline takes over */
-    bool taken_over; /* the current flight is such a one: there is no third leader */
+    pthread_cond_t landed;      /* something about the flight changed; CLOCK_MONOTONIC */
+    struct assay_seat *waiting; /* who waits for the flight, whether or not it has ended meanwhile */
+    uint64_t flight;            /* number of the current or last flight */
+    uint64_t lease;        /* number of the lease that its leader holds; 0: nobody leads, the next one who looks may */
+    int64_t heir_least_ms; /* where nobody leads: how much time the next one must have, until then */
+    uint64_t leases;       /* counts them */
+    int landing_code;      /* how the last flight ended */
+    assay_failure landing; /* and why */
+    bool passed_on;        /* the current flight was passed on by a leader in haste: there is no third one */
 
     /* A leader whose own time ran out says nothing about the issuer: no back-off, but a pause for all who have not twice as much time. */
     int64_t hurried_ms;    /* the time that it had; 0: none */
     int64_t hurried_until; /* end of the pause; steady */
+
+    struct assay_issuer_keys *next, **link; /* of the keyring */
 } assay_issuer_keys;
 
-int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *config, assay_readers *readers,
-                           assay_runtime *runtime);
+/* @p keys stay where they are until they are cleared. */
+int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *config, assay_keyring *keyring);
 void assay_issuer_keys_clear(assay_issuer_keys *keys);
 
-void assay_issuer_keys_lock(assay_issuer_keys *keys);
-void assay_issuer_keys_unlock(assay_issuer_keys *keys);
+static inline void assay_issuer_keys_lock(assay_issuer_keys *keys)
+{
+    assay_keyring_lock(keys->keyring);
+}
+
+static inline void assay_issuer_keys_unlock(assay_issuer_keys *keys)
+{
+    assay_keyring_unlock(keys->keyring);
+}
+
+/* Milliseconds of the runtime's steady clock. */
+static inline int64_t assay_issuer_keys_now(const assay_issuer_keys *keys)
+{
+    return assay_clock_steady(&keys->keyring->runtime->clock);
+}
+
 /* Make changes of the source visible, with the lock held. What was replaced is freed when its last reader is out. */
 void assay_issuer_keys_publish(assay_issuer_keys *keys);
+
+/* A fetch is under way, and somebody sees to it. */
+bool assay_issuer_keys_is_flying(const assay_issuer_keys *keys);
+
+/* In the child of a fork, with the lock: the flight and all who waited for it are in the parent. */
+void assay_issuer_keys_forked(assay_issuer_keys *keys, uint64_t salt);
+
+/*
+ * When the keys are to be fetched next: missing or stale ones as soon as back-off allows, others when they are due. INT64_MIN: at once; INT64_MAX:
+ * never. *reason says which kind of fetch it is.
+ */
+int64_t assay_issuer_keys_due(const assay_issuer_keys *keys, int64_t now_ms, assay_source_reason *reason);
 
 /* Say why keys are unavailable: the last failure of a fetch; @p allowed_at is when the next may be made. Does not wait for the lock.
  * @return ASSAY_E_KEYS_UNAVAILABLE. */

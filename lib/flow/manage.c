@@ -15,9 +15,9 @@ static int find(const assay_validator *validator, const char *issuer, assay_trus
 
 static bool has_keys(assay_validator *validator, assay_issuer_keys *keys)
 {
-    assay_reading reading = assay_readers_enter(validator->readers);
+    assay_reading reading = assay_readers_enter(validator->keyring->readers);
     const assay_snapshot *snapshot = atomic_load(&keys->snapshot);
-    int64_t now = assay_clock_steady(&validator->runtime->clock);
+    int64_t now = assay_clock_steady(&validator->keyring->runtime->clock);
     bool usable = snapshot != NULL && snapshot->count > 0 && now < atomic_load(&keys->expires_at);
     assay_readers_leave(reading);
     return usable;
@@ -34,7 +34,7 @@ static int name_issuer(const assay_trusted_issuer *issuer, int code, assay_failu
 
 static int unavailable(const assay_validator *validator, assay_issuer_keys *keys, assay_failure *failure)
 {
-    int64_t now = assay_clock_steady(&validator->runtime->clock);
+    int64_t now = assay_clock_steady(&validator->keyring->runtime->clock);
     return assay_issuer_keys_unavailable(keys, atomic_load(&keys->cold_allowed_at), now, failure);
 }
 
@@ -117,11 +117,11 @@ int assay_manage_purge(assay_validator *validator, const char *issuer, const cha
     if (code != ASSAY_OK)
         return code;
     assay_issuer_keys_lock(&found->keys);
-    code = assay_source_purge(found->keys.source, kid, assay_clock_steady(&validator->runtime->clock));
+    code = assay_source_purge(found->keys.source, kid, assay_issuer_keys_now(&found->keys));
     assay_issuer_keys_publish(&found->keys);
     assay_issuer_keys_unlock(&found->keys);
     if (code == ASSAY_OK || code == ASSAY_E_RANGE)
-        assay_runtime_log(validator->runtime, ASSAY_LOG_WARNING, "%s: purged %s", found->keys.shown,
+        assay_runtime_log(validator->keyring->runtime, ASSAY_LOG_WARNING, "%s: purged %s", found->keys.shown,
                           kid == NULL ? "every key" : "a key");
     if (code == ASSAY_E_KEY_UNKNOWN)
         return assay_fail_found(failure, code, NULL, kid, kid == NULL ? 0 : strlen(kid));
@@ -137,7 +137,7 @@ int assay_manage_push(assay_validator *validator, const char *issuer, const assa
     if (code != ASSAY_OK)
         return code;
     assay_issuer_keys_lock(&found->keys);
-    code = assay_source_push(found->keys.source, keys, assay_clock_steady(&validator->runtime->clock));
+    code = assay_source_push(found->keys.source, keys, assay_issuer_keys_now(&found->keys));
     assay_issuer_keys_publish(&found->keys);
     assay_issuer_keys_unlock(&found->keys);
     if (code != ASSAY_E_CONFIG_KEYS)
@@ -205,4 +205,22 @@ int assay_manage_stat(const assay_validator *validator, const char *issuer, int 
     }
     *value = sum;
     return ASSAY_OK;
+}
+
+assay_trusted_issuer *assay_validator_due(const assay_validator *validator, int64_t now_ms, int64_t *due_at)
+{
+    assay_trusted_issuer *first = NULL;
+    *due_at = INT64_MAX;
+    for (size_t i = 0; i < validator->count && *due_at != INT64_MIN; i++) {
+        assay_source_reason reason;
+        const assay_issuer_keys *keys = &validator->issuers[i].keys;
+        int64_t at = assay_issuer_keys_due(keys, now_ms, &reason);
+        if (at <= now_ms && assay_issuer_keys_is_flying(keys))
+            at = now_ms + 1000;
+        if (at >= *due_at)
+            continue;
+        first = &validator->issuers[i];
+        *due_at = at;
+    }
+    return first;
 }

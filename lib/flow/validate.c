@@ -1,201 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-#include "discovery/schedule.h"
+#include "flow/attempt.h"
 #include "flow/flight.h"
-#include "flow/validator.h"
+#include "flow/refresher.h"
 
 /*
- * The decision about a token reads here from top to bottom: take it apart, find its issuer, check what costs nothing, find the key, verify, check the
- * rest (architecture, section 4). Fetching happens in one place, and only where it could change the answer.
+ * The decision about a token for a caller who may wait: the steps of attempt.h, with one fetch in between where only that could decide (architecture, section
+ * 4).
  */
 
-struct attempt {
-    assay_validator *validator;
-    assay_trusted_issuer *issuer;
-    assay_claims *token;
-    const assay_request *request;
-    int64_t now;    /* seconds of the wall clock */
-    int64_t now_ms; /* steady */
-    uint64_t seen;  /* generation of the keys that were looked at */
-    assay_failure *failure;
-};
-
-/* What a key is wanted for, where only a fetch could give it. */
-enum lack { LACK_NOTHING, LACK_KEYS, LACK_KID };
-
-static int read_clocks(struct attempt *attempt)
+/* Make the fetch that could decide, and look once more; @p code is that of the keys at hand. */
+static int fetch_and_look(assay_attempt *attempt, assay_lack lack, int code, int64_t deadline)
 {
-    const assay_clock *clock = &attempt->validator->runtime->clock;
-    attempt->now = assay_clock_wall(clock);
-    attempt->now_ms = assay_clock_steady(clock);
-    /* Beyond year 9999 sums of times could overflow; such a clock is broken anyhow. */
-    bool sane = attempt->now >= 0 && attempt->now <= ASSAY_LIMIT_LATEST_TIME;
-    return sane ? ASSAY_OK : assay_fail(attempt->failure, ASSAY_E_CLOCK);
-}
-
-static int find_issuer(struct attempt *attempt)
-{
-    char room[ASSAY_LIMIT_CONFIGURED_TEXT_BYTES * 2];
-    assay_span text;
-    size_t longest = attempt->validator->longest_issuer;
-    int code = assay_check_read_issuer(attempt->token, room, sizeof room, &text, attempt->failure);
-    if (code != ASSAY_OK)
-        return code;
-    attempt->issuer = text.len > longest ? NULL : assay_validator_find(attempt->validator, text);
-    if (attempt->issuer != NULL)
-        return ASSAY_OK;
-    const char *expected = attempt->validator->count == 1 ? attempt->validator->issuers[0].policy.issuer.ptr : NULL;
-    return assay_fail_found(attempt->failure, ASSAY_E_ISSUER, expected, text.ptr, text.len);
-}
-
-/* Everything that can be told without a key. */
-static int check_before(struct attempt *attempt)
-{
-    assay_validator *validator = attempt->validator;
-    if ((validator->algorithms & 1u << attempt->token->algorithm_index) == 0) {
-        char allowed[160];
-        assay_algorithm_set_text(validator->algorithms, allowed, sizeof allowed);
-        const char *name = attempt->token->algorithm->name;
-        return assay_fail_found(attempt->failure, ASSAY_E_ALGORITHM, allowed, name, strlen(name));
-    }
-    int code = find_issuer(attempt);
-    if (code != ASSAY_OK)
-        return code;
-    return assay_check_before(&attempt->issuer->policy, attempt->token, attempt->now, attempt->failure);
-}
-
-/* Without kid: the one served key that fits; several could not be told apart (RFC 7515, section 4.1.4, leaves it open). */
-static int choose_without_kid(struct attempt *attempt, assay_jwk **keys, size_t *count)
-{
-    size_t fitting = 0;
-    assay_scheme scheme;
-    for (size_t i = 0; i < *count; i++) {
-        if (assay_algorithm_fits(attempt->token->algorithm, keys[i], &scheme))
-            keys[fitting++] = keys[i];
-    }
-    *count = fitting;
-    if (fitting > 1)
-        return assay_fail_note(attempt->failure, ASSAY_E_KID_MISSING, "%zu keys of the issuer fit", fitting);
-    return ASSAY_OK;
-}
-
-/* Key and signature with the snapshot of this moment; inside a reader section, so nothing here waits. */
-static int verify_with(struct attempt *attempt, const assay_snapshot *snapshot, enum lack *lack)
-{
-    assay_jwk *keys[ASSAY_LIMIT_KEYS];
-    const assay_claims *token = attempt->token;
-    size_t capacity = token->has_kid ? ASSAY_LIMIT_JWS_CANDIDATES : ASSAY_COUNT_OF(keys);
-    /* The times of a snapshot are those of its source. */
-    int64_t now_ms = assay_schedule_add(attempt->now_ms, atomic_load(&attempt->issuer->keys.lag));
-    size_t count =
-        assay_snapshot_select(snapshot, token->has_kid ? token->kid.ptr : NULL, token->kid.len, now_ms, keys, capacity);
-    if (!token->has_kid) {
-        int code = choose_without_kid(attempt, keys, &count);
-        if (code != ASSAY_OK)
-            return code;
-    }
-    if (count == 0) {
-        *lack = LACK_KID;
-        return token->has_kid
-                   ? assay_fail_found(attempt->failure, ASSAY_E_KEY_UNKNOWN, NULL, token->kid.ptr, token->kid.len)
-                   : assay_fail_note(attempt->failure, ASSAY_E_KEY_UNKNOWN, "the token has no kid, and no key fits");
-    }
-    int code = assay_token_verify(attempt->token, keys, count, attempt->failure);
-    /* A token that names no key may be signed with a new one: its signature says nothing about that. */
-    if (code == ASSAY_E_SIGNATURE && !token->has_kid)
-        *lack = LACK_KID;
-    return code;
-}
-
-static int verify(struct attempt *attempt, enum lack *lack)
-{
-    assay_issuer_keys *keys = &attempt->issuer->keys;
-    assay_reading reading = assay_readers_enter(attempt->validator->readers);
-    attempt->seen = assay_flight_seen(keys);
-    /* The limit before the keys: read the other way round, new times could vouch for old keys. */
-    int64_t expires_at = atomic_load(&keys->expires_at);
-    const assay_snapshot *snapshot = atomic_load(&keys->snapshot);
-    int code = ASSAY_E_KEYS_NEEDED;
-    *lack = LACK_NOTHING;
-    if (snapshot == NULL || attempt->now_ms >= expires_at)
-        *lack = LACK_KEYS;
-    else
-        code = verify_with(attempt, snapshot, lack);
-    assay_readers_leave(reading);
-    return code;
-}
-
-/* The answer where a fetch could help but none may be made now, or none is wanted; @p code is that of the keys at hand. */
-static int answer_lack(struct attempt *attempt, enum lack lack, int code, bool may_fetch)
-{
-    assay_issuer_keys *keys = &attempt->issuer->keys;
-    int64_t allowed_at = atomic_load(lack == LACK_KEYS ? &keys->cold_allowed_at : &keys->unknown_kid_allowed_at);
-    bool pending = allowed_at <= attempt->now_ms || atomic_load(&keys->flying);
-    if (!may_fetch && pending)
-        return assay_fail(attempt->failure, ASSAY_E_KEYS_NEEDED);
-    /* An unknown key whose fetch failed could still be a good one: that is no verdict on the token. */
-    if (lack == LACK_KEYS || atomic_load(&keys->last_failure) != ASSAY_OK)
-        return assay_issuer_keys_unavailable(keys, allowed_at, attempt->now_ms, attempt->failure);
-    atomic_fetch_add_explicit(&keys->unknown_kid_refused, 1, memory_order_relaxed);
-    return code;
-}
-
-/* Time has passed while keys were fetched: look at the clocks again, and at what depends on them. */
-static int check_times_again(struct attempt *attempt)
-{
-    int code = read_clocks(attempt);
-    return code != ASSAY_OK
-               ? code
-               : assay_check_before(&attempt->issuer->policy, attempt->token, attempt->now, attempt->failure);
-}
-
-/* Make the fetch that could decide, and verify once more. */
-static int fetch_and_verify(struct attempt *attempt, enum lack lack, int code, int64_t deadline)
-{
-    assay_issuer_keys *keys = &attempt->issuer->keys;
     assay_failure why;
-    assay_source_reason reason = lack == LACK_KEYS ? ASSAY_SOURCE_COLD : ASSAY_SOURCE_UNKNOWN_KID;
-    int fetched = assay_flight_join(keys, reason, attempt->seen, deadline, &why);
+    assay_issuer_keys *keys = &attempt->issuer->keys;
+    int fetched = assay_flight_join(keys, assay_lack_reason(lack), attempt->seen, deadline, &why);
     if (fetched == ASSAY_E_KEYS_NEEDED)
-        return answer_lack(attempt, lack, code, true);
-    int times = check_times_again(attempt);
-    if (times != ASSAY_OK)
-        return times;
-    enum lack still;
-    code = verify(attempt, &still);
-    if (still == LACK_NOTHING || (still == LACK_KID && fetched == ASSAY_OK))
-        return code;
-    if (fetched == ASSAY_E_TIMEOUT && atomic_load(&keys->last_failure) == ASSAY_OK)
-        return assay_fail_note(attempt->failure, ASSAY_E_KEYS_UNAVAILABLE, "%s", why.note);
-    int64_t allowed_at = atomic_load(lack == LACK_KEYS ? &keys->cold_allowed_at : &keys->unknown_kid_allowed_at);
-    return assay_issuer_keys_unavailable(keys, allowed_at, attempt->now_ms, attempt->failure);
+        return assay_attempt_answer(attempt, lack, code, true);
+    return assay_attempt_look_again(attempt, lack, fetched, &why);
 }
 
-/* One caller pays for a refresh that is due; whether it succeeds does not matter to its token, which was decided already. */
-static void refresh_if_due(struct attempt *attempt, int64_t deadline)
+/* One caller pays for a refresh that is due, unless a thread does; whether it succeeds does not matter to its token, which was decided already. */
+static void refresh_if_due(const assay_attempt *attempt, int64_t deadline)
 {
     assay_issuer_keys *keys = &attempt->issuer->keys;
     if (atomic_load(&keys->due_at) > attempt->now_ms || atomic_load(&keys->scheduled_allowed_at) > attempt->now_ms ||
-        atomic_load(&keys->flying))
+        assay_issuer_keys_is_flying(keys))
         return;
-    (void)assay_flight_join(keys, ASSAY_SOURCE_SCHEDULED, attempt->seen, deadline, NULL);
+    if (!assay_refresher_poke(keys->keyring))
+        (void)assay_flight_join(keys, ASSAY_SOURCE_SCHEDULED, attempt->seen, deadline, NULL);
 }
 
-static int decide(struct attempt *attempt, int64_t deadline)
+static int decide(assay_attempt *attempt, int64_t deadline, assay_claims **claims)
 {
-    int code = check_before(attempt);
-    if (code != ASSAY_OK)
-        return code;
-    enum lack lack;
-    code = verify(attempt, &lack);
-    if (lack != LACK_NOTHING)
-        code =
-            deadline == 0 ? answer_lack(attempt, lack, code, false) : fetch_and_verify(attempt, lack, code, deadline);
-    if (code != ASSAY_OK)
-        return code;
-    code = assay_check_after(&attempt->issuer->policy, attempt->token, attempt->request, attempt->now,
-                             attempt->validator->runtime->crypto, attempt->failure);
-    if (code != ASSAY_OK && attempt->failure != NULL)
-        attempt->failure->found_is_verified = true;
+    assay_lack lack;
+    int code = assay_attempt_look(attempt, &lack);
+    if (lack != ASSAY_LACK_NOTHING)
+        code = deadline == 0 ? assay_attempt_answer(attempt, lack, code, false)
+                             : fetch_and_look(attempt, lack, code, deadline);
+    if (code == ASSAY_OK)
+        code = assay_attempt_accept(attempt, claims);
     if (code == ASSAY_OK && deadline != 0)
         refresh_if_due(attempt, deadline);
     return code;
@@ -205,21 +48,10 @@ int assay_validate(assay_validator *validator, const char *token, size_t len, co
                    int64_t deadline, assay_claims **claims, assay_failure *failure)
 {
     *claims = NULL;
-    struct attempt attempt = {.validator = validator, .request = request, .failure = failure};
-    int code = read_clocks(&attempt);
-    if (code != ASSAY_OK)
-        return code;
-    ASSAY_AUTO_TOKEN assay_claims *opened = NULL;
-    code = assay_token_open(token, len, true, &opened, failure);
-    if (code != ASSAY_OK)
-        return code;
-    attempt.token = opened;
-    code = decide(&attempt, deadline);
-    if (code != ASSAY_OK)
-        return code;
-    code = assay_token_accept(opened, attempt.issuer->policy.issuer.ptr, attempt.issuer->policy.issuer.len);
-    if (code != ASSAY_OK)
-        return assay_fail(failure, code);
-    *claims = ASSAY_STEAL(opened);
-    return ASSAY_OK;
+    assay_attempt attempt;
+    int code = assay_attempt_open(&attempt, validator, token, len, request, failure);
+    if (code == ASSAY_OK)
+        code = decide(&attempt, deadline, claims);
+    assay_attempt_close(&attempt);
+    return code;
 }

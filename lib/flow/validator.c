@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/validator.h"
 
+#include "flow/refresher.h"
+
 static size_t slot_of(const assay_validator *validator, assay_span issuer)
 {
     return assay_text_hash(issuer.ptr, issuer.len, 0) & validator->table_mask;
@@ -55,15 +57,17 @@ static int make_keys(assay_validator *validator, const assay_issuer *issuer, ass
         .allow_loopback_http = issuer->allow_loopback_http,
         .retention_ms = retention * 1000,
         .hard_limit_ms = issuer->hard_limit * 1000,
-        .crypto = validator->runtime->crypto,
+        .crypto = validator->keyring->runtime->crypto,
     };
     /* Jitter keeps the processes of a fleet apart; without a random seed they would only refresh together. */
     (void)assay_crypto_random(&config.seed, sizeof config.seed);
-    int code = assay_issuer_keys_init(keys, &config, validator->readers, validator->runtime);
+    int code = assay_issuer_keys_init(keys, &config, validator->keyring);
     if (code != ASSAY_OK || issuer->mode != ASSAY_SOURCE_STATIC)
         return code;
-    code = assay_source_push(keys->source, &issuer->keys, assay_clock_steady(&validator->runtime->clock));
+    assay_issuer_keys_lock(keys);
+    code = assay_source_push(keys->source, &issuer->keys, assay_issuer_keys_now(keys));
     assay_issuer_keys_publish(keys);
+    assay_issuer_keys_unlock(keys);
     return code;
 }
 
@@ -105,11 +109,11 @@ int assay_validator_make(assay_runtime *runtime, assay_issuer *const *issuers, s
     if (made == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
     atomic_init(&made->references, 1);
-    int code = assay_runtime_use(runtime, &made->runtime, failure);
+    assay_runtime *used;
+    int code = assay_runtime_use(runtime, &used, failure);
     if (code != ASSAY_OK)
         return code;
-    made->readers = assay_readers_new();
-    if (made->readers == NULL || make_table(made, count) != ASSAY_OK)
+    if (assay_keyring_new(used, &made->keyring) != ASSAY_OK || make_table(made, count) != ASSAY_OK)
         return assay_fail(failure, ASSAY_E_MEMORY);
     for (size_t i = 0; i < count; i++) {
         code = add_issuer(made, issuers[i], failure);
@@ -124,6 +128,8 @@ void assay_validator_drop(assay_validator *validator)
 {
     if (validator == NULL || atomic_fetch_sub_explicit(&validator->references, 1, memory_order_acq_rel) != 1)
         return;
+    if (validator->keyring != NULL)
+        assay_refresher_stop(validator->keyring);
     for (size_t i = 0; i < validator->count; i++) {
         assay_policy_clear(&validator->issuers[i].policy);
         assay_issuer_keys_clear(&validator->issuers[i].keys);
@@ -132,7 +138,6 @@ void assay_validator_drop(assay_validator *validator)
     }
     assay_release(validator->issuers);
     assay_release(validator->table);
-    assay_readers_free(validator->readers);
-    assay_runtime_drop(validator->runtime);
+    assay_keyring_free(validator->keyring);
     assay_release(validator);
 }

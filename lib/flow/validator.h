@@ -19,8 +19,7 @@ typedef struct assay_trusted_issuer {
 
 struct assay_validator {
     atomic_uint references;
-    assay_runtime *runtime;
-    assay_readers *readers;
+    assay_keyring *keyring;
     assay_trusted_issuer *issuers;
     size_t count;
     uint32_t *table; /* issuer by hash of its text: index + 1, 0 for none; a power of two in size */
@@ -37,6 +36,9 @@ ASSAY_DEFINE_CLEANUP(assay_validator, assay_validator_drop)
 /* The issuer of exactly this text; NULL: none. */
 assay_trusted_issuer *assay_validator_find(const assay_validator *validator, assay_span issuer);
 
+/* manage.c: the issuer whose keys are to be fetched next, and when (assay_issuer_keys_due()); NULL: none ever is. One that is being fetched is looked at again in a second. */
+assay_trusted_issuer *assay_validator_due(const assay_validator *validator, int64_t now_ms, int64_t *due_at);
+
 /* validate.c: decide; @p deadline in real milliseconds, or 0 to decide with the keys at hand and never wait. */
 int assay_validate(assay_validator *validator, const char *token, size_t len, const assay_request *request,
                    int64_t deadline, assay_claims **claims, assay_failure *failure);
@@ -49,6 +51,8 @@ int assay_manage_purge(assay_validator *validator, const char *issuer, const cha
 int assay_manage_push(assay_validator *validator, const char *issuer, const assay_key_set *keys,
                       assay_failure *failure);
 int assay_manage_stat(const assay_validator *validator, const char *issuer, int stat, uint64_t *value);
+/* take_over.c: the warm keys of an older validator. */
+int assay_manage_take_over(assay_validator *validator, assay_validator *old, size_t *taken, assay_failure *failure);
 /* describe.c: one issuer as JSON text, released with assay_release(). */
 int assay_describe(const assay_validator *validator, const char *issuer, char **json, size_t *len,
                    assay_failure *failure);

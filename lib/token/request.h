@@ -18,4 +18,9 @@ struct assay_request {
     assay_text_list acrs;
 };
 
+/* NULL copies to NULL. ASSAY_OK, ASSAY_E_MEMORY. */
+int assay_request_copy(const assay_request *from, assay_request **to);
+/* Wipes what is secret. */
+void assay_request_drop(assay_request *request);
+
 #endif

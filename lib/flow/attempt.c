@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/attempt.h"
+
+#include "discovery/schedule.h"
+#include "flow/flight.h"
+
+static int read_clocks(assay_attempt *attempt)
+{
+    const assay_clock *clock = &attempt->validator->keyring->runtime->clock;
+    attempt->now = assay_clock_wall(clock);
+    attempt->now_ms = assay_clock_steady(clock);
+    /* Beyond year 9999 sums of times could overflow; such a clock is broken anyhow. */
+    bool sane = attempt->now >= 0 && attempt->now <= ASSAY_LIMIT_LATEST_TIME;
+    return sane ? ASSAY_OK : assay_fail(attempt->failure, ASSAY_E_CLOCK);
+}
+
+static int find_issuer(assay_attempt *attempt)
+{
+    char room[ASSAY_LIMIT_CONFIGURED_TEXT_BYTES * 2];
+    assay_span text;
+    size_t longest = attempt->validator->longest_issuer;
+    int code = assay_check_read_issuer(attempt->token, room, sizeof room, &text, attempt->failure);
+    if (code != ASSAY_OK)
+        return code;
+    attempt->issuer = text.len > longest ? NULL : assay_validator_find(attempt->validator, text);
+    if (attempt->issuer != NULL)
+        return ASSAY_OK;
+    const char *expected = attempt->validator->count == 1 ? attempt->validator->issuers[0].policy.issuer.ptr : NULL;
+    return assay_fail_found(attempt->failure, ASSAY_E_ISSUER, expected, text.ptr, text.len);
+}
+
+/* Everything that can be told without a key. */
+static int check_before(assay_attempt *attempt)
+{
+    assay_validator *validator = attempt->validator;
+    if ((validator->algorithms & 1u << attempt->token->algorithm_index) == 0) {
+        char allowed[160];
+        assay_algorithm_set_text(validator->algorithms, allowed, sizeof allowed);
+        const char *name = attempt->token->algorithm->name;
+        return assay_fail_found(attempt->failure, ASSAY_E_ALGORITHM, allowed, name, strlen(name));
+    }
+    int code = find_issuer(attempt);
+    if (code != ASSAY_OK)
+        return code;
+    return assay_check_before(&attempt->issuer->policy, attempt->token, attempt->now, attempt->failure);
+}
+
+/* Without kid: the one served key that fits; several could not be told apart (RFC 7515, section 4.1.4, leaves it open). */
+static int choose_without_kid(assay_attempt *attempt, assay_jwk **keys, size_t *count)
+{
+    size_t fitting = 0;
+    assay_scheme scheme;
+    for (size_t i = 0; i < *count; i++) {
+        if (assay_algorithm_fits(attempt->token->algorithm, keys[i], &scheme))
+            keys[fitting++] = keys[i];
+    }
+    *count = fitting;
+    if (fitting > 1)
+        return assay_fail_note(attempt->failure, ASSAY_E_KID_MISSING, "%zu keys of the issuer fit", fitting);
+    return ASSAY_OK;
+}
+
+/* Key and signature with the snapshot of this moment; inside a reader section, so nothing here waits. */
+static int verify_with(assay_attempt *attempt, const assay_snapshot *snapshot, assay_lack *lack)
+{
+    assay_jwk *keys[ASSAY_LIMIT_KEYS];
+    const assay_claims *token = attempt->token;
+    size_t capacity = token->has_kid ? ASSAY_LIMIT_JWS_CANDIDATES : ASSAY_COUNT_OF(keys);
+    /* The times of a snapshot are those of its source. */
+    int64_t now_ms = assay_schedule_add(attempt->now_ms, atomic_load(&attempt->issuer->keys.lag));
+    size_t count =
+        assay_snapshot_select(snapshot, token->has_kid ? token->kid.ptr : NULL, token->kid.len, now_ms, keys, capacity);
+    if (!token->has_kid) {
+        int code = choose_without_kid(attempt, keys, &count);
+        if (code != ASSAY_OK)
+            return code;
+    }
+    if (count == 0) {
+        *lack = ASSAY_LACK_KID;
+        return token->has_kid
+                   ? assay_fail_found(attempt->failure, ASSAY_E_KEY_UNKNOWN, NULL, token->kid.ptr, token->kid.len)
+                   : assay_fail_note(attempt->failure, ASSAY_E_KEY_UNKNOWN, "the token has no kid, and no key fits");
+    }
+    int code = assay_token_verify(attempt->token, keys, count, attempt->failure);
+    /* A token that names no key may be signed with a new one: its signature says nothing about that. */
+    if (code == ASSAY_E_SIGNATURE && !token->has_kid)
+        *lack = ASSAY_LACK_KID;
+    return code;
+}
+
+int assay_attempt_look(assay_attempt *attempt, assay_lack *lack)
+{
+    assay_issuer_keys *keys = &attempt->issuer->keys;
+    assay_reading reading = assay_readers_enter(attempt->validator->keyring->readers);
+    attempt->seen = assay_flight_seen(keys);
+    /* The limit before the keys: read the other way round, new times could vouch for old keys. */
+    int64_t expires_at = atomic_load(&keys->expires_at);
+    const assay_snapshot *snapshot = atomic_load(&keys->snapshot);
+    int code = ASSAY_E_KEYS_NEEDED;
+    *lack = ASSAY_LACK_NOTHING;
+    if (snapshot == NULL || attempt->now_ms >= expires_at)
+        *lack = ASSAY_LACK_KEYS;
+    else
+        code = verify_with(attempt, snapshot, lack);
+    assay_readers_leave(reading);
+    return code;
+}
+
+int assay_attempt_answer(assay_attempt *attempt, assay_lack lack, int code, bool fetch_wanted)
+{
+    assay_issuer_keys *keys = &attempt->issuer->keys;
+    int64_t allowed_at = atomic_load(lack == ASSAY_LACK_KEYS ? &keys->cold_allowed_at : &keys->unknown_kid_allowed_at);
+    bool pending = allowed_at <= attempt->now_ms || assay_issuer_keys_is_flying(keys);
+    if (!fetch_wanted && pending)
+        return assay_fail(attempt->failure, ASSAY_E_KEYS_NEEDED);
+    /* An unknown key whose fetch failed could still be a good one: that is no verdict on the token. */
+    if (lack == ASSAY_LACK_KEYS || atomic_load(&keys->last_failure) != ASSAY_OK)
+        return assay_issuer_keys_unavailable(keys, allowed_at, attempt->now_ms, attempt->failure);
+    atomic_fetch_add_explicit(&keys->unknown_kid_refused, 1, memory_order_relaxed);
+    return code;
+}
+
+/* Time has passed while keys were fetched: look at the clocks again, and at what depends on them. */
+static int check_times_again(assay_attempt *attempt)
+{
+    int code = read_clocks(attempt);
+    return code != ASSAY_OK
+               ? code
+               : assay_check_before(&attempt->issuer->policy, attempt->token, attempt->now, attempt->failure);
+}
+
+int assay_attempt_look_again(assay_attempt *attempt, assay_lack lack, int fetched, const assay_failure *why)
+{
+    assay_issuer_keys *keys = &attempt->issuer->keys;
+    int times = check_times_again(attempt);
+    if (times != ASSAY_OK)
+        return times;
+    assay_lack still;
+    int code = assay_attempt_look(attempt, &still);
+    if (still == ASSAY_LACK_NOTHING || (still == ASSAY_LACK_KID && fetched == ASSAY_OK))
+        return code;
+    if (fetched == ASSAY_E_TIMEOUT && atomic_load(&keys->last_failure) == ASSAY_OK)
+        return assay_fail_note(attempt->failure, ASSAY_E_KEYS_UNAVAILABLE, "%s", why->note);
+    int64_t allowed_at = atomic_load(lack == ASSAY_LACK_KEYS ? &keys->cold_allowed_at : &keys->unknown_kid_allowed_at);
+    return assay_issuer_keys_unavailable(keys, allowed_at, attempt->now_ms, attempt->failure);
+}
+
+int assay_attempt_open(assay_attempt *attempt, assay_validator *validator, const char *token, size_t len,
+                       const assay_request *request, assay_failure *failure)
+{
+    *attempt = (assay_attempt){.validator = validator, .request = request, .failure = failure};
+    int code = read_clocks(attempt);
+    if (code == ASSAY_OK)
+        code = assay_token_open(token, len, true, &attempt->token, failure);
+    return code != ASSAY_OK ? code : check_before(attempt);
+}
+
+void assay_attempt_close(assay_attempt *attempt)
+{
+    assay_token_close(ASSAY_STEAL(attempt->token));
+}
+
+int assay_attempt_accept(assay_attempt *attempt, assay_claims **claims)
+{
+    const assay_policy *policy = &attempt->issuer->policy;
+    int code = assay_check_after(policy, attempt->token, attempt->request, attempt->now,
+                                 attempt->validator->keyring->runtime->crypto, attempt->failure);
+    if (code != ASSAY_OK) {
+        if (attempt->failure != NULL)
+            attempt->failure->found_is_verified = true;
+        return code;
+    }
+    code = assay_token_accept(attempt->token, policy->issuer.ptr, policy->issuer.len);
+    if (code != ASSAY_OK)
+        return assay_fail(attempt->failure, code);
+    *claims = ASSAY_STEAL(attempt->token);
+    return ASSAY_OK;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/driver_private.h"
+#include "flow/fork.h"
+
+/* Operations in a driver: added, stepped, fetched for, given back. */
+
+enum { EVENTS = 64, ROUNDS = 1000 };
+
+static void link_op(assay_op **list, assay_op *op)
+{
+    op->next = *list;
+    op->link = list;
+    if (*list != NULL)
+        (*list)->link = &op->next;
+    *list = op;
+}
+
+static void unlink_op(assay_op *op)
+{
+    *op->link = op->next;
+    if (op->next != NULL)
+        op->next->link = op->link;
+    op->next = NULL;
+    op->link = NULL;
+}
+
+int assay_driver_check(const assay_driver *driver, assay_failure *failure)
+{
+    return driver->process == assay_fork_generation() ? ASSAY_OK : assay_fail(failure, ASSAY_E_FORKED);
+}
+
+void assay_driver_wake(assay_driver *driver)
+{
+    if (driver->poller != NULL)
+        assay_poller_wake(driver->poller);
+    else
+        assay_wakeup_raise(driver->wakeup);
+}
+
+/* From any thread, under the lock of some keyring. */
+static void on_wake(assay_waker *waker)
+{
+    assay_driver *driver = (assay_driver *)waker; /* its first member */
+    if (!atomic_exchange(&driver->woken, true))
+        assay_driver_wake(driver);
+}
+
+static void on_fetched(void *user_data, int code, assay_http_response *response, const assay_failure *why)
+{
+    assay_op *op = user_data;
+    op->transfer = NULL;
+    op->driver->stepping = true;
+    assay_op_report(op, response, code, why);
+}
+
+static void start_transfer(assay_op *op)
+{
+    assay_failure why;
+    assay_runtime *runtime = op->validator->keyring->runtime;
+    const assay_errand *errand = &op->seat.errand;
+    assay_runtime_log(runtime, ASSAY_LOG_DEBUG, "fetching %s", errand->url);
+    int code = assay_http_multi_start(op->driver->multi, &runtime->http, &errand->request,
+                                      errand->until - assay_clock_real_ms(), assay_clock_wall(&runtime->clock),
+                                      on_fetched, op, &op->transfer, &why);
+    if (code == ASSAY_OK)
+        return;
+    op->driver->stepping = true;
+    assay_op_report(op, NULL, code, &why);
+}
+
+static void finish(assay_driver *driver, assay_op *op)
+{
+    unlink_op(op);
+    op->seat.waker = NULL;
+    if (op->own) {
+        driver->own--;
+        driver->scan = true; /* what is due next may be another one now */
+        assay_op_drop(op);
+        return;
+    }
+    *driver->done_end = op;
+    driver->done_end = &op->next;
+}
+
+/* A cancelled operation may be the one that fetches for many: the fetch goes on without it. */
+static void cancel(assay_driver *driver, assay_op *op)
+{
+    assay_op *rest;
+    if (op->transfer != NULL && assay_op_detach(op, &rest) == ASSAY_OK) {
+        rest->transfer = ASSAY_STEAL(op->transfer);
+        assay_http_transfer_give(rest->transfer, rest);
+        rest->driver = driver;
+        rest->own = true;
+        driver->own++;
+        link_op(&driver->active, rest);
+    }
+    if (op->transfer != NULL)
+        assay_http_transfer_cancel(ASSAY_STEAL(op->transfer));
+    assay_op_end(op, ASSAY_E_CANCELLED);
+}
+
+/* One operation as far as it goes now. */
+static void step(assay_driver *driver, assay_op *op)
+{
+    if (op->cancelled)
+        cancel(driver, op);
+    else if (op->transfer != NULL)
+        return;
+    switch (assay_op_go_on(op)) {
+    case ASSAY_WANT_FETCH:
+        start_transfer(op);
+        break;
+    case ASSAY_WANT_WAIT:
+        if (assay_flight_look_at(&op->seat) < driver->look_at)
+            driver->look_at = assay_flight_look_at(&op->seat);
+        break;
+    default:
+        finish(driver, op);
+    }
+}
+
+void assay_driver_add_own(assay_driver *driver, assay_op *op)
+{
+    op->driver = driver;
+    op->own = true;
+    op->seat.waker = &driver->waker;
+    driver->own++;
+    link_op(&driver->active, op);
+    step(driver, op);
+}
+
+/* Whether any operation may have something to do; then each was stepped. */
+static bool step_all(assay_driver *driver)
+{
+    bool woken = atomic_exchange(&driver->woken, false);
+    if (!woken && !driver->stepping && assay_clock_real_ms() < driver->look_at)
+        return false;
+    driver->stepping = false;
+    driver->look_at = INT64_MAX;
+    for (assay_op *op = driver->active, *next; op != NULL; op = next) {
+        next = op->next;
+        step(driver, op);
+    }
+    return true;
+}
+
+static bool run_curl_timer(assay_driver *driver)
+{
+    if (assay_clock_real_ms() < driver->curl_at)
+        return false;
+    driver->curl_at = INT64_MAX;
+    assay_http_multi_timeout(driver->multi);
+    return true;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void arm(assay_driver *driver, int64_t at)
+{
+    if (at == driver->armed_at)
+        return;
+    driver->armed_at = at;
+    int64_t left = at - assay_clock_real_ms();
+    int64_t wait = at == INT64_MAX ? -1 : left < 0 ? 0 : left;
+    if (driver->poller != NULL)
+        assay_poller_arm(driver->poller, wait);
+    else
+        driver->hooks.timer(driver->hooks.user_data, wait);
+}
+
+/* What is ready on the driver's own descriptor. */
+static bool take_events(assay_driver *driver)
+{
+    assay_poller_event events[EVENTS];
+    size_t count = driver->poller == NULL ? 0 : assay_poller_take(driver->poller, events, EVENTS);
+    for (size_t i = 0; i < count; i++) {
+        if (events[i].kind == ASSAY_POLLER_SOCKET)
+            assay_http_multi_socket(driver->multi, events[i].fd, events[i].events);
+        else if (events[i].kind == ASSAY_POLLER_TIMER)
+            driver->armed_at = INT64_MAX; /* it fires once */
+    }
+    return count > 0;
+}
+
+void assay_driver_go_on(assay_driver *driver)
+{
+    bool more = true;
+    int64_t watched_at = INT64_MAX;
+    for (int i = 0; more && i < ROUNDS; i++) {
+        more = take_events(driver);
+        more = run_curl_timer(driver) || more;
+        more = step_all(driver) || more;
+        watched_at = assay_driver_refresh_watched(driver);
+        more = more || driver->stepping;
+    }
+    if (more) /* enough for one turn of the host's loop; the descriptor is ready again at once */
+        assay_driver_wake(driver);
+    arm(driver, sooner(watched_at, sooner(driver->curl_at, driver->look_at)));
+}
+
+void assay_driver_socket(assay_driver *driver, int fd, int events)
+{
+    if (driver->wakeup != NULL && fd == assay_wakeup_fd(driver->wakeup))
+        assay_wakeup_take(driver->wakeup);
+    else
+        assay_http_multi_socket(driver->multi, fd, events);
+    assay_driver_go_on(driver);
+}
+
+void assay_driver_timer(assay_driver *driver)
+{
+    driver->armed_at = INT64_MAX;
+    assay_driver_go_on(driver);
+}
+
+int assay_driver_take(assay_driver *driver, assay_op *op, assay_failure *failure)
+{
+    if (op->driver != NULL)
+        return assay_fail_note(failure, ASSAY_E_STATE, "a driver has the operation already");
+    op->driver = driver;
+    op->seat.waker = &driver->waker;
+    link_op(&driver->active, op);
+    driver->stepping = true;
+    assay_driver_wake(driver);
+    return ASSAY_OK;
+}
+
+void assay_driver_cancel(assay_driver *driver, assay_op *op)
+{
+    if (assay_driver_check(driver, NULL) != ASSAY_OK)
+        return;
+    op->cancelled = true;
+    driver->stepping = true;
+    assay_driver_wake(driver);
+}
+
+assay_op *assay_driver_give_back(assay_driver *driver)
+{
+    assay_op *op = driver->done;
+    if (op == NULL || assay_driver_check(driver, NULL) != ASSAY_OK)
+        return NULL;
+    driver->done = op->next;
+    if (driver->done == NULL)
+        driver->done_end = &driver->done;
+    op->next = NULL;
+    op->driver = NULL;
+    return op;
+}
+
+int assay_driver_descriptor(const assay_driver *driver)
+{
+    return driver->poller == NULL ? -1 : assay_poller_fd(driver->poller);
+}
+
+static void on_socket(void *user_data, int fd, int events)
+{
+    assay_driver *driver = user_data;
+    if (driver->poller == NULL)
+        driver->hooks.socket(driver->hooks.user_data, fd, events);
+    else if (assay_poller_watch(driver->poller, fd, events) != ASSAY_OK)
+        driver->curl_at = assay_clock_real_ms(); /* curl looks by itself, and its time limit ends the transfer */
+}
+
+static void on_timer(void *user_data, int64_t timeout_ms)
+{
+    assay_driver *driver = user_data;
+    driver->curl_at = timeout_ms < 0 ? INT64_MAX : assay_clock_real_ms() + timeout_ms;
+}
+
+int assay_driver_make(const assay_driver_hooks *hooks, assay_driver **driver, assay_failure *failure)
+{
+    *driver = NULL;
+    ASSAY_CLEANUP(assay_driver_drop_p) assay_driver *made = assay_zalloc(sizeof *made);
+    if (made == NULL)
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    made->waker.wake = on_wake;
+    made->process = assay_fork_generation();
+    made->done_end = &made->done;
+    made->curl_at = made->look_at = made->armed_at = INT64_MAX;
+    const assay_http_hooks engine = {on_socket, on_timer, made};
+    int code = assay_http_multi_new(&engine, &made->multi);
+    if (code != ASSAY_OK)
+        return assay_fail(failure, code);
+    code = hooks->socket == NULL ? assay_poller_new(&made->poller, failure) : assay_wakeup_new(&made->wakeup, failure);
+    if (code != ASSAY_OK)
+        return code;
+    made->hooks = *hooks;
+    if (made->wakeup != NULL)
+        hooks->socket(hooks->user_data, assay_wakeup_fd(made->wakeup), ASSAY_DRIVER_READ);
+    *driver = ASSAY_STEAL(made);
+    return ASSAY_OK;
+}
+
+static void drop_all(assay_op *list)
+{
+    for (assay_op *op = list, *next; op != NULL; op = next) {
+        next = op->next;
+        if (op->transfer != NULL)
+            assay_http_transfer_cancel(op->transfer);
+        assay_op_drop(op);
+    }
+}
+
+/* In a child: what the parent goes on using is left alone, its connections above all. */
+static void abandon(assay_driver *driver)
+{
+    for (assay_op *op = driver->active; op != NULL; op = op->next)
+        op->transfer = NULL;
+    assay_http_multi_abandon(driver->multi);
+    assay_poller_close_inherited(driver->poller);
+    driver->multi = NULL;
+    driver->poller = NULL;
+}
+
+void assay_driver_drop(assay_driver *driver)
+{
+    if (driver == NULL)
+        return;
+    if (assay_driver_check(driver, NULL) != ASSAY_OK)
+        abandon(driver);
+    drop_all(driver->active);
+    drop_all(driver->done);
+    assay_driver_forget_watched(driver);
+    assay_http_multi_free(driver->multi);
+    if (driver->wakeup != NULL && driver->hooks.socket != NULL)
+        driver->hooks.socket(driver->hooks.user_data, assay_wakeup_fd(driver->wakeup), 0);
+    assay_wakeup_free(driver->wakeup);
+    assay_poller_free(driver->poller);
+    if (driver->hooks.destroy != NULL)
+        driver->hooks.destroy(driver->hooks.user_data);
+    assay_release(driver);
+}

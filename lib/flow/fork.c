@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/fork.h"
+
+#include "flow/issuer_keys.h"
+#include "flow/refresher.h"
+
+#include <unistd.h>
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int once_result;
+static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
+static assay_keyring *keyrings;
+static atomic_uint generation;
+
+/* First the threads of our own, which finish the moment's work and stay out until the fork is done; then what they and others lock. */
+static void prepare(void)
+{
+    (void)pthread_mutex_lock(&registry);
+    for (assay_keyring *keyring = keyrings; keyring != NULL; keyring = keyring->next) {
+        assay_refresher_hold(keyring);
+        assay_keyring_lock(keyring);
+    }
+}
+
+static void release_all(void)
+{
+    for (assay_keyring *keyring = keyrings; keyring != NULL; keyring = keyring->next) {
+        assay_keyring_unlock(keyring);
+        assay_refresher_release(keyring);
+    }
+    (void)pthread_mutex_unlock(&registry);
+}
+
+static void in_child(void)
+{
+    atomic_fetch_add(&generation, 1);
+    uint64_t salt = (uint64_t)getpid() * UINT64_C(0x9e3779b97f4a7c15);
+    for (assay_keyring *keyring = keyrings; keyring != NULL; keyring = keyring->next) {
+        assay_readers_forked(keyring->readers);
+        for (assay_issuer_keys *keys = keyring->first; keys != NULL; keys = keys->next)
+            assay_issuer_keys_forked(keys, salt++);
+    }
+    release_all();
+}
+
+static void install(void)
+{
+    once_result = pthread_atfork(prepare, release_all, in_child) == 0 ? ASSAY_OK : ASSAY_E_MEMORY;
+}
+
+int assay_fork_register(assay_keyring *keyring)
+{
+    (void)pthread_once(&once, install);
+    if (once_result != ASSAY_OK)
+        return once_result;
+    assay_fork_hold();
+    keyring->next = keyrings;
+    keyring->link = &keyrings;
+    if (keyrings != NULL)
+        keyrings->link = &keyring->next;
+    keyrings = keyring;
+    assay_fork_release();
+    return ASSAY_OK;
+}
+
+void assay_fork_unregister(assay_keyring *keyring)
+{
+    assay_fork_hold();
+    *keyring->link = keyring->next;
+    if (keyring->next != NULL)
+        keyring->next->link = keyring->link;
+    assay_fork_release();
+}
+
+unsigned assay_fork_generation(void)
+{
+    return atomic_load_explicit(&generation, memory_order_relaxed);
+}
+
+void assay_fork_hold(void)
+{
+    (void)pthread_mutex_lock(&registry);
+}
+
+void assay_fork_release(void)
+{
+    (void)pthread_mutex_unlock(&registry);
+}

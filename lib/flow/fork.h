@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_FLOW_FORK_H
+#define ASSAY_FLOW_FORK_H
+
+/*
+ * What a fork means for the keys of validators. While a process forks, every keyring is locked, so that the child finds no half-made change; the child
+ * then counts no reader of the parent, waits for no flight of the parent, and its own locks are free (architecture, section 3).
+ */
+
+#include "flow/keyring.h"
+
+/* Know a keyring from its making to its end. ASSAY_OK, ASSAY_E_MEMORY. */
+int assay_fork_register(assay_keyring *keyring);
+void assay_fork_unregister(assay_keyring *keyring);
+
+/* How many forks lie between this process and the one that loaded the library: what remembers another number was inherited. */
+unsigned assay_fork_generation(void);
+
+/* No fork happens in between: for whoever takes the locks of two keyrings. */
+void assay_fork_hold(void);
+void assay_fork_release(void);
+
+#endif

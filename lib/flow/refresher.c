@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/refresher.h"
+
+#include "flow/driver.h"
+#include "flow/fork.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+
+typedef struct assay_refresher {
+    assay_driver *driver;
+    pthread_t thread;
+    pthread_mutex_t working; /* held by the thread but while it sleeps: whoever forks takes it first */
+    atomic_bool stop;
+    unsigned process; /* assay_fork_generation() */
+} assay_refresher;
+
+static bool is_inherited(const assay_refresher *refresher)
+{
+    return refresher->process != assay_fork_generation();
+}
+
+static void *run(void *argument)
+{
+    assay_refresher *refresher = argument;
+    struct pollfd ready = {.fd = assay_driver_descriptor(refresher->driver), .events = POLLIN};
+    while (!atomic_load(&refresher->stop)) {
+        (void)pthread_mutex_lock(&refresher->working);
+        assay_driver_go_on(refresher->driver);
+        (void)pthread_mutex_unlock(&refresher->working);
+        (void)poll(&ready, 1, -1); /* its timer is behind the descriptor */
+    }
+    return NULL;
+}
+
+/* No signal of the host is ever handled in the thread. */
+static int start_thread(assay_refresher *refresher)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+        return EINVAL;
+    int result = pthread_create(&refresher->thread, NULL, run, refresher);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result;
+}
+
+static int make(assay_validator *validator, assay_refresher **refresher, assay_failure *failure)
+{
+    const assay_driver_hooks none = {NULL, NULL, NULL, NULL};
+    *refresher = assay_zalloc(sizeof **refresher);
+    if (*refresher == NULL)
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    (*refresher)->process = assay_fork_generation();
+    int code = assay_driver_make(&none, &(*refresher)->driver, failure);
+    if (code == ASSAY_OK) /* not counted: the last reference ends the thread */
+        code = assay_driver_watch((*refresher)->driver, validator, false, failure);
+    if (code == ASSAY_OK && pthread_mutex_init(&(*refresher)->working, NULL) != 0)
+        code = assay_fail(failure, ASSAY_E_MEMORY);
+    if (code == ASSAY_OK)
+        return code;
+    assay_driver_drop((*refresher)->driver);
+    assay_release(ASSAY_STEAL(*refresher));
+    return code;
+}
+
+static void drop(assay_refresher *refresher)
+{
+    assay_driver_drop(refresher->driver);
+    (void)pthread_mutex_destroy(&refresher->working);
+    assay_release(refresher);
+}
+
+/* Let others see it, or see it no longer: those who poke lock the keyring, who forks holds the registry. */
+static assay_refresher *exchange(assay_keyring *keyring, assay_refresher *refresher)
+{
+    assay_fork_hold();
+    assay_keyring_lock(keyring);
+    assay_refresher *before = atomic_exchange(&keyring->refresher, refresher);
+    assay_keyring_unlock(keyring);
+    assay_fork_release();
+    return before;
+}
+
+/* Only where it was started here is there anything to wait for. */
+static void end(assay_refresher *refresher)
+{
+    if (!is_inherited(refresher)) {
+        atomic_store(&refresher->stop, true);
+        assay_driver_wake(refresher->driver);
+        (void)pthread_join(refresher->thread, NULL);
+    }
+    drop(refresher);
+}
+
+int assay_refresher_start(assay_validator *validator, assay_failure *failure)
+{
+    assay_keyring *keyring = validator->keyring;
+    assay_refresher *refresher = atomic_load(&keyring->refresher);
+    if (refresher != NULL && !is_inherited(refresher))
+        return ASSAY_OK;
+    int code = make(validator, &refresher, failure);
+    if (code != ASSAY_OK)
+        return code;
+    int result = start_thread(refresher);
+    if (result != 0) {
+        char words[80];
+        drop(refresher);
+        return assay_fail_note(failure, ASSAY_E_SYSTEM, "no thread could be started: %s",
+                               strerror_r(result, words, sizeof words));
+    }
+    refresher = exchange(keyring, refresher);
+    if (refresher != NULL) /* inherited, or started by another thread meanwhile */
+        end(refresher);
+    return ASSAY_OK;
+}
+
+void assay_refresher_stop(assay_keyring *keyring)
+{
+    if (atomic_load(&keyring->refresher) == NULL)
+        return;
+    assay_refresher *refresher = exchange(keyring, NULL);
+    if (refresher != NULL)
+        end(refresher);
+}
+
+bool assay_refresher_poke(assay_keyring *keyring)
+{
+    if (atomic_load(&keyring->refresher) == NULL)
+        return false;
+    assay_keyring_lock(keyring);
+    assay_refresher *refresher = atomic_load(&keyring->refresher);
+    bool there = refresher != NULL && !is_inherited(refresher);
+    if (there)
+        assay_driver_wake(refresher->driver);
+    assay_keyring_unlock(keyring);
+    return there;
+}
+
+void assay_refresher_hold(assay_keyring *keyring)
+{
+    assay_refresher *refresher = atomic_load(&keyring->refresher);
+    if (refresher != NULL)
+        (void)pthread_mutex_lock(&refresher->working);
+}
+
+void assay_refresher_release(assay_keyring *keyring)
+{
+    assay_refresher *refresher = atomic_load(&keyring->refresher);
+    if (refresher != NULL)
+        (void)pthread_mutex_unlock(&refresher->working);
+}
