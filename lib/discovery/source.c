@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "discovery/answer.h"
-#include "discovery/metadata.h"
 #include "discovery/schedule.h"
 #include "discovery/source_state.h"
 
@@ -123,12 +121,17 @@ void assay_source_begin(assay_source *source, assay_source_reason reason, int64_
     source->overtaken = false;
 }
 
+bool assay_source_wants_metadata(const assay_source *source)
+{
+    return source->step == SOURCE_METADATA;
+}
+
 bool assay_source_next(assay_source *source, assay_http_request *request)
 {
     memset(request, 0, sizeof *request);
     if (source->step == SOURCE_IDLE)
         return false;
-    bool metadata = source->step == SOURCE_METADATA;
+    bool metadata = assay_source_wants_metadata(source);
     request->url = metadata ? source->metadata_url : source->jwks_uri;
     request->accept = metadata ? "application/json" : "application/jwk-set+json, application/json";
     request->if_none_match = metadata ? source->metadata_etag : source->keys_etag;
@@ -137,78 +140,55 @@ bool assay_source_next(assay_source *source, assay_http_request *request)
     return true;
 }
 
-/* Keep a tag for the next request; without memory there is simply none. */
-static void set_etag(char **etag, const char *value)
+static void replace_text(char **kept, char *text)
 {
-    assay_release(*etag);
-    *etag = value[0] == '\0' ? NULL : assay_strdup(value);
+    assay_release(*kept);
+    *kept = text;
 }
 
-static int take_metadata(assay_source *source, const assay_http_response *response, int64_t now, assay_failure *failure)
+static void take_metadata(assay_source *source, assay_source_reading *reading, int64_t now)
 {
-    const assay_metadata_rules rules = {.issuer = source->issuer,
-                                        .allow_loopback_http = source->allow_loopback_http,
-                                        .jwks_hosts = (const char *const *)source->jwks_hosts,
-                                        .jwks_host_count = source->jwks_host_count};
-    ASSAY_AUTO_RELEASE char *jwks_uri = NULL;
-    int code = assay_metadata_read(&rules, response->body, response->body_len, &jwks_uri, failure);
-    if (code != ASSAY_OK)
-        return code;
-    if (source->jwks_uri == NULL || strcmp(source->jwks_uri, jwks_uri) != 0) {
-        assay_release(source->jwks_uri);
-        source->jwks_uri = ASSAY_STEAL(jwks_uri);
-        set_etag(&source->keys_etag, ""); /* a tag is of one URL (RFC 9110, section 8.8.3) */
+    source->metadata_due_at = assay_schedule_add(now, assay_schedule_metadata(reading->max_age));
+    source->metadata_wanted = false;
+    source->step = SOURCE_KEYS;
+    if (reading->not_modified)
+        return;
+    if (source->jwks_uri == NULL || strcmp(source->jwks_uri, reading->jwks_uri) != 0) {
+        replace_text(&source->jwks_uri, ASSAY_STEAL(reading->jwks_uri));
+        replace_text(&source->keys_etag, NULL); /* a tag is of one URL (RFC 9110, section 8.8.3) */
     }
-    set_etag(&source->metadata_etag, response->etag);
-    source->metadata_due_at = assay_schedule_add(now, assay_schedule_metadata(response->max_age));
-    return ASSAY_OK;
-}
-
-/* Why a set that could be read gives no key. */
-static int explain_no_key(const assay_key_set *fresh, assay_failure *failure)
-{
-    char first[160];
-    if (fresh->count > 0)
-        return assay_fail_note(failure, ASSAY_E_JWKS, "every usable key of the set was purged");
-    if (fresh->skipped_count == 0)
-        return assay_fail_note(failure, ASSAY_E_JWKS, "the set holds no key");
-    assay_text_escape(fresh->skipped[0], strlen(fresh->skipped[0]), first, sizeof first);
-    return assay_fail_note(failure, ASSAY_E_JWKS, "none of %zu keys can be used; %s", fresh->skipped_count, first);
-}
-
-static void clear_set_p(assay_key_set *set)
-{
-    assay_key_set_clear(set);
-}
-
-static int take_keys(assay_source *source, const assay_http_response *response, int64_t now, assay_failure *failure)
-{
-    char why[160] = "";
-    ASSAY_CLEANUP(clear_set_p) assay_key_set fresh;
-    assay_key_set_init(&fresh);
-    int code =
-        assay_key_set_add_json(&fresh, source->crypto, response->body, response->body_len, false, why, sizeof why);
-    if (code == ASSAY_E_JWKS)
-        return assay_fail_note(failure, code, "%s", why);
-    if (code == ASSAY_OK)
-        code = assay_source_adopt(source, &fresh, now);
-    if (code == ASSAY_E_JWKS)
-        return explain_no_key(&fresh, failure);
-    if (code != ASSAY_OK)
-        return assay_fail(failure, code);
-    set_etag(&source->keys_etag, response->etag);
-    source->keys_max_age = response->max_age;
-    return ASSAY_OK;
+    replace_text(&source->metadata_etag, ASSAY_STEAL(reading->etag));
 }
 
 /* The same set served again: retention goes on, and a key whose time has passed is not brought back. */
-static int take_unchanged_keys(assay_source *source, const assay_http_response *response, int64_t now,
-                               assay_failure *failure)
+static int take_unchanged_keys(assay_source *source, const assay_source_reading *reading, int64_t now)
 {
     /* What the answer does not repeat stays as it was (RFC 9111, section 4.3.4). */
-    if (response->max_age >= 0)
-        source->keys_max_age = response->max_age;
-    return assay_fail(failure, assay_source_adopt(source, &source->served, now));
+    if (reading->max_age >= 0)
+        source->keys_max_age = reading->max_age;
+    return assay_source_adopt(source, &source->served, now);
+}
+
+static int take_new_keys(assay_source *source, assay_source_reading *reading, int64_t now)
+{
+    int code = assay_source_adopt(source, &reading->keys, now);
+    if (code == ASSAY_E_JWKS)
+        return assay_fail_note(&reading->failure, code, "every usable key of the set was purged");
+    if (code != ASSAY_OK)
+        return code;
+    replace_text(&source->keys_etag, ASSAY_STEAL(reading->etag));
+    source->keys_max_age = reading->max_age;
+    return ASSAY_OK;
+}
+
+static int take_keys(assay_source *source, assay_source_reading *reading, int64_t now)
+{
+    int code = reading->not_modified ? take_unchanged_keys(source, reading, now) : take_new_keys(source, reading, now);
+    if (code != ASSAY_OK)
+        return code;
+    source->step = SOURCE_IDLE;
+    assay_source_succeeded(source, source->keys_max_age, now);
+    return ASSAY_OK;
 }
 
 void assay_source_succeeded(assay_source *source, int64_t max_age_seconds, int64_t now)
@@ -261,33 +241,6 @@ static void count_fetch(assay_source *source)
         source->counters.key_fetches++;
 }
 
-static int take_metadata_step(assay_source *source, const assay_http_response *response, bool not_modified, int64_t now,
-                              assay_failure *failure)
-{
-    int code = ASSAY_OK;
-    if (not_modified)
-        source->metadata_due_at = assay_schedule_add(now, assay_schedule_metadata(response->max_age));
-    else
-        code = take_metadata(source, response, now, failure);
-    if (code != ASSAY_OK)
-        return code;
-    source->metadata_wanted = false;
-    source->step = SOURCE_KEYS;
-    return ASSAY_OK;
-}
-
-static int take_keys_step(assay_source *source, const assay_http_response *response, bool not_modified, int64_t now,
-                          assay_failure *failure)
-{
-    int code =
-        not_modified ? take_unchanged_keys(source, response, now, failure) : take_keys(source, response, now, failure);
-    if (code != ASSAY_OK)
-        return code;
-    source->step = SOURCE_IDLE;
-    assay_source_succeeded(source, source->keys_max_age, now);
-    return ASSAY_OK;
-}
-
 /*
  * Metadata that can't be had just now is no reason to do without keys: the place that it named last still counts. What a document says counts more,
  * so one that was read and refused ends the flight.
@@ -315,36 +268,35 @@ static bool end_overtaken(assay_source *source)
     return true;
 }
 
-int assay_source_answered(assay_source *source, const assay_http_response *response, int64_t now_ms,
-                          assay_failure *failure)
+static int take(assay_source *source, assay_source_reading *reading, int64_t now)
 {
-    assay_failure said;
-    assay_http_request request;
-    bool not_modified = false;
+    source->counters.not_modified += reading->not_modified ? 1 : 0;
+    if (!reading->metadata)
+        return take_keys(source, reading, now);
+    take_metadata(source, reading, now);
+    return ASSAY_OK;
+}
+
+int assay_source_answered(assay_source *source, assay_source_reading *reading, int64_t now_ms, assay_failure *failure)
+{
     int64_t now = assay_source_own_time(source, now_ms);
-    assay_failure_clear(&said);
-    if (!assay_source_next(source, &request))
+    if (source->step == SOURCE_IDLE)
         return assay_fail_note(failure, ASSAY_E_INTERNAL, "an answer without a flight");
+    if (reading->metadata != assay_source_wants_metadata(source))
+        return assay_fail_note(failure, ASSAY_E_INTERNAL, "an answer to another question");
 
     count_fetch(source);
     if (end_overtaken(source))
         return assay_fail(failure, ASSAY_OK);
-    int code = assay_answer_check(&request, response, &not_modified, &said);
-    if (code == ASSAY_OK && not_modified)
-        source->counters.not_modified++;
-    if (code == ASSAY_OK)
-        code = source->step == SOURCE_METADATA ? take_metadata_step(source, response, not_modified, now, &said)
-                                               : take_keys_step(source, response, not_modified, now, &said);
+    int code = reading->code == ASSAY_OK ? take(source, reading, now) : reading->code;
     if (can_do_without_metadata(source, code)) {
         do_without_metadata(source);
         return assay_fail(failure, ASSAY_OK);
     }
-    if (code != ASSAY_OK) {
-        bool asked_to_wait = response->status == 429 || response->status == 503; /* RFC 6585, section 4 */
-        end_failed(source, code, &said, asked_to_wait ? response->retry_after : -1, now);
-    }
+    if (code != ASSAY_OK)
+        end_failed(source, code, &reading->failure, reading->retry_after, now);
     if (failure != NULL)
-        *failure = said;
+        *failure = reading->failure;
     return code;
 }
 

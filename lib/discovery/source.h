@@ -4,8 +4,8 @@
 
 /*
  * One key source: what to fetch next, what to make of the answer, when the next fetch is due (architecture, section 4). A state machine
- * without sockets, threads or clock: the caller holds a lock around every call, gives the time, and does the fetching. All times are
- * milliseconds of the steady clock.
+ * without sockets, threads or clock: the caller holds a lock around every call but those of a reading, gives the time, and does the fetching.
+ * All times are milliseconds of the steady clock.
  */
 
 #include "base/failure.h"
@@ -79,14 +79,34 @@ int assay_source_last_failure(const assay_source *source, assay_failure *failure
 void assay_source_begin(assay_source *source, assay_source_reason reason, int64_t now_ms);
 /* What to fetch now; false: the flight is over. Texts are borrowed until the next call with this source. */
 bool assay_source_next(assay_source *source, assay_http_request *request);
+/* Whether what assay_source_next() gave is the metadata document; false: the key set. */
+bool assay_source_wants_metadata(const assay_source *source);
+
+/* What an answer says. Made without the lock: reading uses only what never changes of a source (issuer, allowed hosts, crypto). */
+typedef struct assay_source_reading {
+    int code; /* ASSAY_OK: the document can be used */
+    assay_failure failure;
+    bool metadata;
+    bool not_modified;
+    char *jwks_uri;      /* of metadata; owned */
+    assay_key_set keys;  /* of a key set; owned */
+    char *etag;          /* owned; NULL: none, or no memory to keep it */
+    int64_t max_age;     /* seconds; -1: none given */
+    int64_t retry_after; /* seconds that a refusal asked for; -1: none */
+} assay_source_reading;
+
+/* Read an answer, which takes tens of milliseconds for a large set. @p request: the caller's copy of what assay_source_next() gave; any thread, no lock. */
+void assay_source_read(const assay_source *source, bool metadata, const assay_http_request *request,
+                       const assay_http_response *response, assay_source_reading *reading);
+void assay_source_reading_clear(assay_source_reading *reading);
 /*
- * Read the answer to it. ASSAY_OK: go on with assay_source_next(). Anything else ended the flight; the old keys stand and the back-off is set.
+ * Take in what was read, with the lock; once, and it is still to be cleared. ASSAY_OK: go on with assay_source_next(). Anything else ended the flight;
+ * the old keys stand and the back-off is set. But a reading of another document than the one that is awaited is ASSAY_E_INTERNAL and changes nothing.
  * Metadata that could not be fetched at all counts as a failure but does not end the flight where a jwks_uri is known: the keys are what matters,
  * and the metadata is asked for again by the next flight. A document that was read and refused does end it.
  * An answer for keys that were pushed meanwhile is dropped: what the host handed over is newer. That is no failure.
  */
-int assay_source_answered(assay_source *source, const assay_http_response *response, int64_t now_ms,
-                          assay_failure *failure);
+int assay_source_answered(assay_source *source, assay_source_reading *reading, int64_t now_ms, assay_failure *failure);
 /*
  * There was no answer. Ends the flight; returns @p code. @p failure (may be NULL) is remembered for assay_source_last_failure().
  * ASSAY_OK: go on with assay_source_next(), as above: metadata failed by a fault of the network and a jwks_uri is known, or keys were pushed meanwhile.

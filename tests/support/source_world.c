@@ -45,6 +45,18 @@ void world_clear(world *w)
     memset(w, 0, sizeof *w);
 }
 
+int world_answer(world *w, const assay_http_response *response, assay_failure *failure)
+{
+    assay_http_request request;
+    assay_source_reading reading;
+    if (!assay_source_next(w->source, &request))
+        request = (assay_http_request){.url = ""};
+    assay_source_read(w->source, assay_source_wants_metadata(w->source), &request, response, &reading);
+    int code = assay_source_answered(w->source, &reading, w->now, failure);
+    assay_source_reading_clear(&reading);
+    return code;
+}
+
 static int answer(world *w, const canned_answer *canned)
 {
     assay_http_response response;
@@ -66,7 +78,7 @@ static int answer(world *w, const canned_answer *canned)
     response.body_len = canned->body == NULL ? 0 : strlen(canned->body);
     response.body = canned->body == NULL ? NULL : assay_memdup(canned->body, response.body_len);
     response.effective_url = canned->effective_url == NULL ? NULL : assay_strdup(canned->effective_url);
-    int code = assay_source_answered(w->source, &response, w->now, &w->failure);
+    int code = world_answer(w, &response, &w->failure);
     assay_http_response_clear(&response);
     return code;
 }

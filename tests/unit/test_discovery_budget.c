@@ -303,7 +303,7 @@ static int deliver(const char *body)
     response.status = 200;
     response.body_len = strlen(body);
     response.body = assay_memdup(body, response.body_len);
-    int code = assay_source_answered(w.source, &response, w.now, NULL);
+    int code = world_answer(&w, &response, NULL);
     assay_http_response_clear(&response);
     world_free_retired(&w);
     return code;
@@ -523,7 +523,7 @@ static void test_answers_without_a_flight(void **state)
     assay_http_response response;
     assay_http_response_init(&response);
     response.status = 200;
-    assert_int_equal(assay_source_answered(w.source, &response, w.now, NULL), ASSAY_E_INTERNAL);
+    assert_int_equal(world_answer(&w, &response, NULL), ASSAY_E_INTERNAL);
     assert_int_equal(assay_source_failed(w.source, ASSAY_E_TIMEOUT, NULL, w.now), ASSAY_E_TIMEOUT);
     assay_source_abandoned(w.source, w.now);
     assert_int_equal(assay_source_count(w.source).failures, 0);

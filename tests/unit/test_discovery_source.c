@@ -140,10 +140,90 @@ static void test_freshness_counts_from_completion(void **state)
         response.body = assay_strdup(bodies[i]);
         response.body_len = strlen(bodies[i]);
         w.now += 4 * SECOND;
-        assert_int_equal(assay_source_answered(w.source, &response, w.now, NULL), ASSAY_OK);
+        assert_int_equal(world_answer(&w, &response, NULL), ASSAY_OK);
         assay_http_response_clear(&response);
     }
     assert_int_equal(assay_source_expires_at(w.source), w.now + 24 * HOUR);
+}
+
+/* ---- reading apart from taking in ---- */
+
+/* What an answer of this body says, to what is asked now or to the other document. */
+static assay_source_reading read_body(bool metadata, const char *body, const char *etag)
+{
+    assay_http_request request = {.url = WORLD_JWKS_URI, .body_limit = ASSAY_LIMIT_JWKS_BYTES};
+    assay_http_response response;
+    assay_source_reading reading;
+    assay_http_response_init(&response);
+    response.status = 200;
+    response.body_len = strlen(body);
+    response.body = assay_memdup(body, response.body_len);
+    snprintf(response.etag, sizeof response.etag, "%s", etag);
+    assay_source_read(w.source, metadata, &request, &response, &reading);
+    assay_http_response_clear(&response); /* what was read needs nothing of it */
+    return reading;
+}
+
+static void test_reading_changes_nothing(void **state)
+{
+    (void)state;
+    assay_http_request request;
+    assay_source_reading metadata = read_body(true, WORLD_METADATA, "\"m\""), keys = read_body(false, sets.b, "\"k\"");
+    assert_int_equal(metadata.code, ASSAY_OK);
+    assert_string_equal(metadata.jwks_uri, WORLD_JWKS_URI);
+    assert_int_equal(keys.code, ASSAY_OK);
+    assert_int_equal(keys.keys.count, 1);
+    assert_null(assay_source_snapshot(w.source));
+    assert_null(assay_source_jwks_uri(w.source));
+    assay_source_begin(w.source, ASSAY_SOURCE_COLD, w.now);
+    assert_int_equal(assay_source_answered(w.source, &metadata, w.now, NULL), ASSAY_OK);
+    assert_int_equal(assay_source_answered(w.source, &keys, w.now, NULL), ASSAY_OK);
+    assay_source_reading_clear(&metadata);
+    assay_source_reading_clear(&keys);
+    assay_source_reading_clear(&keys); /* as often as one likes */
+    assert_true(world_has(&w, "b"));
+    assay_source_begin(w.source, ASSAY_SOURCE_FORCED, w.now);
+    assert_true(assay_source_next(w.source, &request));
+    assert_string_equal(request.if_none_match, "\"k\"");
+}
+
+/* A set in which nothing can be used is told while reading, with why. */
+static void test_reading_says_what_is_wrong(void **state)
+{
+    (void)state;
+    assay_source_reading reading = read_body(false, sets.unusable, "");
+    assert_int_equal(reading.code, ASSAY_E_JWKS);
+    assert_non_null(strstr(reading.failure.note, "none of 2 keys can be used"));
+    assay_source_reading_clear(&reading);
+    reading = read_body(true, sets.a, "");
+    assert_int_equal(reading.code, ASSAY_E_METADATA);
+    assert_null(reading.jwks_uri);
+    assay_source_reading_clear(&reading);
+}
+
+static void test_reading_of_the_other_document(void **state)
+{
+    (void)state;
+    warm(sets.a);
+    w.now += 25 * HOUR;
+    assay_source_counters before = assay_source_count(w.source);
+    assay_source_reading metadata = read_body(true, WORLD_METADATA, ""), keys = read_body(false, sets.b, "");
+    assay_source_begin(w.source, ASSAY_SOURCE_SCHEDULED, w.now);
+    assert_true(assay_source_wants_metadata(w.source));
+    assert_int_equal(assay_source_answered(w.source, &keys, w.now, &w.failure), ASSAY_E_INTERNAL);
+    assert_false(world_has(&w, "b"));
+    assert_int_equal(assay_source_answered(w.source, &metadata, w.now, NULL), ASSAY_OK); /* the flight goes on */
+    assert_false(assay_source_wants_metadata(w.source));
+    assert_int_equal(assay_source_answered(w.source, &metadata, w.now, &w.failure), ASSAY_E_INTERNAL);
+    assert_int_equal(assay_source_answered(w.source, &keys, w.now, NULL), ASSAY_OK);
+    assert_true(world_has(&w, "b"));
+    assay_source_reading_clear(&metadata);
+    assay_source_reading_clear(&keys);
+    world_free_retired(&w);
+    assay_source_counters after = assay_source_count(w.source);
+    assert_int_equal(after.failures, before.failures);
+    assert_int_equal(after.key_fetches, before.key_fetches + 1);
+    assert_int_equal(after.metadata_fetches, before.metadata_fetches + 1);
 }
 
 /* ---- conditional requests ---- */
@@ -577,6 +657,9 @@ int main(void)
         CASE(test_freshness),
         CASE(test_same_seed_same_jitter),
         CASE(test_freshness_counts_from_completion),
+        CASE(test_reading_changes_nothing),
+        CASE(test_reading_says_what_is_wrong),
+        CASE(test_reading_of_the_other_document),
         CASE(test_not_modified_is_a_success),
         CASE(test_not_modified_without_a_tag_is_an_error),
         CASE(test_not_modified_ends_retention),
