@@ -29,7 +29,6 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most)
     return value < least ? least : value > most ? most : value;
 }
 
-/* Take up to @p percent off, so that many processes don't ask at one moment. */
 static int64_t jitter(int64_t interval, int64_t percent, uint64_t random)
 {
     int64_t most = interval / 100 * percent;
@@ -42,11 +41,16 @@ static int64_t doubled(int64_t least, int64_t most, uint32_t times)
     return times >= 16 ? most : clamp(least << times, least, most);
 }
 
+int64_t assay_schedule_jitter(int64_t interval, uint64_t random)
+{
+    return jitter(interval, ASSAY_LIMIT_JITTER_PERCENT, random);
+}
+
 int64_t assay_schedule_refresh(int64_t max_age_seconds, uint64_t random)
 {
     int64_t seconds = max_age_seconds < 0 ? ASSAY_LIMIT_REFRESH_MAX
                                           : clamp(max_age_seconds, ASSAY_LIMIT_REFRESH_MIN, ASSAY_LIMIT_REFRESH_MAX);
-    int64_t interval = jitter(seconds * SECOND, ASSAY_LIMIT_JITTER_PERCENT, random);
+    int64_t interval = assay_schedule_jitter(seconds * SECOND, random);
     return interval < ASSAY_LIMIT_REFRESH_MIN * SECOND ? ASSAY_LIMIT_REFRESH_MIN * SECOND : interval;
 }
 

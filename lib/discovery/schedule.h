@@ -16,6 +16,8 @@ uint64_t assay_schedule_random(uint64_t *state);
 /* a + b without overflow; the two ends of the range ("never", "long ago") stay where they are. */
 int64_t assay_schedule_add(int64_t a, int64_t b);
 
+/* How much of @p interval is left after taking up to ASSAY_LIMIT_JITTER_PERCENT off, so that many processes don't ask at one moment. */
+int64_t assay_schedule_jitter(int64_t interval, uint64_t random);
 /* Until the next scheduled refresh after an answer of this max-age (-1: none): at most ASSAY_LIMIT_REFRESH_MAX, less jitter, at least _MIN. */
 int64_t assay_schedule_refresh(int64_t max_age_seconds, uint64_t random);
 /* Until the metadata document is fetched anew: an hour to ASSAY_LIMIT_METADATA_MAX. */

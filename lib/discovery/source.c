@@ -199,6 +199,7 @@ void assay_source_succeeded(assay_source *source, int64_t max_age_seconds, int64
     source->backoff_until = INT64_MIN;
     source->failures = 0;
     source->unknown_kid_failures = 0;
+    source->abandoned = 0;
     source->last_code = ASSAY_OK;
     assay_release(ASSAY_STEAL(source->last_failure));
 }
@@ -217,19 +218,29 @@ static void remember_failure(assay_source *source, int code, const assay_failure
 }
 
 /* Scheduled and cold fetches back off; those for unknown kids have a window of their own, and forced ones are the host's affair. */
+static bool backs_off(const assay_source *source)
+{
+    return source->reason == ASSAY_SOURCE_COLD || source->reason == ASSAY_SOURCE_SCHEDULED;
+}
+
+static void back_off(assay_source *source, int64_t retry_after, int64_t now)
+{
+    source->failures += source->failures < UINT32_MAX ? 1 : 0;
+    source->abandoned = 0;
+    uint64_t random = assay_schedule_random(&source->random);
+    int64_t pause = assay_schedule_backoff(source->failures, retry_after, random);
+    source->backoff_until = assay_schedule_add(now, pause);
+}
+
 static void end_failed(assay_source *source, int code, const assay_failure *failure, int64_t retry_after, int64_t now)
 {
     source->counters.failures++;
     source->metadata_wanted = source->metadata_wanted || source->step == SOURCE_KEYS;
     source->step = SOURCE_IDLE;
-    if (source->reason == ASSAY_SOURCE_UNKNOWN_KID) {
+    if (source->reason == ASSAY_SOURCE_UNKNOWN_KID)
         source->unknown_kid_failures += source->unknown_kid_failures < UINT32_MAX ? 1 : 0;
-    } else if (source->reason != ASSAY_SOURCE_FORCED) {
-        source->failures += source->failures < UINT32_MAX ? 1 : 0;
-        uint64_t random = assay_schedule_random(&source->random);
-        int64_t pause = assay_schedule_backoff(source->failures, retry_after, random);
-        source->backoff_until = assay_schedule_add(now, pause);
-    }
+    else if (backs_off(source))
+        back_off(source, retry_after, now);
     remember_failure(source, code, failure);
 }
 
@@ -318,10 +329,27 @@ int assay_source_failed(assay_source *source, int code, const assay_failure *fai
 
 void assay_source_abandoned(assay_source *source, int64_t now_ms)
 {
-    (void)assay_source_own_time(source, now_ms);
+    int64_t now = assay_source_own_time(source, now_ms);
     if (source->step == SOURCE_IDLE)
         return;
     count_fetch(source);
     source->counters.failures++;
     source->step = SOURCE_IDLE;
+    if (!backs_off(source) || ++source->abandoned < ASSAY_LIMIT_ABANDONED)
+        return;
+    assay_failure why;
+    int code = assay_fail_note(&why, ASSAY_E_CANCELLED, "the last %d fetches were given up by their callers",
+                               ASSAY_LIMIT_ABANDONED);
+    back_off(source, -1, now);
+    remember_failure(source, code, &why);
+}
+
+void assay_source_forked(assay_source *source, uint64_t salt)
+{
+    source->random ^= assay_schedule_random(&salt);
+    source->step = SOURCE_IDLE;
+    if (source->due_at == INT64_MAX || source->due_at <= source->latest)
+        return;
+    uint64_t random = assay_schedule_random(&source->random);
+    source->due_at = source->latest + assay_schedule_jitter(source->due_at - source->latest, random);
 }

@@ -112,8 +112,16 @@ int assay_source_answered(assay_source *source, assay_source_reading *reading, i
  * ASSAY_OK: go on with assay_source_next(), as above: metadata failed by a fault of the network and a jwks_uri is known, or keys were pushed meanwhile.
  */
 int assay_source_failed(assay_source *source, int code, const assay_failure *failure, int64_t now_ms);
-/* End a flight whose leader went away; counts as a failure without back-off, so that the next caller may begin at once. */
+/*
+ * End a flight whose leader went away; counts as a failure without back-off, so that the next caller may begin at once. But whoever lets operations
+ * begin and go away must not cause fetches without end: every ASSAY_LIMIT_ABANDONED th in a row of those that a failure would make back off does so.
+ */
 void assay_source_abandoned(assay_source *source, int64_t now_ms);
+/*
+ * In the child of a fork: a flight that was under way is its leader's, in the parent, and over here; @p salt (the process id will do) makes this child's
+ * jitter its own, and its next refresh comes a little earlier, so that the workers of one parent don't all ask at one moment. No allocation, no lock.
+ */
+void assay_source_forked(assay_source *source, uint64_t salt);
 
 /* Merge keys that the host hands over, as a successful fetch without max-age. ASSAY_OK, ASSAY_E_CONFIG_KEYS, ASSAY_E_MEMORY. */
 int assay_source_push(assay_source *source, const assay_key_set *keys, int64_t now_ms);

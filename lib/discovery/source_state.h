@@ -43,6 +43,7 @@ struct assay_source {
     int64_t backoff_until;                   /* INT64_MIN: none */
     int64_t unknown_kid_stamp;               /* INT64_MIN: none yet */
     uint32_t failures, unknown_kid_failures; /* in a row */
+    uint32_t abandoned;                      /* flights in a row that would have set the back-off, had they failed */
     bool metadata_wanted;                    /* the last key fetch failed: its URL may be the reason */
     uint64_t random;
 

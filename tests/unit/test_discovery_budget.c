@@ -504,19 +504,6 @@ static void test_a58_sources_share_nothing(void **state)
 
 /* ---- flights that end otherwise ---- */
 
-static void test_abandoned_flight(void **state)
-{
-    (void)state;
-    assay_http_request request;
-    assay_source_begin(w.source, ASSAY_SOURCE_COLD, w.now);
-    assert_true(assay_source_next(w.source, &request));
-    assay_source_abandoned(w.source, w.now);
-    assert_false(assay_source_next(w.source, &request));
-    assert_true(allowed(ASSAY_SOURCE_COLD));
-    assert_int_equal(assay_source_count(w.source).failures, 1);
-    warm(sets.a);
-}
-
 static void test_answers_without_a_flight(void **state)
 {
     (void)state;
@@ -651,7 +638,6 @@ int main(void)
         CASE(test_other_modes),
         CASE(test_bad_configuration),
         CASE(test_a58_sources_share_nothing),
-        CASE(test_abandoned_flight),
         CASE(test_answers_without_a_flight),
         CASE(test_failure_without_words),
         CASE(test_k27_clock_goes_back),
