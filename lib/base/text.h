@@ -26,6 +26,12 @@ static inline bool assay_span_equal(assay_span a, assay_span b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* The same for texts that may be NULL; two NULLs are the same. */
+static inline bool assay_text_same(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 static inline bool assay_span_is(assay_span span, const char *text)
 {
     return assay_span_equal(span, assay_span_of(text));

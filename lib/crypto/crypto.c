@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "crypto/crypto_private.h"
 
+#include "base/text.h"
+
 #include <assay/error.h>
 #include <limits.h>
 #include <openssl/crypto.h>
@@ -85,6 +87,11 @@ void assay_crypto_unref(assay_crypto *crypto)
     EVP_MAC_free(crypto->hmac);
     assay_release(crypto->properties);
     assay_release(crypto);
+}
+
+bool assay_crypto_is_alike(const assay_crypto *a, const assay_crypto *b)
+{
+    return a == b || assay_text_same(a->properties, b->properties);
 }
 
 int assay_crypto_digest(const assay_crypto *crypto, assay_digest digest, const void *bytes, size_t len, uint8_t *out,

@@ -29,6 +29,8 @@ int assay_crypto_new(const char *properties, assay_crypto **crypto);
 assay_crypto *assay_crypto_ref(assay_crypto *crypto);
 void assay_crypto_unref(assay_crypto *crypto);
 ASSAY_DEFINE_CLEANUP(assay_crypto, assay_crypto_unref)
+/* Whether both were fetched by one property query, so that keys made with one may be used with the other. */
+bool assay_crypto_is_alike(const assay_crypto *a, const assay_crypto *b);
 
 /* Hash @p len bytes into @p out (ASSAY_DIGEST_MAX bytes). ASSAY_OK or ASSAY_E_CRYPTO. */
 int assay_crypto_digest(const assay_crypto *crypto, assay_digest digest, const void *bytes, size_t len, uint8_t *out,

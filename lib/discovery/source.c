@@ -140,7 +140,7 @@ bool assay_source_next(assay_source *source, assay_http_request *request)
     return true;
 }
 
-static void replace_text(char **kept, char *text)
+void assay_source_replace_text(char **kept, char *text)
 {
     assay_release(*kept);
     *kept = text;
@@ -154,10 +154,10 @@ static void take_metadata(assay_source *source, assay_source_reading *reading, i
     if (reading->not_modified)
         return;
     if (source->jwks_uri == NULL || strcmp(source->jwks_uri, reading->jwks_uri) != 0) {
-        replace_text(&source->jwks_uri, ASSAY_STEAL(reading->jwks_uri));
-        replace_text(&source->keys_etag, NULL); /* a tag is of one URL (RFC 9110, section 8.8.3) */
+        assay_source_replace_text(&source->jwks_uri, ASSAY_STEAL(reading->jwks_uri));
+        assay_source_replace_text(&source->keys_etag, NULL); /* a tag is of one URL (RFC 9110, section 8.8.3) */
     }
-    replace_text(&source->metadata_etag, ASSAY_STEAL(reading->etag));
+    assay_source_replace_text(&source->metadata_etag, ASSAY_STEAL(reading->etag));
 }
 
 /* The same set served again: retention goes on, and a key whose time has passed is not brought back. */
@@ -176,7 +176,7 @@ static int take_new_keys(assay_source *source, assay_source_reading *reading, in
         return assay_fail_note(&reading->failure, code, "every usable key of the set was purged");
     if (code != ASSAY_OK)
         return code;
-    replace_text(&source->keys_etag, ASSAY_STEAL(reading->etag));
+    assay_source_replace_text(&source->keys_etag, ASSAY_STEAL(reading->etag));
     source->keys_max_age = reading->max_age;
     return ASSAY_OK;
 }
@@ -270,10 +270,10 @@ static void do_without_metadata(assay_source *source)
     source->step = SOURCE_KEYS;
 }
 
-/* Keys were pushed since these were asked for; the push has set all times. */
+/* Keys were pushed or taken over since this was asked for; that has set all times. */
 static bool end_overtaken(assay_source *source)
 {
-    if (source->step != SOURCE_KEYS || !source->overtaken)
+    if (!source->overtaken)
         return false;
     source->step = SOURCE_IDLE;
     return true;

@@ -21,8 +21,7 @@ void assay_source_clear_keys(assay_source *source)
     assay_release(source->tombstones);
 }
 
-/* Room for one more retired snapshot, made before anything changes, so that replacing can't fail half-way. */
-static bool reserve_retired(assay_source *source)
+bool assay_source_reserve_retired(assay_source *source)
 {
     if (source->retired_count < source->retired_room)
         return true;
@@ -35,8 +34,7 @@ static bool reserve_retired(assay_source *source)
     return true;
 }
 
-/* Readers may hold the old one: it is only set aside. Room was reserved. */
-static void replace_snapshot(assay_source *source, assay_snapshot *made)
+void assay_source_replace_snapshot(assay_source *source, assay_snapshot *made)
 {
     if (source->snapshot != NULL)
         source->retired[source->retired_count++] = source->snapshot;
@@ -51,13 +49,13 @@ assay_snapshot *assay_source_take_retired(assay_source *source)
 int assay_source_adopt(assay_source *source, assay_key_set *fresh, int64_t now)
 {
     assay_snapshot *made = NULL;
-    if (!reserve_retired(source))
+    if (!assay_source_reserve_retired(source))
         return ASSAY_E_MEMORY;
     int code = assay_snapshot_merge(source->snapshot, fresh, source->tombstones, source->tombstone_count, now,
                                     source->retention_ms, &made);
     if (code != ASSAY_OK)
         return code;
-    replace_snapshot(source, made);
+    assay_source_replace_snapshot(source, made);
     if (fresh != &source->served) {
         assay_key_set_clear(&source->served);
         source->served = *fresh;
@@ -80,7 +78,8 @@ int assay_source_push(assay_source *source, const assay_key_set *keys, int64_t n
     assay_release(ASSAY_STEAL(source->keys_etag));
     source->keys_max_age = -1;
     assay_source_succeeded(source, -1, now);
-    source->overtaken = source->step == SOURCE_KEYS;
+    if (source->step == SOURCE_KEYS)
+        source->overtaken = true;
     return ASSAY_OK;
 }
 
@@ -153,12 +152,12 @@ int assay_source_purge(assay_source *source, const char *kid, int64_t now_ms)
         return kid == NULL ? ASSAY_E_KEY_UNKNOWN : bury_kid(source, kid);
 
     ASSAY_CLEANUP(assay_snapshot_free_p) assay_snapshot *made = NULL;
-    if (!reserve_retired(source) || !reserve_tombstones(source, count))
+    if (!assay_source_reserve_retired(source) || !reserve_tombstones(source, count))
         return ASSAY_E_MEMORY;
     int code = assay_snapshot_without(source->snapshot, kid, &dropped, &made);
     if (code != ASSAY_OK)
         return code;
     code = bury_keys(source, kid);
-    replace_snapshot(source, ASSAY_STEAL(made)); /* at once, whether or not all of it can be remembered */
+    assay_source_replace_snapshot(source, ASSAY_STEAL(made)); /* at once, whether or not all of it can be remembered */
     return code;
 }

@@ -5,7 +5,7 @@
 
 /* Making a key source from its configuration. */
 
-static bool copy_text(const char *text, char **copy)
+bool assay_source_copy_text(const char *text, char **copy)
 {
     *copy = text == NULL ? NULL : assay_strdup(text);
     return text == NULL || *copy != NULL;
@@ -38,7 +38,7 @@ static bool find_metadata_url(assay_source *source, const assay_source_config *c
         source->metadata_url = assay_metadata_url_oauth(config->issuer);
         return source->metadata_url != NULL;
     case ASSAY_SOURCE_URL:
-        return copy_text(config->metadata_url, &source->metadata_url);
+        return assay_source_copy_text(config->metadata_url, &source->metadata_url);
     default:
         return true;
     }
@@ -89,10 +89,10 @@ int assay_source_new(const assay_source_config *config, assay_source **source)
     made->due_at = made->expires_at = made->metadata_due_at = INT64_MIN;
     made->backoff_until = made->unknown_kid_stamp = INT64_MIN;
     assay_key_set_init(&made->served);
-    bool copied =
-        copy_text(config->issuer, &made->issuer) && copy_hosts(made, config) && find_metadata_url(made, config);
+    bool copied = assay_source_copy_text(config->issuer, &made->issuer) && copy_hosts(made, config) &&
+                  find_metadata_url(made, config);
     if (copied && config->mode == ASSAY_SOURCE_JWKS)
-        copied = copy_text(config->jwks_uri, &made->jwks_uri);
+        copied = assay_source_copy_text(config->jwks_uri, &made->jwks_uri);
     if (!copied)
         return ASSAY_E_MEMORY;
     /* The well-known path can make a URL of a fitting issuer too long. */

@@ -49,7 +49,7 @@ struct assay_source {
 
     /* Flight */
     source_step step;
-    bool overtaken; /* keys were pushed while an answer for keys was awaited */
+    bool overtaken; /* keys that came another way are newer than the answer that is awaited */
     assay_source_reason reason;
     int last_code;
     assay_failure *last_failure; /* NULL: only the code is known */
@@ -63,5 +63,13 @@ void assay_source_succeeded(assay_source *source, int64_t max_age_seconds, int64
 /* Merge a document's keys; @p fresh is emptied into the source, or is source->served itself. ASSAY_OK, ASSAY_E_JWKS, ASSAY_E_MEMORY: nothing changed. */
 int assay_source_adopt(assay_source *source, assay_key_set *fresh, int64_t now);
 void assay_source_clear_keys(assay_source *source);
+/* Room for one more retired snapshot, made before anything changes, so that replacing can't fail half-way. */
+bool assay_source_reserve_retired(assay_source *source);
+/* Readers may hold the old one: it is only set aside. Room was reserved. */
+void assay_source_replace_snapshot(assay_source *source, assay_snapshot *made);
+/* Copy a text, or NULL. False: out of memory. */
+bool assay_source_copy_text(const char *text, char **copy);
+/* Put an owned text, or NULL, in the place of another. */
+void assay_source_replace_text(char **kept, char *text);
 
 #endif

@@ -37,14 +37,9 @@ static void append(assay_snapshot *snapshot, assay_jwk *jwk, int64_t missing_sin
         snapshot->served++;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 static bool same_kid(const assay_jwk *a, const assay_jwk *b)
 {
-    return same_text(a->kid, b->kid);
+    return assay_text_same(a->kid, b->kid);
 }
 
 static bool same_material(const assay_jwk *a, const assay_jwk *b)
@@ -55,14 +50,15 @@ static bool same_material(const assay_jwk *a, const assay_jwk *b)
 /* What a key may be used for is part of it: one key may be published for two algorithms, or for two issuers. */
 static bool same_restrictions(const assay_jwk *a, const assay_jwk *b)
 {
-    return same_text(a->algorithm, b->algorithm) && same_text(a->issuer, b->issuer) && same_text(a->cloud, b->cloud);
+    return assay_text_same(a->algorithm, b->algorithm) && assay_text_same(a->issuer, b->issuer) &&
+           assay_text_same(a->cloud, b->cloud);
 }
 
 bool assay_tombstone_covers(const assay_tombstone *tombstone, const assay_jwk *jwk)
 {
     if (tombstone->has_thumbprint)
         return memcmp(jwk->thumbprint, tombstone->thumbprint, sizeof jwk->thumbprint) == 0;
-    return jwk->kid != NULL && same_text(jwk->kid, tombstone->kid);
+    return jwk->kid != NULL && assay_text_same(jwk->kid, tombstone->kid);
 }
 
 static bool is_buried(const assay_jwk *jwk, const assay_tombstone *tombstones, size_t count)
@@ -96,6 +92,11 @@ static bool is_superseded(const assay_jwk *jwk, const assay_snapshot *made)
     return false;
 }
 
+static int64_t retention_end(int64_t since, int64_t retention_ms)
+{
+    return since > INT64_MAX - retention_ms ? INT64_MAX : since + retention_ms;
+}
+
 /*
  * Keep what is missing. The keys of @p old stand in the order in which they went missing, the latest first, and those served until now before
  * them: so the bound on what is kept drops the longest missing.
@@ -109,7 +110,7 @@ static void append_retained(assay_snapshot *made, const assay_snapshot *old, con
         if (now_ms - since >= retention_ms || is_superseded(key->jwk, made) ||
             is_buried(key->jwk, tombstones, tombstone_count))
             continue;
-        append(made, key->jwk, since, since > INT64_MAX - retention_ms ? INT64_MAX : since + retention_ms);
+        append(made, key->jwk, since, retention_end(since, retention_ms));
     }
 }
 
@@ -164,6 +165,26 @@ int assay_snapshot_without(const assay_snapshot *old, const char *kid, size_t *d
             ++*dropped;
         else
             append(copy, key->jwk, key->missing_since_ms, key->usable_until_ms);
+    }
+    *made = copy;
+    return ASSAY_OK;
+}
+
+int assay_snapshot_copy(const assay_snapshot *from, const assay_tombstone *tombstones, size_t tombstone_count,
+                        int64_t retention_ms, assay_snapshot **made)
+{
+    *made = NULL;
+    assay_snapshot *copy = new_snapshot(from->count);
+    if (copy == NULL)
+        return ASSAY_E_MEMORY;
+    copy->skipped = from->skipped;
+    for (size_t i = 0; i < from->count; i++) {
+        const assay_snapshot_key *key = &from->keys[i];
+        int64_t until = key->usable_until_ms;
+        if (key->missing_since_ms >= 0 && retention_end(key->missing_since_ms, retention_ms) < until)
+            until = retention_end(key->missing_since_ms, retention_ms);
+        if (!is_buried(key->jwk, tombstones, tombstone_count))
+            append(copy, key->jwk, key->missing_since_ms, until);
     }
     *made = copy;
     return ASSAY_OK;

@@ -49,6 +49,9 @@ int assay_snapshot_merge(const assay_snapshot *old, const assay_key_set *fresh, 
                          size_t tombstone_count, int64_t now_ms, int64_t retention_ms, assay_snapshot **made);
 /* A copy without the keys of a kid (NULL: without any), and without the same material under another. *dropped counts them. ASSAY_OK, ASSAY_E_MEMORY. */
 int assay_snapshot_without(const assay_snapshot *old, const char *kid, size_t *dropped, assay_snapshot **made);
+/* A copy for a source of other settings: without keys under a tombstone, and with retention cut down to @p retention_ms. ASSAY_OK, ASSAY_E_MEMORY. */
+int assay_snapshot_copy(const assay_snapshot *from, const assay_tombstone *tombstones, size_t tombstone_count,
+                        int64_t retention_ms, assay_snapshot **made);
 void assay_snapshot_free(assay_snapshot *snapshot);
 ASSAY_DEFINE_CLEANUP(assay_snapshot, assay_snapshot_free)
 
