@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every allocation of a configuration, a validation and a refresh fails in turn, once and for good: those of this library and those of OpenSSL, curl and
+ * Every allocation of a configuration, a validation, a reload and a refresh fails in turn, once and for good: those of this library and those of OpenSSL, curl and
  * jansson made in the calling thread. Nothing may crash, leak, be half-made, or say yes to a forgery; and afterwards all is as before.
  */
 #include "base/memory.h"
 #include "support/mint.h"
 #include "support/scene.h"
+#include "support/source_world.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -268,6 +269,32 @@ static int refresh(void)
     return code;
 }
 
+static world_sets sets;
+static world old;
+
+/* What an older source knows passes wholly or not at all. */
+static int take_over(void)
+{
+    bool was_armed = armed;
+    armed = false;
+    world fresh;
+    world_init(&fresh, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID});
+    assert_int_equal(assay_source_purge(fresh.source, "b", fresh.now), ASSAY_E_KEY_UNKNOWN);
+    armed = was_armed;
+    int code = assay_source_take_over(fresh.source, old.source, fresh.now);
+    armed = false;
+    if (code == ASSAY_OK) {
+        assert_true(world_has(&fresh, "a") && !world_has(&fresh, "b"));
+    } else {
+        assert_int_equal(code, ASSAY_E_MEMORY);
+        assert_null(assay_source_snapshot(fresh.source));
+        assert_null(assay_source_jwks_uri(fresh.source));
+        assert_true(assay_source_due_at(fresh.source) == INT64_MIN);
+    }
+    world_clear(&fresh);
+    return code;
+}
+
 static int open_offline(void **state)
 {
     (void)state;
@@ -337,11 +364,29 @@ static void every_allocation_of_a_refresh(void **state)
     scene_close(&at);
 }
 
+static void every_allocation_of_taking_over(void **state)
+{
+    (void)state;
+    world_sets_make(&sets);
+    world_init(&old, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID});
+    old.metadata.etag = "\"m\"";
+    old.keys = (canned_answer){.body = sets.ab, .etag = "\"k\""};
+    assert_int_equal(world_fly(&old, ASSAY_SOURCE_COLD), ASSAY_OK);
+    old.keys = (canned_answer){.status = 500};
+    assert_int_equal(world_fly(&old, ASSAY_SOURCE_UNKNOWN_KID), ASSAY_E_HTTP_STATUS);
+    assert_int_equal(assay_source_purge(old.source, "y", old.now), ASSAY_E_KEY_UNKNOWN);
+    assert_int_equal(assay_source_purge(old.source, "z", old.now), ASSAY_E_KEY_UNKNOWN);
+    sweep("taking over", take_over, 1);
+    world_clear(&old);
+    world_sets_free(&sets);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_allocation_of_a_validation, open_offline, close_offline),
         cmocka_unit_test_setup_teardown(every_allocation_of_a_configuration, open_offline, close_offline),
+        cmocka_unit_test(every_allocation_of_taking_over),
         cmocka_unit_test(every_allocation_of_a_refresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
