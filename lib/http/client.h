@@ -5,22 +5,12 @@
 /* The blocking engine on libcurl. Only the engines of this folder include curl. */
 
 #include "http/message.h"
-
-/* How to reach servers; copied from the runtime, immutable while in use. Nothing is read from the environment but where said. */
-typedef struct assay_http_settings {
-    char *ca_pem; /* NULL: the system's CA certificates */
-    size_t ca_pem_len;
-    char *proxy;    /* NULL: none */
-    char *no_proxy; /* NULL: none */
-    bool environment_proxy;
-} assay_http_settings;
-
-void assay_http_settings_clear(assay_http_settings *settings);
+#include "http/settings.h"
 
 /* One client keeps its connections; one thread at a time. @p settings are borrowed and outlive the client; NULL: the defaults. */
 typedef struct assay_http_client assay_http_client;
 
-int assay_http_client_new(const assay_http_settings *settings, assay_http_client **client);
+int assay_http_client_new(assay_http_settings *settings, assay_http_client **client);
 void assay_http_client_free(assay_http_client *client);
 ASSAY_DEFINE_CLEANUP(assay_http_client, assay_http_client_free)
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
 #include "http/client.h"
+#include "support/certificates.h"
 #include "support/raw_server.h"
 
 #include <openssl/ssl.h>
@@ -25,8 +26,15 @@ typedef struct outcome {
 
 static char url[128];
 
+/* The settings of a test lie on its stack. */
+static void forget_trust(assay_http_settings *settings)
+{
+    if (settings != NULL)
+        assay_trust_free(atomic_exchange(&settings->trust, NULL));
+}
+
 /* @p where: what stands between scheme and path, or NULL for the server's address. */
-static void get_from(outcome *got, const raw_server *server, const assay_http_settings *settings, const char *scheme,
+static void get_from(outcome *got, const raw_server *server, assay_http_settings *settings, const char *scheme,
                      const char *host, int64_t timeout_ms, size_t limit, const char *etag)
 {
     assay_http_client *client = NULL;
@@ -42,6 +50,7 @@ static void get_from(outcome *got, const raw_server *server, const assay_http_se
     got->code = assay_http_client_get(client, &request, timeout_ms, 1000, &got->response, &got->failure);
     got->took_ms = assay_clock_real_ms() - start;
     assay_http_client_free(client);
+    forget_trust(settings);
 }
 
 static void get(outcome *got, const raw_script *script)
@@ -313,8 +322,8 @@ static void test_environment_is_not_read(void **state)
     static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
     for (size_t i = 0; i < ASSAY_COUNT_OF(names); i++)
         setenv(names[i], "http://127.0.0.1:1", 1);
-    const assay_http_settings from_environment = {.environment_proxy = true};
-    const assay_http_settings *both[] = {NULL, &from_environment};
+    assay_http_settings from_environment = {.environment_proxy = true};
+    assay_http_settings *both[] = {NULL, &from_environment};
     for (size_t i = 0; i < ASSAY_COUNT_OF(both); i++) {
         outcome got;
         raw_server *server = raw_server_start(&(raw_script){.head = OK_HEAD "Content-Length: 0\r\n\r\n"});
@@ -327,7 +336,7 @@ static void test_environment_is_not_read(void **state)
         unsetenv(names[i]);
 }
 
-static void get_through(outcome *got, const assay_http_settings *settings, const char *target)
+static void get_through(outcome *got, assay_http_settings *settings, const char *target)
 {
     assay_http_client *client = NULL;
     const assay_http_request request = {.url = target, .body_limit = 10};
@@ -335,6 +344,7 @@ static void get_through(outcome *got, const assay_http_settings *settings, const
     got->code = assay_http_client_get(client, &request, 1000, 0, &got->response, &got->failure);
     assay_http_response_clear(&got->response);
     assay_http_client_free(client);
+    forget_trust(settings);
 }
 
 static void test_proxy_is_used_where_set(void **state)
@@ -394,57 +404,15 @@ static void test_connection_is_kept(void **state)
 
 /* ---- TLS (attacks.md, 63) ---- */
 
-static char folder[64];
-
-static const char *certificate(const char *name, const char *suffix)
-{
-    static char paths[4][128];
-    static unsigned turn;
-    char *path = paths[turn++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s.%s", folder, name, suffix);
-    return path;
-}
-
-static int make_certificates(void **state)
-{
-    (void)state;
-    const char *script = getenv("ASSAY_TEST_MAKE_CA");
-    char command[512];
-    snprintf(folder, sizeof folder, "/tmp/assay-http-XXXXXX");
-    if (mkdtemp(folder) == NULL)
-        return 1;
-    snprintf(command, sizeof command, "bash '%s' '%s'", script == NULL ? "tests/support/make_ca.sh" : script, folder);
-    return system(command) == 0 ? 0 : 1;
-}
-
-static int remove_certificates(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command) == 0 ? 0 : 1;
-}
-
-static char *read_pem(const char *name, size_t *len)
-{
-    char *text = calloc(1, 65536);
-    FILE *file = fopen(certificate(name, "pem"), "rb");
-    assert_non_null(text);
-    assert_non_null(file);
-    *len = fread(text, 1, 65535, file);
-    fclose(file);
-    return text;
-}
-
 static int get_tls(const char *name, const char *ca, const char *host, int version, assay_failure *failure)
 {
     outcome got;
     size_t len = 0;
-    char *pem = ca == NULL ? NULL : read_pem(ca, &len);
-    const assay_http_settings settings = {.ca_pem = pem, .ca_pem_len = len};
+    char *pem = ca == NULL ? NULL : certificates_pem(ca, &len);
+    assay_http_settings settings = {.ca_pem = pem, .ca_pem_len = len};
     raw_server *server = raw_server_start(&(raw_script){.head = OK_HEAD "Content-Length: 2\r\n\r\n{}",
-                                                        .certificate = certificate(name, "pem"),
-                                                        .key = certificate(name, "key"),
+                                                        .certificate = certificates_path(name, "pem"),
+                                                        .key = certificates_path(name, "key"),
                                                         .tls_version = version});
     get_from(&got, server, &settings, "https", host, 3000, 10, NULL);
     if (got.code == ASSAY_OK)
@@ -480,9 +448,9 @@ static void test_a63_environment_does_not_widen_trust(void **state)
 {
     (void)state;
     assay_failure failure;
-    setenv("SSL_CERT_FILE", certificate("ca", "pem"), 1);
-    setenv("CURL_CA_BUNDLE", certificate("ca", "pem"), 1);
-    setenv("SSL_CERT_DIR", folder, 1);
+    setenv("SSL_CERT_FILE", certificates_path("ca", "pem"), 1);
+    setenv("CURL_CA_BUNDLE", certificates_path("ca", "pem"), 1);
+    setenv("SSL_CERT_DIR", certificates_folder(), 1);
     assert_int_equal(get_tls("server", NULL, "localhost", 0, &failure), ASSAY_E_TLS);
     unsetenv("SSL_CERT_FILE");
     unsetenv("CURL_CA_BUNDLE");
@@ -503,7 +471,7 @@ static void test_count_certificates(void **state)
 {
     (void)state;
     size_t len;
-    char *pem = read_pem("ca", &len);
+    char *pem = certificates_pem("ca", &len);
     char *two = calloc(1, 2 * len + 64);
     assert_non_null(two);
     sprintf(two, "# comment\n%s\n%s", pem, pem);
@@ -527,10 +495,10 @@ static void test_unusable_ca(void **state)
     (void)state;
     outcome got;
     char junk[] = "no certificate";
-    const assay_http_settings settings = {.ca_pem = junk, .ca_pem_len = strlen(junk)};
+    assay_http_settings settings = {.ca_pem = junk, .ca_pem_len = strlen(junk)};
     raw_server *server = raw_server_start(&(raw_script){.head = OK_HEAD "Content-Length: 2\r\n\r\n{}",
-                                                        .certificate = certificate("server", "pem"),
-                                                        .key = certificate("server", "key")});
+                                                        .certificate = certificates_path("server", "pem"),
+                                                        .key = certificates_path("server", "key")});
     get_from(&got, server, &settings, "https", "localhost", 3000, 10, NULL);
     assert_int_equal(got.code, ASSAY_E_CONFIG_CA);
     raw_server_stop(server);
@@ -560,5 +528,5 @@ int main(void)
         cmocka_unit_test(test_count_certificates),
         cmocka_unit_test(test_unusable_ca),
     };
-    return cmocka_run_group_tests(tests, make_certificates, remove_certificates);
+    return cmocka_run_group_tests(tests, certificates_make, certificates_remove);
 }

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_HTTP_TRANSFER_H
+#define ASSAY_HTTP_TRANSFER_H
+
+/* What one GET needs on an easy handle, whichever engine carries it out; for the engines of this folder only. */
+
+#include "http/message.h"
+#include "http/settings.h"
+#include "http/url.h"
+
+#include <curl/curl.h>
+
+/* Why one of our callbacks stopped the transfer. */
+typedef enum assay_http_stop {
+    ASSAY_HTTP_STOP_NONE,
+    ASSAY_HTTP_STOP_BODY_SIZE,
+    ASSAY_HTTP_STOP_HEADER_SIZE,
+    ASSAY_HTTP_STOP_MEMORY,
+    ASSAY_HTTP_STOP_ADDRESS
+} assay_http_stop;
+
+/* One GET, from _prepare() to _clear(); curl keeps its address. */
+typedef struct assay_http_get {
+    CURL *easy; /* borrowed */
+    assay_url url;
+    const assay_trust *trust; /* of the settings; NULL: curl's own, or none needed */
+    struct curl_slist *headers;
+    assay_http_response response;
+    size_t body_limit, body_room, header_bytes;
+    int64_t now_wall;
+    bool in_head; /* between a status line and the blank line after it; trailers come later and are not believed */
+    assay_http_stop stop;
+    char words[CURL_ERROR_SIZE];
+} assay_http_get;
+
+/*
+ * Check the request and set every option on @p easy, which is new or reset. The URL of the request outlives the GET, its other texts don't
+ * have to. On failure _clear() is due as well.
+ */
+int assay_http_get_prepare(assay_http_get *get, CURL *easy, assay_http_settings *settings,
+                           const assay_http_request *request, int64_t timeout_ms, int64_t now_wall,
+                           assay_failure *failure);
+/* What came of it, given curl's @p result; the answer stays in get->response, which is empty unless ASSAY_OK. */
+int assay_http_get_finish(assay_http_get *get, CURLcode result, assay_failure *failure);
+/* Release what it holds; the easy handle carries out nothing more before it is reset or freed. */
+void assay_http_get_clear(assay_http_get *get);
+
+#endif
