@@ -59,7 +59,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_driver_add(assay_driver *driver, assay_op *
 ASSAY_API ASSAY_MUST_CHECK int assay_driver_keep_fresh(assay_driver *driver, assay_validator *validator,
                                                        assay_error **error);
 
-/** Do everything that is ready now, until nothing is. Never waits. @retval ASSAY_E_FORKED @since 0.1 */
+/** Do what is ready now, until nothing is or a few milliseconds have passed; then the descriptor is ready again at once, for an edge-triggered
+ *  host too. Never waits. @retval ASSAY_E_FORKED @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_driver_process(assay_driver *driver, assay_error **error);
 /** With callbacks: a socket is ready for these events. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_driver_socket_ready(assay_driver *driver, int fd, int events, assay_error **error);

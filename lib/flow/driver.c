@@ -4,7 +4,10 @@
 
 /* Operations in a driver: added, stepped, fetched for, given back. */
 
-enum { EVENTS = 64, ROUNDS = 1000 };
+enum {
+    EVENTS = 64,
+    TURN_MS = 2 /* of one call: a handshake takes a millisecond, and many may be ready at once */
+};
 
 static void link_op(assay_op **list, assay_op *op)
 {
@@ -171,13 +174,13 @@ static void arm(assay_driver *driver, int64_t at)
         driver->hooks.timer(driver->hooks.user_data, wait);
 }
 
-/* What is ready on the driver's own descriptor. */
-static bool take_events(assay_driver *driver)
+/* What is ready on the driver's own descriptor, as far as there is time; a socket that is passed over stays ready. */
+static bool take_events(assay_driver *driver, int64_t until)
 {
     assay_poller_event events[EVENTS];
     size_t count = driver->poller == NULL ? 0 : assay_poller_take(driver->poller, events, EVENTS);
     for (size_t i = 0; i < count; i++) {
-        if (events[i].kind == ASSAY_POLLER_SOCKET)
+        if (events[i].kind == ASSAY_POLLER_SOCKET && assay_clock_real_ms() < until)
             assay_http_multi_socket(driver->multi, events[i].fd, events[i].events);
         else if (events[i].kind == ASSAY_POLLER_TIMER)
             driver->armed_at = INT64_MAX; /* it fires once */
@@ -189,14 +192,15 @@ void assay_driver_go_on(assay_driver *driver)
 {
     bool more = true;
     int64_t watched_at = INT64_MAX;
-    for (int i = 0; more && i < ROUNDS; i++) {
-        more = take_events(driver);
+    int64_t until = assay_clock_real_ms() + TURN_MS;
+    do {
+        more = take_events(driver, until);
         more = run_curl_timer(driver) || more;
         more = step_all(driver) || more;
         watched_at = assay_driver_refresh_watched(driver);
         more = more || driver->stepping;
-    }
-    if (more) /* enough for one turn of the host's loop; the descriptor is ready again at once */
+    } while (more && assay_clock_real_ms() < until);
+    if (more) /* enough for one turn of the host's loop: the descriptor is ready again at once, with an edge of its own */
         assay_driver_wake(driver);
     arm(driver, sooner(watched_at, sooner(driver->curl_at, driver->look_at)));
 }
