@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/list.h"
 #include "keys/jwk_private.h"
 
 #include <stdatomic.h>
@@ -42,6 +43,7 @@ void assay_jwk_unref(assay_jwk *jwk)
     assay_release(jwk->algorithm);
     assay_release(jwk->issuer);
     assay_release(jwk->cloud);
+    assay_release(jwk->json);
     assay_release(jwk);
 }
 
@@ -67,6 +69,13 @@ static int set_thumbprint(const assay_crypto *crypto, assay_jwk *jwk, const char
     return ASSAY_OK;
 }
 
+/* The thumbprint of a public key, whose text is kept as well: assay_jwk_read() puts the other members behind it. */
+static int set_public(const assay_crypto *crypto, assay_jwk *jwk, const char *text)
+{
+    jwk->json = assay_strdup(text);
+    return jwk->json == NULL ? ASSAY_E_MEMORY : set_thumbprint(crypto, jwk, text);
+}
+
 /* The result of making a key, with its sentence in the caller's buffer. */
 static int made_key(int code, const char *sentence, assay_jwk_why why)
 {
@@ -90,7 +99,7 @@ static int read_rsa(assay_crypto *crypto, const assay_json *json, assay_jwk *jwk
     assay_base64url_encode(n.bytes, n.len, n_text);
     assay_base64url_encode(e.bytes, e.len, e_text); /* the key was accepted, so e is short */
     snprintf(text, sizeof text, "{\"e\":\"%s\",\"kty\":\"RSA\",\"n\":\"%s\"}", e_text, n_text);
-    return set_thumbprint(crypto, jwk, text);
+    return set_public(crypto, jwk, text);
 }
 
 static int read_ec(assay_crypto *crypto, const assay_json *json, const curve_row *row, assay_jwk *jwk,
@@ -110,7 +119,7 @@ static int read_ec(assay_crypto *crypto, const assay_json *json, const curve_row
     assay_base64url_encode(x.bytes, x.len, x_text);
     assay_base64url_encode(y.bytes, y.len, y_text);
     snprintf(text, sizeof text, "{\"crv\":\"%s\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}", row->crv, x_text, y_text);
-    return set_thumbprint(crypto, jwk, text);
+    return set_public(crypto, jwk, text);
 }
 
 static int read_okp(assay_crypto *crypto, const assay_json *json, const curve_row *row, assay_jwk *jwk,
@@ -128,7 +137,7 @@ static int read_okp(assay_crypto *crypto, const assay_json *json, const curve_ro
     assay_base64url_encode(x.bytes, x.len, x_text);
     /* RFC 8037, section 2: crv, kty and x. */
     snprintf(text, sizeof text, "{\"crv\":\"%s\",\"kty\":\"OKP\",\"x\":\"%s\"}", row->crv, x_text);
-    return set_thumbprint(crypto, jwk, text);
+    return set_public(crypto, jwk, text);
 }
 
 static int read_curve(assay_crypto *crypto, const assay_json *json, assay_span kty, assay_jwk *jwk, assay_jwk_why why)
@@ -227,6 +236,32 @@ static int read_texts(const assay_json *json, assay_jwk *jwk, assay_jwk_why why)
     return check_kid(jwk, why);
 }
 
+/* Complete the text of a public key by the members beside its numbers. */
+static int complete_json(assay_jwk *jwk)
+{
+    const struct {
+        const char *name, *text;
+    } members[] = {
+        {"kid", jwk->kid}, {"alg", jwk->algorithm}, {"issuer", jwk->issuer}, {"cloud_instance_name", jwk->cloud}};
+    if (jwk->json == NULL) /* symmetric: there is nothing public about it */
+        return ASSAY_OK;
+    ASSAY_CLEANUP(assay_buffer_clear) assay_buffer text = {NULL, 0, 0, false};
+    assay_buffer_add(&text, jwk->json, strlen(jwk->json) - 1); /* without the brace */
+    for (size_t i = 0; i < ASSAY_COUNT_OF(members); i++) {
+        if (members[i].text == NULL)
+            continue;
+        assay_buffer_format(&text, ",\"%s\":", members[i].name);
+        assay_buffer_json_string(&text, members[i].text, strlen(members[i].text));
+    }
+    assay_buffer_put(&text, "}");
+    if (text.failed)
+        return ASSAY_E_MEMORY;
+    assay_release(jwk->json);
+    jwk->json_len = text.len;
+    jwk->json = ASSAY_STEAL(text.text);
+    return ASSAY_OK;
+}
+
 int assay_jwk_read(assay_crypto *crypto, const assay_json *json, bool symmetric, assay_jwk **jwk, char *why,
                    size_t why_size)
 {
@@ -246,6 +281,8 @@ int assay_jwk_read(assay_crypto *crypto, const assay_json *json, bool symmetric,
         code = read_material(crypto, json, symmetric, made, sentence);
     if (code == ASSAY_OK)
         code = assay_jwk_check_certificate(crypto, json, made->key, sentence);
+    if (code == ASSAY_OK)
+        code = complete_json(made);
     if (code == ASSAY_OK)
         *jwk = ASSAY_STEAL(made);
     return code;

@@ -19,6 +19,9 @@ typedef struct assay_jwk {
     char kind_text[24];     /* "RSA 2048", "EC P-256", "OKP Ed25519", "oct 256" */
     char thumbprint_text[44];
     char kid_shown[101]; /* kid made safe to show, "" for none */
+    char *json;          /* the key as a JWK of its own, terminated: kty and its public members, kid, alg, issuer and
+                            cloud_instance_name, and nothing else. Reading it gives an equal key. NULL: symmetric */
+    size_t json_len;
 } assay_jwk;
 
 /*

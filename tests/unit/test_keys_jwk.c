@@ -524,6 +524,34 @@ static void the_error_queue_stays_empty(void **state)
     assert_int_equal(ERR_peek_error(), 0);
 }
 
+/* The key's own text: tests/vectors/test_key_texts.c reads it back for every key there is. */
+static void own_text(void **state)
+{
+    (void)state;
+    char *text =
+        test_signer_jwk(ed25519, "\"kid\":\"a\\\"\\\\\\u0001\\u00e9\",\"alg\":\"EdDSA\",\"use\":\"sig\","
+                                 "\"issuer\":\"i\",\"cloud_instance_name\":\"c\",\"x5t\":\"AA\",\"note\":\"n\"");
+    assay_jwk *jwk = read_jwk(text, false, NULL);
+    assay_jwk *again = read_jwk(jwk->json, false, NULL);
+    assert_string_equal(again->kid, "a\"\\\001\303\251");
+    assert_string_equal(again->algorithm, "EdDSA");
+    assert_string_equal(again->issuer, "i");
+    assert_string_equal(again->cloud, "c");
+    assert_memory_equal(again->thumbprint, jwk->thumbprint, sizeof jwk->thumbprint);
+    assert_null(strstr(jwk->json, "use"));
+    assert_null(strstr(jwk->json, "x5t"));
+    assert_null(strstr(jwk->json, "note"));
+    assay_jwk_unref(again);
+    assay_jwk_unref(jwk);
+    free(text);
+
+    text = test_signer_jwk(secret, "\"kid\":\"s\"");
+    jwk = read_jwk(text, true, NULL);
+    assert_null(jwk->json);
+    assay_jwk_unref(jwk);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -539,6 +567,7 @@ int main(void)
         cmocka_unit_test(k21_sets),
         cmocka_unit_test(set_limits),
         cmocka_unit_test(the_error_queue_stays_empty),
+        cmocka_unit_test(own_text),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
