@@ -31,7 +31,8 @@ static void put_keys(assay_buffer *out, const assay_snapshot *snapshot)
         /* From the thumbprint of a weak secret the secret could be guessed (RFC 7638, section 7). */
         bool secret = assay_verify_key_kind(jwk->key) == ASSAY_KEY_SYMMETRIC;
         put_member(out, "thumbprint", secret ? NULL : jwk->thumbprint_text);
-        assay_buffer_format(out, ",\"served\":%s}", snapshot->keys[i].missing_since_ms < 0 ? "true" : "false");
+        assay_buffer_format(out, ",\"served\":%s}",
+                            snapshot->keys[i].missing_since_ms == ASSAY_SERVED_NOW ? "true" : "false");
     }
     assay_buffer_put(out, "]");
 }

@@ -33,7 +33,7 @@ static assay_snapshot *new_snapshot(size_t capacity)
 static void append(assay_snapshot *snapshot, assay_jwk *jwk, int64_t missing_since_ms, int64_t usable_until_ms)
 {
     snapshot->keys[snapshot->count++] = (assay_snapshot_key){assay_jwk_ref(jwk), missing_since_ms, usable_until_ms};
-    if (missing_since_ms < 0)
+    if (missing_since_ms == ASSAY_SERVED_NOW)
         snapshot->served++;
 }
 
@@ -52,6 +52,11 @@ static bool same_restrictions(const assay_jwk *a, const assay_jwk *b)
 {
     return assay_text_same(a->algorithm, b->algorithm) && assay_text_same(a->issuer, b->issuer) &&
            assay_text_same(a->cloud, b->cloud);
+}
+
+static bool same_key(const assay_jwk *a, const assay_jwk *b)
+{
+    return same_kid(a, b) && same_material(a, b) && same_restrictions(a, b);
 }
 
 bool assay_tombstone_covers(const assay_tombstone *tombstone, const assay_jwk *jwk)
@@ -74,10 +79,10 @@ static void append_served(assay_snapshot *made, assay_jwk *jwk)
 {
     for (size_t i = 0; i < made->count; i++) {
         const assay_jwk *other = made->keys[i].jwk;
-        if (same_kid(other, jwk) && same_material(other, jwk) && same_restrictions(other, jwk))
+        if (same_key(other, jwk))
             return;
     }
-    append(made, jwk, -1, INT64_MAX);
+    append(made, jwk, ASSAY_SERVED_NOW, INT64_MAX);
 }
 
 /* Whether what is served now speaks about this key: it is there again, or its kid has other material of the same kind. */
@@ -106,7 +111,7 @@ static void append_retained(assay_snapshot *made, const assay_snapshot *old, con
 {
     for (size_t i = 0; i < old->count && made->count - made->served < ASSAY_LIMIT_KEYS; i++) {
         const assay_snapshot_key *key = &old->keys[i];
-        int64_t since = key->missing_since_ms < 0 ? now_ms : key->missing_since_ms;
+        int64_t since = key->missing_since_ms == ASSAY_SERVED_NOW ? now_ms : key->missing_since_ms;
         if (now_ms - since >= retention_ms || is_superseded(key->jwk, made) ||
             is_buried(key->jwk, tombstones, tombstone_count))
             continue;
@@ -181,12 +186,48 @@ int assay_snapshot_copy(const assay_snapshot *from, const assay_tombstone *tombs
     for (size_t i = 0; i < from->count; i++) {
         const assay_snapshot_key *key = &from->keys[i];
         int64_t until = key->usable_until_ms;
-        if (key->missing_since_ms >= 0 && retention_end(key->missing_since_ms, retention_ms) < until)
+        if (key->missing_since_ms != ASSAY_SERVED_NOW && retention_end(key->missing_since_ms, retention_ms) < until)
             until = retention_end(key->missing_since_ms, retention_ms);
         if (!is_buried(key->jwk, tombstones, tombstone_count))
             append(copy, key->jwk, key->missing_since_ms, until);
     }
     *made = copy;
+    return ASSAY_OK;
+}
+
+int assay_snapshot_without_buried(const assay_snapshot *old, const assay_tombstone *tombstones, size_t tombstone_count,
+                                  size_t *dropped, assay_snapshot **made)
+{
+    int code = assay_snapshot_copy(old, tombstones, tombstone_count, INT64_MAX, made);
+    *dropped = code == ASSAY_OK ? old->count - (*made)->count : 0;
+    return code;
+}
+
+static bool is_among(const assay_jwk *jwk, const assay_snapshot_key *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (same_key(keys[i].jwk, jwk))
+            return true;
+    return false;
+}
+
+int assay_snapshot_recall(const assay_snapshot *old, const assay_snapshot_key *missing, size_t count,
+                          assay_snapshot **made)
+{
+    size_t old_count = old == NULL ? 0 : old->count;
+    size_t served = old == NULL ? 0 : old->served;
+    *made = new_snapshot(old_count + count);
+    if (*made == NULL)
+        return ASSAY_E_MEMORY;
+    /* In the order in which they went missing, the latest first: merging counts on it. */
+    for (size_t i = 0; i < served; i++)
+        if (!is_among(old->keys[i].jwk, missing, count))
+            append(*made, old->keys[i].jwk, ASSAY_SERVED_NOW, INT64_MAX);
+    for (size_t i = 0; i < count; i++)
+        append(*made, missing[i].jwk, missing[i].missing_since_ms, missing[i].usable_until_ms);
+    for (size_t i = served; i < old_count; i++)
+        if (!is_among(old->keys[i].jwk, missing, count))
+            append(*made, old->keys[i].jwk, old->keys[i].missing_since_ms, old->keys[i].usable_until_ms);
     return ASSAY_OK;
 }
 
@@ -199,7 +240,7 @@ size_t assay_snapshot_select(const assay_snapshot *snapshot, const char *kid, si
         assay_jwk *jwk = snapshot->keys[i].jwk;
         if (kid != NULL && (jwk->kid == NULL || jwk->kid_len != kid_len || memcmp(jwk->kid, kid, kid_len) != 0))
             continue;
-        if (now_ms >= snapshot->keys[i].usable_until_ms && snapshot->keys[i].missing_since_ms >= 0)
+        if (now_ms >= snapshot->keys[i].usable_until_ms && snapshot->keys[i].missing_since_ms != ASSAY_SERVED_NOW)
             continue;
         found[count++] = jwk;
     }

@@ -10,9 +10,12 @@
 #include "base/readers.h"
 #include "keys/key_set.h"
 
+/* Not a time: steady clocks may start anywhere, and what a store recalls may be older than the start. */
+#define ASSAY_SERVED_NOW INT64_MIN
+
 typedef struct assay_snapshot_key {
     assay_jwk *jwk;
-    int64_t missing_since_ms; /* steady time of the fetch that first found it missing; -1: served now */
+    int64_t missing_since_ms; /* steady time of the fetch that first found it missing; ASSAY_SERVED_NOW */
     int64_t usable_until_ms;  /* retention ends then, whether or not a fetch was made; INT64_MAX: served now */
 } assay_snapshot_key;
 
@@ -52,6 +55,15 @@ int assay_snapshot_without(const assay_snapshot *old, const char *kid, size_t *d
 /* A copy for a source of other settings: without keys under a tombstone, and with retention cut down to @p retention_ms. ASSAY_OK, ASSAY_E_MEMORY. */
 int assay_snapshot_copy(const assay_snapshot *from, const assay_tombstone *tombstones, size_t tombstone_count,
                         int64_t retention_ms, assay_snapshot **made);
+/* A copy without the keys that are under these tombstones. Results as above. */
+int assay_snapshot_without_buried(const assay_snapshot *old, const assay_tombstone *tombstones, size_t tombstone_count,
+                                  size_t *dropped, assay_snapshot **made);
+/*
+ * What a newer set is to be merged into, where it brings knowledge of missing keys with it: @p missing, and the keys of @p old (may be NULL) that
+ * are not among them. ASSAY_OK, ASSAY_E_MEMORY.
+ */
+int assay_snapshot_recall(const assay_snapshot *old, const assay_snapshot_key *missing, size_t count,
+                          assay_snapshot **made);
 void assay_snapshot_free(assay_snapshot *snapshot);
 ASSAY_DEFINE_CLEANUP(assay_snapshot, assay_snapshot_free)
 
