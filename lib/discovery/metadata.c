@@ -75,7 +75,7 @@ static bool is_allowed_host(const assay_metadata_rules *rules, const assay_url *
     return false;
 }
 
-static int check_jwks_uri(const assay_metadata_rules *rules, assay_span uri, assay_failure *failure)
+int assay_metadata_check_jwks_uri(const assay_metadata_rules *rules, assay_span uri, assay_failure *failure)
 {
     assay_url url;
     const char *problem = assay_url_check_fetch(uri.ptr, uri.len, rules->allow_loopback_http);
@@ -112,7 +112,7 @@ int assay_metadata_read(const assay_metadata_rules *rules, const char *text, siz
         return code;
     if (!assay_json_get_member_string(document, "jwks_uri", &uri))
         return assay_fail_note(failure, ASSAY_E_JWKS_URI, "the metadata has no jwks_uri, or one that is no text");
-    code = check_jwks_uri(rules, uri, failure);
+    code = assay_metadata_check_jwks_uri(rules, uri, failure);
     if (code != ASSAY_OK)
         return code;
     *jwks_uri = assay_memdup(uri.ptr, uri.len);

@@ -27,4 +27,7 @@ typedef struct assay_metadata_rules {
 int assay_metadata_read(const assay_metadata_rules *rules, const char *text, size_t len, char **jwks_uri,
                         assay_failure *failure);
 
+/* Whether keys may come from this place. ASSAY_OK, ASSAY_E_JWKS_URI. */
+int assay_metadata_check_jwks_uri(const assay_metadata_rules *rules, assay_span uri, assay_failure *failure);
+
 #endif

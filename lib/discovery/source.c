@@ -194,6 +194,7 @@ static int take_keys(assay_source *source, assay_source_reading *reading, int64_
 void assay_source_succeeded(assay_source *source, int64_t max_age_seconds, int64_t now)
 {
     uint64_t random = assay_schedule_random(&source->random);
+    source->succeeded_at = now;
     source->due_at = assay_schedule_add(now, assay_schedule_refresh(max_age_seconds, random));
     source->expires_at = assay_schedule_add(now, source->hard_limit_ms);
     source->backoff_until = INT64_MIN;

@@ -48,11 +48,16 @@ assay_snapshot *assay_source_take_retired(assay_source *source)
 
 int assay_source_adopt(assay_source *source, assay_key_set *fresh, int64_t now)
 {
+    return assay_source_adopt_over(source, source->snapshot, fresh, now);
+}
+
+int assay_source_adopt_over(assay_source *source, const assay_snapshot *old, assay_key_set *fresh, int64_t now)
+{
     assay_snapshot *made = NULL;
     if (!assay_source_reserve_retired(source))
         return ASSAY_E_MEMORY;
-    int code = assay_snapshot_merge(source->snapshot, fresh, source->tombstones, source->tombstone_count, now,
-                                    source->retention_ms, &made);
+    int code =
+        assay_snapshot_merge(old, fresh, source->tombstones, source->tombstone_count, now, source->retention_ms, &made);
     if (code != ASSAY_OK)
         return code;
     assay_source_replace_snapshot(source, made);
@@ -159,5 +164,62 @@ int assay_source_purge(assay_source *source, const char *kid, int64_t now_ms)
         return code;
     code = bury_keys(source, kid);
     assay_source_replace_snapshot(source, ASSAY_STEAL(made)); /* at once, whether or not all of it can be remembered */
+    return code;
+}
+
+static bool same_tombstone(const assay_tombstone *a, const assay_tombstone *b)
+{
+    if (a->has_thumbprint != b->has_thumbprint)
+        return false;
+    return a->has_thumbprint ? memcmp(a->thumbprint, b->thumbprint, sizeof a->thumbprint) == 0
+                             : strcmp(a->kid, b->kid) == 0;
+}
+
+static bool holds_tombstone(const assay_source *source, const assay_tombstone *wanted, size_t likely)
+{
+    /* Those that share a store have them in much the same order. */
+    if (likely < source->tombstone_count && same_tombstone(&source->tombstones[likely], wanted))
+        return true;
+    for (size_t i = 0; i < source->tombstone_count; i++)
+        if (same_tombstone(&source->tombstones[i], wanted))
+            return true;
+    return false;
+}
+
+/* Append copies of those that are new; there is room in the array, and the limit counts. */
+static int append_tombstones(assay_source *source, const assay_tombstone *tombstones, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (holds_tombstone(source, &tombstones[i], i))
+            continue;
+        if (source->tombstone_count >= ASSAY_LIMIT_TOMBSTONES)
+            return ASSAY_E_RANGE;
+        assay_tombstone copy = tombstones[i];
+        if (!copy.has_thumbprint && (copy.kid = assay_strdup(copy.kid)) == NULL)
+            return ASSAY_E_MEMORY;
+        source->tombstones[source->tombstone_count++] = copy;
+    }
+    return ASSAY_OK;
+}
+
+int assay_source_bury(assay_source *source, const assay_tombstone *tombstones, size_t count, size_t *buried)
+{
+    size_t before = source->tombstone_count, dropped = 0;
+    ASSAY_CLEANUP(assay_snapshot_free_p) assay_snapshot *made = NULL;
+    *buried = 0;
+    if (!reserve_retired(source) || !reserve_tombstones(source, count))
+        return ASSAY_E_MEMORY;
+    if (source->snapshot != NULL &&
+        assay_snapshot_without_buried(source->snapshot, tombstones, count, &dropped, &made) != ASSAY_OK)
+        return ASSAY_E_MEMORY;
+    int code = append_tombstones(source, tombstones, count);
+    if (code == ASSAY_E_MEMORY) {
+        while (source->tombstone_count > before)
+            clear_tombstone(&source->tombstones[--source->tombstone_count]);
+        return code;
+    }
+    *buried = source->tombstone_count - before;
+    if (dropped > 0)
+        replace_snapshot(source, ASSAY_STEAL(made));
     return code;
 }

@@ -33,12 +33,14 @@ struct assay_source {
     int64_t keys_max_age; /* seconds, of the last document; -1: none */
     assay_tombstone *tombstones;
     size_t tombstone_count;
+    int64_t adopted_stamp; /* that the record bore whose keys were adopted last; -1: none */
     assay_snapshot **retired;
     size_t retired_count, retired_room;
 
     /* Times */
     int64_t latest, behind; /* own time last seen; own time less the caller's */
     bool seen;
+    int64_t succeeded_at; /* of the fetch or push that the keys are from; INT64_MIN: none */
     int64_t due_at, expires_at, metadata_due_at;
     int64_t backoff_until;                   /* INT64_MIN: none */
     int64_t unknown_kid_stamp;               /* INT64_MIN: none yet */
@@ -62,6 +64,13 @@ int64_t assay_source_own_time(assay_source *source, int64_t now_ms);
 void assay_source_succeeded(assay_source *source, int64_t max_age_seconds, int64_t now);
 /* Merge a document's keys; @p fresh is emptied into the source, or is source->served itself. ASSAY_OK, ASSAY_E_JWKS, ASSAY_E_MEMORY: nothing changed. */
 int assay_source_adopt(assay_source *source, assay_key_set *fresh, int64_t now);
+/* The same with another snapshot in place of the source's own as what is there already; NULL: nothing is. */
+int assay_source_adopt_over(assay_source *source, const assay_snapshot *old, assay_key_set *fresh, int64_t now);
+/*
+ * Take over the tombstones that this source has not got yet, as far as there is room; what any of them covers goes at once. *buried counts those taken.
+ * ASSAY_OK; ASSAY_E_RANGE: not all of them; ASSAY_E_MEMORY: nothing changed.
+ */
+int assay_source_bury(assay_source *source, const assay_tombstone *tombstones, size_t count, size_t *buried);
 void assay_source_clear_keys(assay_source *source);
 /* Room for one more retired snapshot, made before anything changes, so that replacing can't fail half-way. */
 bool assay_source_reserve_retired(assay_source *source);

@@ -27,9 +27,11 @@ static assay_span trim(assay_span text)
     return text;
 }
 
-/* entity-tag (RFC 9110, section 8.8.3). It is sent back in a header, so nothing but printable ASCII. */
-static bool is_entity_tag(assay_span value)
+/* It is sent back in a header, so nothing but printable ASCII. */
+bool assay_http_is_entity_tag(assay_span value)
 {
+    if (value.len > ASSAY_LIMIT_ETAG_BYTES)
+        return false;
     if (value.len >= 2 && value.ptr[0] == 'W' && value.ptr[1] == '/')
         value = (assay_span){value.ptr + 2, value.len - 2};
     if (value.len < 2 || value.ptr[0] != '"' || value.ptr[value.len - 1] != '"')
@@ -42,7 +44,7 @@ static bool is_entity_tag(assay_span value)
 
 static void take_etag(assay_http_response *response, assay_span value)
 {
-    if (response->etag[0] != '\0' || value.len > ASSAY_LIMIT_ETAG_BYTES || !is_entity_tag(value))
+    if (response->etag[0] != '\0' || !assay_http_is_entity_tag(value))
         return;
     memcpy(response->etag, value.ptr, value.len);
     response->etag[value.len] = '\0';

@@ -34,4 +34,7 @@ void assay_http_response_clear(assay_http_response *response);
 void assay_http_response_add_header(assay_http_response *response, const char *name, size_t name_len, const char *value,
                                     size_t value_len, int64_t now_wall);
 
+/* An entity-tag (RFC 9110, section 8.8.3) that may be kept and sent back: well-formed and within ASSAY_LIMIT_ETAG_BYTES. */
+bool assay_http_is_entity_tag(assay_span value);
+
 #endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "discovery/record_private.h"
+#include "discovery/schedule.h"
+#include "discovery/source_state.h"
+
+/* Taking a record into a source. */
+
+enum { SECOND_MS = 1000 };
+
+/*
+ * Age of the record in seconds, rounded up by the second that the wall clock has begun: so what a source wrote itself never seems newer than what it
+ * has. Negative: from the future.
+ */
+static int64_t age_of(const assay_source_record *record, int64_t now_wall)
+{
+    int64_t ahead = record->succeeded - now_wall;
+    if (ahead > ASSAY_LIMIT_STORE_FUTURE)
+        return -1;
+    return ahead > 0 ? 0 : 1 - ahead;
+}
+
+typedef struct copies {
+    char *jwks_uri, *metadata_etag, *keys_etag;
+    assay_key_set served;
+    assay_snapshot *old; /* what the served keys are merged into */
+} copies;
+
+static void clear_copies(copies *made)
+{
+    assay_release(made->jwks_uri);
+    assay_release(made->metadata_etag);
+    assay_release(made->keys_etag);
+    assay_key_set_clear(&made->served);
+    assay_snapshot_free(made->old);
+}
+
+static bool copy_text(const char *text, char **copy)
+{
+    *copy = text == NULL ? NULL : assay_strdup(text);
+    return text == NULL || *copy != NULL;
+}
+
+/* The keys that were missing at @p succeeded_at, on the source's clock. */
+static int recall(const assay_source *source, const assay_source_record *record, int64_t succeeded_at,
+                  assay_snapshot **old)
+{
+    ASSAY_AUTO_RELEASE assay_snapshot_key *missing = assay_zalloc_array(record->missing_count, sizeof *missing);
+    if (missing == NULL)
+        return ASSAY_E_MEMORY;
+    for (size_t i = 0; i < record->missing_count; i++) {
+        int64_t since = assay_schedule_add(succeeded_at, -record->missing[i].missing_since_ms);
+        missing[i] = (assay_snapshot_key){record->missing[i].jwk, since, since};
+    }
+    return assay_snapshot_recall(source->snapshot, missing, record->missing_count, old);
+}
+
+static int make_copies(const assay_source *source, const assay_source_record *record, int64_t succeeded_at,
+                       copies *made)
+{
+    if (!copy_text(record->jwks_uri, &made->jwks_uri) || !copy_text(record->metadata_etag, &made->metadata_etag) ||
+        !copy_text(record->keys_etag, &made->keys_etag))
+        return ASSAY_E_MEMORY;
+    int code = assay_key_set_copy(&record->served, &made->served);
+    return code != ASSAY_OK ? code : recall(source, record, succeeded_at, &made->old);
+}
+
+static void replace(char **owned, char **made)
+{
+    assay_release(*owned);
+    *owned = ASSAY_STEAL(*made);
+}
+
+/* As if the source had made the fetch itself, at @p succeeded_at. */
+static int adopt_keys(assay_source *source, const assay_source_record *record, int64_t succeeded_at)
+{
+    ASSAY_CLEANUP(clear_copies) copies made = {.jwks_uri = NULL};
+    assay_key_set_init(&made.served);
+    int code = make_copies(source, record, succeeded_at, &made);
+    if (code == ASSAY_OK)
+        code = assay_source_adopt_over(source, made.old, &made.served, succeeded_at);
+    if (code == ASSAY_E_JWKS) /* what it serves was purged here */
+        return ASSAY_E_ABSENT;
+    if (code != ASSAY_OK)
+        return code;
+    if (record->jwks_uri != NULL) {
+        replace(&source->jwks_uri, &made.jwks_uri);
+        replace(&source->metadata_etag, &made.metadata_etag);
+        source->metadata_due_at = assay_schedule_add(succeeded_at, record->metadata_after * SECOND_MS);
+        source->metadata_wanted = false;
+    }
+    replace(&source->keys_etag, &made.keys_etag);
+    source->keys_max_age = record->max_age;
+    source->adopted_stamp = record->succeeded;
+    assay_source_succeeded(source, source->keys_max_age, succeeded_at);
+    return ASSAY_OK;
+}
+
+int assay_source_record_adopt(assay_source *source, const assay_source_record *record, int64_t now_ms, int64_t now_wall,
+                              size_t *buried)
+{
+    int64_t now = assay_source_own_time(source, now_ms);
+    int code = assay_source_bury(source, record->tombstones, record->tombstone_count, buried);
+    if (code == ASSAY_E_MEMORY)
+        return code;
+    if (!record->has_keys)
+        return ASSAY_E_ABSENT;
+    int64_t age = now_wall < 0 ? -1 : age_of(record, now_wall);
+    if (age < 0 || age >= source->hard_limit_ms / SECOND_MS)
+        return ASSAY_E_STORE;
+    int64_t succeeded_at = assay_schedule_add(now, -age * SECOND_MS);
+    if (source->step != SOURCE_IDLE || assay_record_is_secret(source) || record->succeeded == source->adopted_stamp ||
+        succeeded_at <= source->succeeded_at)
+        return ASSAY_E_ABSENT;
+    return adopt_keys(source, record, succeeded_at);
+}

@@ -1,0 +1,651 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The record of a key source: what one process writes and another takes in, on a clock of the test's own. */
+#include "discovery/record_frame.h"
+#include "discovery/source_record.h"
+#include "support/signing.h"
+#include "support/source_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define WALL INT64_C(1700000000)
+
+static world_sets sets;
+static world w;     /* the one that fetches and writes */
+static world other; /* the one that takes in: another process, with a steady clock of its own */
+static assay_failure why;
+
+static int make_sets(void **state)
+{
+    (void)state;
+    world_sets_make(&sets);
+    return 0;
+}
+
+static int free_sets(void **state)
+{
+    (void)state;
+    world_sets_free(&sets);
+    return 0;
+}
+
+static const assay_source_config plain = {.mode = ASSAY_SOURCE_OPENID};
+
+static int start(void **state)
+{
+    (void)state;
+    world_init(&w, &plain);
+    world_init(&other, &plain);
+    other.now = 7 * HOUR;
+    w.keys.body = sets.ab;
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    world_clear(&w);
+    world_clear(&other);
+    return 0;
+}
+
+static void restart_other(const assay_source_config *config)
+{
+    world_clear(&other);
+    world_init(&other, config);
+    other.now = 7 * HOUR;
+}
+
+/* The record of @p from at a time of the wall clock; free with assay_release(). */
+static char *write_at(world *from, int64_t wall)
+{
+    char *text = NULL;
+    size_t len = 0;
+    assert_int_equal(assay_source_record_write(from->source, from->now, wall, &text, &len), ASSAY_OK);
+    assert_int_equal(strlen(text), len);
+    return text;
+}
+
+static int read_text(world *into, const char *text, size_t len, assay_source_record **record)
+{
+    int code = assay_source_record_read(into->source, text, len, record, &why);
+    assert_true((code == ASSAY_OK) == (*record != NULL));
+    return code;
+}
+
+/* Take a text in at a time of the wall clock; returns what reading or adopting says. Releases the text. */
+static int take(world *into, char *text, int64_t wall, size_t *buried)
+{
+    size_t ignored;
+    ASSAY_CLEANUP(assay_source_record_free_p) assay_source_record *record = NULL;
+    int code = read_text(into, text, strlen(text), &record);
+    assay_release(text);
+    if (code == ASSAY_OK)
+        code = assay_source_record_adopt(into->source, record, into->now, wall, buried == NULL ? &ignored : buried);
+    world_free_retired(into);
+    return code;
+}
+
+/* A payload of the test's own in a good frame. */
+static char *frame(const char *payload)
+{
+    char *text = NULL;
+    size_t len = 0;
+    assert_int_equal(assay_record_frame(w.crypto, assay_span_of(payload), &text, &len), ASSAY_OK);
+    return text;
+}
+
+/* A record with a text in it replaced, and framed anew. */
+static char *altered(char *text, const char *from, const char *to)
+{
+    assay_span payload;
+    char changed[8192];
+    assert_int_equal(assay_record_unframe(w.crypto, text, strlen(text), &payload), ASSAY_OK);
+    const char *at = strstr(payload.ptr, from);
+    if (at == NULL)
+        fail_msg("no %s in %s", from, text);
+    snprintf(changed, sizeof changed, "%.*s%s%.*s", (int)(at - payload.ptr), payload.ptr, to,
+             (int)(payload.ptr + payload.len - at) - (int)strlen(from), at + strlen(from));
+    assay_release(text);
+    return frame(changed);
+}
+
+static void fly(world *at, const char *set)
+{
+    at->keys.body = set;
+    assert_int_equal(world_fly(at, ASSAY_SOURCE_FORCED), ASSAY_OK);
+}
+
+static void a_cold_source_becomes_warm(void **state)
+{
+    (void)state;
+    w.keys.etag = "\"k1\"";
+    w.metadata.etag = "\"m1\"";
+    fly(&w, sets.ab);
+    w.now += 10 * MINUTE;
+    assert_int_equal(take(&other, write_at(&w, WALL), WALL, NULL), ASSAY_OK);
+    assert_true(world_has(&other, "a") && world_has(&other, "b"));
+    assert_int_equal(assay_source_snapshot(other.source)->served, 2);
+    /* As old as it is: ten minutes, and the seconds that clocks of whole seconds cost. */
+    int64_t expires = assay_source_expires_at(other.source) - other.now;
+    assert_true(expires <= 24 * HOUR - 10 * MINUTE && expires >= 24 * HOUR - 10 * MINUTE - 3 * SECOND);
+    int64_t due = assay_source_due_at(other.source) - other.now;
+    assert_true(due <= 50 * MINUTE && due >= 44 * MINUTE - 3 * SECOND);
+    assert_int_equal(assay_source_last_failure(other.source, NULL), ASSAY_OK);
+    assert_string_equal(assay_source_jwks_uri(other.source), WORLD_JWKS_URI);
+    /* The next fetch is conditional, and asks for no metadata. */
+    other.keys = (canned_answer){.status = 304};
+    assert_int_equal(world_fly(&other, ASSAY_SOURCE_SCHEDULED), ASSAY_OK);
+    assert_int_equal(other.fetches, 1);
+    assert_string_equal(other.keys_tag, "\"k1\"");
+    assert_true(world_has(&other, "a") && world_has(&other, "b"));
+    other.now += 24 * HOUR;
+    assert_int_equal(world_fly(&other, ASSAY_SOURCE_FORCED), ASSAY_OK);
+    assert_string_equal(other.metadata_tag, "\"m1\"");
+}
+
+static void without_anything_there_is_no_record(void **state)
+{
+    (void)state;
+    char *text;
+    size_t len;
+    assert_int_equal(assay_source_record_write(w.source, w.now, WALL, &text, &len), ASSAY_E_ABSENT);
+    fly(&w, sets.ab);
+    assert_int_equal(assay_source_record_write(w.source, w.now, -1, &text, &len), ASSAY_E_ABSENT);
+    w.now += 24 * HOUR;
+    assert_int_equal(assay_source_record_write(w.source, w.now, WALL, &text, &len), ASSAY_E_ABSENT);
+    assert_null(text);
+    char name[ASSAY_RECORD_NAME + 1];
+    restart_other(&(assay_source_config){.mode = ASSAY_SOURCE_STATIC});
+    assert_int_equal(assay_source_record_name(other.source, name), ASSAY_E_ABSENT);
+    assert_int_equal(world_push(&other, sets.a), ASSAY_OK);
+    assert_int_equal(assay_source_record_write(other.source, other.now, WALL, &text, &len), ASSAY_E_ABSENT);
+}
+
+static void only_what_is_newer_is_adopted(void **state)
+{
+    (void)state;
+    fly(&w, sets.a);
+    char *old = write_at(&w, WALL);
+    assert_int_equal(take(&w, assay_strdup(old), WALL, NULL), ASSAY_E_ABSENT); /* its own */
+    /* Whatever part of a second has passed, what a source wrote never seems newer than what it has. */
+    for (int64_t ms = 0; ms < 5000; ms += 137) {
+        w.now += 137;
+        assert_int_equal(take(&w, assay_strdup(old), WALL + (ms + 137) / 1000, NULL), ASSAY_E_ABSENT);
+    }
+    other.now += HOUR;
+    fly(&other, sets.b);
+    assert_int_equal(take(&other, old, WALL + 3600, NULL), ASSAY_E_ABSENT);
+    assert_false(world_has(&other, "a"));
+
+    w.now += HOUR;
+    other.now += HOUR;
+    fly(&w, sets.a);
+    old = write_at(&w, WALL + 7200);
+    assert_int_equal(take(&other, assay_strdup(old), WALL + 7200, NULL), ASSAY_OK);
+    assert_true(world_has(&other, "a"));
+    /* What the other had is missing from the newer set, and is retained for its own time. */
+    assert_true(world_has(&other, "b"));
+    assert_int_equal(assay_source_snapshot(other.source)->served, 1);
+    int64_t due = assay_source_due_at(other.source);
+    assert_int_equal(take(&other, old, WALL + 7201, NULL), ASSAY_E_ABSENT); /* the same once more */
+    assert_int_equal(assay_source_due_at(other.source), due);
+    other.now += HOUR;
+    assert_false(world_has(&other, "b"));
+}
+
+static void missing_keys_stay_missing(void **state)
+{
+    (void)state;
+    fly(&w, sets.ab);
+    w.now += 10 * MINUTE;
+    fly(&w, sets.a); /* b is missing from now on */
+    w.now += 20 * MINUTE;
+    fly(&w, sets.a);
+    w.now += 10 * MINUTE;
+    assert_int_equal(take(&other, write_at(&w, WALL), WALL, NULL), ASSAY_OK);
+    assert_true(world_has(&other, "b"));
+    assert_int_equal(assay_source_snapshot(other.source)->served, 1);
+    other.now += 30 * MINUTE - 5 * SECOND;
+    assert_true(world_has(&other, "b"));
+    other.now += 5 * SECOND;
+    assert_false(world_has(&other, "b"));
+    assert_true(world_has(&other, "a"));
+    /* A record that is read again after that doesn't bring it back. */
+    w.now += 30 * MINUTE;
+    world_free_retired(&w);
+    restart_other(&plain);
+    assert_int_equal(take(&other, write_at(&w, WALL + 1800), WALL + 1800, NULL), ASSAY_OK);
+    assert_false(world_has(&other, "b"));
+}
+
+static void the_loading_source_has_its_own_limits(void **state)
+{
+    (void)state;
+    fly(&w, sets.ab);
+    w.now += 10 * MINUTE;
+    fly(&w, sets.a);
+    w.now += 10 * MINUTE;
+    char *text = write_at(&w, WALL);
+    restart_other(&(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .retention_ms = -1});
+    assert_int_equal(take(&other, assay_strdup(text), WALL, NULL), ASSAY_OK);
+    assert_false(world_has(&other, "b"));
+    restart_other(&(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .retention_ms = 11 * MINUTE});
+    assert_int_equal(take(&other, assay_strdup(text), WALL, NULL), ASSAY_OK);
+    assert_true(world_has(&other, "b"));
+    other.now += 65 * SECOND;
+    assert_false(world_has(&other, "b"));
+    restart_other(&(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .hard_limit_ms = 9 * MINUTE});
+    assert_int_equal(take(&other, assay_strdup(text), WALL, NULL), ASSAY_E_STORE);
+    assert_null(assay_source_snapshot(other.source));
+    restart_other(&(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .hard_limit_ms = 11 * MINUTE});
+    assert_int_equal(take(&other, text, WALL, NULL), ASSAY_OK);
+    assert_true(assay_source_expires_at(other.source) - other.now <= MINUTE);
+}
+
+/* Just booted: the success lies before the start of the steady clock, and so does the moment when a key went missing. */
+static void records_are_older_than_the_steady_clock(void **state)
+{
+    (void)state;
+    fly(&w, sets.ab);
+    w.now += 10 * MINUTE;
+    fly(&w, sets.a);
+    w.now += 10 * MINUTE;
+    other.now = 5 * SECOND;
+    assert_int_equal(take(&other, write_at(&w, WALL), WALL, NULL), ASSAY_OK);
+    assert_int_equal(assay_source_snapshot(other.source)->served, 1);
+    assert_true(world_has(&other, "a") && world_has(&other, "b"));
+    other.now += 50 * MINUTE;
+    assert_false(world_has(&other, "b"));
+    assert_true(world_has(&other, "a"));
+    assert_true(assay_source_expires_at(other.source) <= 24 * HOUR - 10 * MINUTE + 5 * SECOND);
+}
+
+static void wall_clocks_jump(void **state)
+{
+    (void)state;
+    /* What the wall clock is off by when the record is read, in seconds, and what comes of it. */
+    static const struct {
+        int64_t offset;
+        int code;
+    } rows[] = {{0, ASSAY_OK},
+                {-60, ASSAY_OK},
+                {-61, ASSAY_E_STORE},
+                {-86400 * 365, ASSAY_E_STORE},
+                {3600, ASSAY_OK},
+                {86398, ASSAY_OK},
+                {86399, ASSAY_E_STORE},
+                {86400 * 365, ASSAY_E_STORE},
+                {INT64_C(1) << 40, ASSAY_E_STORE}};
+    fly(&w, sets.a);
+    char *text = write_at(&w, WALL);
+    for (size_t i = 0; i < ASSAY_COUNT_OF(rows); i++) {
+        restart_other(&plain);
+        assert_int_equal(take(&other, assay_strdup(text), WALL + rows[i].offset, NULL), rows[i].code);
+        if (rows[i].code != ASSAY_OK) {
+            assert_null(assay_source_snapshot(other.source));
+            continue;
+        }
+        assert_true(assay_source_expires_at(other.source) <= other.now + 24 * HOUR);
+        assert_true(assay_source_due_at(other.source) <= other.now + HOUR);
+    }
+    restart_other(&plain);
+    assert_int_equal(take(&other, text, -1, NULL), ASSAY_E_STORE); /* no clock at all */
+    /* However often it is written and read under a clock that stands still, its time runs out. */
+    world *writer = &w, *reader = &other;
+    for (int i = 0; i < 47; i++) {
+        writer->now += 30 * MINUTE;
+        assay_source_config config = plain;
+        config.seed = (uint64_t)i;
+        world_clear(reader);
+        world_init(reader, &config);
+        reader->now = writer->now;
+        assert_int_equal(take(reader, write_at(writer, WALL + 1800 * (i + 1)), WALL + 1800 * (i + 1), NULL), ASSAY_OK);
+        world *swapped = writer;
+        writer = reader;
+        reader = swapped;
+    }
+    assert_true(assay_source_expires_at(writer->source) - writer->now <= 30 * MINUTE);
+    assert_true(assay_source_due_at(writer->source) <= writer->now);
+}
+
+static void tombstones_spread_and_beat_keys(void **state)
+{
+    (void)state;
+    size_t buried;
+    fly(&w, sets.ab);
+    char *before = write_at(&w, WALL);
+    fly(&other, sets.ab);
+    assert_int_equal(assay_source_purge(w.source, "a", w.now), ASSAY_OK);
+    assert_int_equal(assay_source_purge(w.source, "c", w.now), ASSAY_E_KEY_UNKNOWN);
+    world_free_retired(&w);
+    /* Nothing newer, but the purge counts. */
+    assert_int_equal(take(&other, write_at(&w, WALL), WALL, &buried), ASSAY_E_ABSENT);
+    assert_int_equal(buried, 2);
+    assert_false(world_has(&other, "a"));
+    assert_true(world_has(&other, "b"));
+    /* Also where the time of the record makes no sense. */
+    restart_other(&plain);
+    fly(&other, sets.ab);
+    assert_int_equal(take(&other, write_at(&w, WALL + 500), WALL, &buried), ASSAY_E_STORE);
+    assert_int_equal(buried, 2);
+    assert_false(world_has(&other, "a"));
+    /* And they hold against every later set, and against an older record. */
+    fly(&other, sets.ab);
+    assert_false(world_has(&other, "a"));
+    assert_int_equal(world_fly(&other, ASSAY_SOURCE_FORCED), ASSAY_OK);
+    other.keys.body = sets.c;
+    assert_int_equal(world_fly(&other, ASSAY_SOURCE_FORCED), ASSAY_E_JWKS);
+    restart_other(&plain);
+    assert_int_equal(take(&other, write_at(&w, WALL), WALL, &buried), ASSAY_OK);
+    assert_int_equal(take(&other, before, WALL + 30, &buried), ASSAY_E_ABSENT);
+    assert_int_equal(buried, 0);
+    assert_false(world_has(&other, "a"));
+    assert_true(world_has(&other, "b"));
+}
+
+static void a_purge_of_everything_is_a_record_of_tombstones(void **state)
+{
+    (void)state;
+    size_t buried;
+    fly(&w, sets.ab);
+    fly(&other, sets.ab);
+    assert_int_equal(assay_source_purge(w.source, NULL, w.now), ASSAY_OK);
+    world_free_retired(&w);
+    char *text = write_at(&w, WALL);
+    assert_null(strstr(text, "\"keys\":{"));
+    assert_int_equal(take(&other, text, WALL, &buried), ASSAY_E_ABSENT);
+    assert_int_equal(buried, 2);
+    assert_int_equal(world_count(&other), 0);
+    /* A purge of a kid that no key can have is nobody else's business. */
+    restart_other(&plain);
+    assert_int_equal(assay_source_purge(other.source, "\xff", other.now), ASSAY_E_KEY_UNKNOWN);
+    text = write_at(&other, WALL);
+    assert_int_equal(take(&w, text, WALL, &buried), ASSAY_E_ABSENT);
+    assert_int_equal(buried, 0);
+}
+
+/* More tombstones than fit: what they cover goes all the same. */
+static void tombstones_have_a_limit(void **state)
+{
+    (void)state;
+    char kid[32];
+    size_t buried;
+    fly(&other, sets.ab);
+    for (int i = 0; i < ASSAY_LIMIT_TOMBSTONES; i++) {
+        snprintf(kid, sizeof kid, "other %d", i);
+        assert_int_equal(assay_source_purge(other.source, kid, other.now), ASSAY_E_KEY_UNKNOWN);
+    }
+    fly(&w, sets.ab);
+    assert_int_equal(assay_source_purge(w.source, "a", w.now), ASSAY_OK);
+    assert_int_equal(assay_source_purge(w.source, "other 17", w.now), ASSAY_E_KEY_UNKNOWN);
+    world_free_retired(&w);
+    assert_int_equal(take(&other, write_at(&w, WALL), WALL, &buried), ASSAY_E_ABSENT);
+    assert_int_equal(buried, 0);
+    assert_false(world_has(&other, "a"));
+    assert_true(world_has(&other, "b"));
+    /* The largest list can be written and read. */
+    char *text = write_at(&other, WALL);
+    assert_true(strlen(text) < ASSAY_LIMIT_STORE_BYTES);
+    assert_int_equal(take(&w, text, WALL, &buried), ASSAY_E_ABSENT);
+    assert_int_equal(buried, ASSAY_LIMIT_TOMBSTONES - 2);
+}
+
+static void a_flight_under_way_is_newer(void **state)
+{
+    (void)state;
+    assay_http_request request;
+    fly(&w, sets.ab);
+    assert_int_equal(assay_source_purge(w.source, "a", w.now), ASSAY_OK);
+    world_free_retired(&w);
+    size_t buried;
+    char *text = write_at(&w, WALL);
+    assay_source_begin(other.source, ASSAY_SOURCE_COLD, other.now);
+    assert_int_equal(take(&other, assay_strdup(text), WALL, &buried), ASSAY_E_ABSENT);
+    assert_int_equal(buried, 1);
+    assert_null(assay_source_snapshot(other.source));
+    assert_true(assay_source_next(other.source, &request));
+    assay_source_abandoned(other.source, other.now);
+    assert_int_equal(take(&other, text, WALL, &buried), ASSAY_OK);
+}
+
+static void a_failure_since_is_forgotten(void **state)
+{
+    (void)state;
+    other.keys.failed = ASSAY_E_CONNECT;
+    assert_int_equal(world_fly(&other, ASSAY_SOURCE_COLD), ASSAY_E_CONNECT);
+    assert_true(assay_source_allowed_at(other.source, ASSAY_SOURCE_COLD) > other.now);
+    fly(&w, sets.a);
+    assert_int_equal(take(&other, write_at(&w, WALL), WALL, NULL), ASSAY_OK);
+    assert_true(assay_source_allowed_at(other.source, ASSAY_SOURCE_COLD) <= other.now);
+    assert_int_equal(assay_source_last_failure(other.source, NULL), ASSAY_OK);
+}
+
+/* ---- whose record it is ---- */
+
+static void records_are_of_one_source(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"keys.example"};
+    static const char *const own_host[] = {"issuer.example"};
+    const assay_source_config rows[] = {
+        {.mode = ASSAY_SOURCE_OAUTH},
+        {.mode = ASSAY_SOURCE_OPENID, .issuer = WORLD_ISSUER "/"},
+        {.mode = ASSAY_SOURCE_OPENID, .issuer = "https://issuer.exampl"},
+        {.mode = ASSAY_SOURCE_URL, .metadata_url = WORLD_ISSUER "/.well-known/openid-configuration"},
+        {.mode = ASSAY_SOURCE_JWKS, .jwks_uri = WORLD_JWKS_URI},
+        {.mode = ASSAY_SOURCE_STATIC},
+        {.mode = ASSAY_SOURCE_OPENID, .jwks_hosts = hosts, .jwks_host_count = 1},
+    };
+    char name[ASSAY_RECORD_NAME + 1], another[ASSAY_RECORD_NAME + 1];
+    fly(&w, sets.a);
+    char *text = write_at(&w, WALL);
+    assert_int_equal(assay_source_record_name(w.source, name), ASSAY_OK);
+    assert_int_equal(strlen(name), ASSAY_RECORD_NAME);
+    for (size_t i = 0; i < ASSAY_COUNT_OF(rows); i++) {
+        restart_other(&rows[i]);
+        assert_int_equal(take(&other, assay_strdup(text), WALL, NULL), ASSAY_E_STORE);
+        if (assay_source_record_name(other.source, another) == ASSAY_OK)
+            assert_int_equal(strcmp(name, another) == 0, rows[i].jwks_hosts != NULL);
+    }
+    restart_other(&(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .jwks_hosts = own_host, .jwks_host_count = 1});
+    assert_int_equal(take(&other, text, WALL, NULL), ASSAY_OK);
+
+    /* A key set at a given place has no jwks_uri that was found. */
+    const assay_source_config fixed = {.mode = ASSAY_SOURCE_JWKS, .jwks_uri = WORLD_JWKS_URI};
+    world_clear(&w);
+    world_init(&w, &fixed);
+    restart_other(&fixed);
+    fly(&w, sets.a);
+    text = write_at(&w, WALL);
+    assert_int_equal(take(&other, assay_strdup(text), WALL, NULL), ASSAY_OK);
+    restart_other(&fixed);
+    text = altered(text, "\"max_age\"", "\"jwks_uri\":\"https://elsewhere.example/\",\"max_age\"");
+    assert_int_equal(take(&other, text, WALL, NULL), ASSAY_E_STORE);
+    assert_string_equal(assay_source_jwks_uri(other.source), WORLD_JWKS_URI);
+}
+
+/* ---- what is in it ---- */
+
+static void everything_is_vetted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+    } rows[] = {
+        {"\"jwks_uri\":\"https:", "\"jwks_uri\":\"http:"},
+        {WORLD_JWKS_URI, "https://user@issuer.example/keys"},
+        {"\"jwks_uri\":\"" WORLD_JWKS_URI "\"", "\"jwks_uri\":1"},
+        {"k1\\u0022\"", "k1\\u0022\\u000d\\u000aHost: x\""},
+        {"k1\\u0022\"", "k1\""},
+        {"k1\\u0022\"", "k\\u000a1\\u0022\""},
+        {"\"succeeded\":1", "\"succeeded\":-1"},
+        {"\"succeeded\":1", "\"succeeded\":9999999999"},
+        {"\"succeeded\":1700000000", "\"succeeded\":1700000000.0"},
+        {"\"succeeded\":1700000000", "\"succeeded\":\"1700000000\""},
+        {"\"succeeded\"", "\"succeeded\":1700000000,\"succeeded\""}, /* twice */
+        {"\"max_age\":-1", "\"max_age\":-2"},
+        {"\"max_age\":-1", "\"max_age\":92233720368547758070"},
+        {"\"max_age\":-1,", ""},
+        {"\"metadata_after\":86400", "\"metadata_after\":86401"},
+        {"\"metadata_after\":86400", "\"metadata_after\":-1"},
+        {"\"served\":[", "\"served\":[1,"},
+        {"\"served\":[", "\"served\":[],\"unserved\":["},
+        {"\"served\":[", "\"served\":{},\"unserved\":["},
+        {"\"kty\":\"EC\"", "\"kty\":\"XX\""},
+        {"\"kty\":\"EC\"", "\"kty\":\"EC\",\"d\":\"AAAA\""},
+        {"\"missing\":[", "\"missing\":[{\"missing_before\":-1,\"jwk\":{}}"},
+        {"\"missing\":[", "\"missing\":[{\"missing_before\":604801,\"jwk\":{}}"},
+        {"\"missing\":[", "\"missing\":[{\"jwk\":{}}"},
+        {"\"missing\":[", "\"missing\":null,\"other\":["},
+        {"\"tombstones\":[", "\"tombstones\":[{}"},
+        {"\"tombstones\":[", "\"tombstones\":[{\"kid\":1}"},
+        {"\"tombstones\":[", "\"tombstones\":[{\"thumbprint\":\"AAAA\"}"},
+        {"\"tombstones\":[", "\"tombstones\":[{\"kid\":\"a\",\"thumbprint\":"
+                             "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"},
+        {"\"tombstones\":[", "\"stones\":["},
+        {"\"mode\":\"openid\"", "\"mode\":\"oauth\""},
+        {"\"issuer\":\"https:", "\"issuer\":\"http:"},
+        {"\"source\":{", "\"source\":{\"jwks_uri\":\"" WORLD_JWKS_URI "\","},
+    };
+    w.keys.etag = "\"k1\"";
+    fly(&w, sets.a);
+    for (size_t i = 0; i < ASSAY_COUNT_OF(rows); i++) {
+        char *text = altered(write_at(&w, WALL), rows[i].from, rows[i].to);
+        int code = take(&other, text, WALL, NULL);
+        bool skipped = strstr(rows[i].to, "[1,") != NULL; /* as in a document: one bad key does not spoil the rest */
+        if (code != (skipped ? ASSAY_OK : ASSAY_E_STORE))
+            fail_msg("%s -> %s: %s", rows[i].from, rows[i].to, assay_code_name(code));
+        if (skipped)
+            restart_other(&plain);
+        assert_null(assay_source_snapshot(other.source));
+        assert_null(assay_source_jwks_uri(other.source));
+    }
+    /* Tombstones of the record beat its keys, by material and by kid. */
+    char *text = altered(write_at(&w, WALL), "\"tombstones\":[", "\"tombstones\":[{\"kid\":\"a\"}");
+    assert_int_equal(take(&other, text, WALL, NULL), ASSAY_E_ABSENT);
+    assert_null(assay_source_snapshot(other.source));
+    fly(&other, sets.ab);
+    assert_false(world_has(&other, "a"));
+}
+
+static void the_largest_record_fits(void **state)
+{
+    (void)state;
+    enum { KEYS = ASSAY_LIMIT_KEYS };
+    size_t room = KEYS * 1024;
+    char *served = malloc(room), *missing = malloc(room), kid[16];
+    char *into[] = {missing, served};
+    for (int set = 0; set < 2; set++) {
+        size_t used = (size_t)snprintf(into[set], room, "{\"keys\":[");
+        for (int i = 0; i < KEYS; i++) {
+            snprintf(kid, sizeof kid, "%d-%d", set, i);
+            char *jwk = world_jwk(kid);
+            used += (size_t)snprintf(into[set] + used, room - used, "%s%s", i == 0 ? "" : ",", jwk);
+            free(jwk);
+        }
+        snprintf(into[set] + used, room - used, "]}");
+        fly(&w, into[set]);
+    }
+    assert_int_equal(world_count(&w), 2 * KEYS);
+    char *text = write_at(&w, WALL);
+    assert_int_equal(take(&other, text, WALL, NULL), ASSAY_OK);
+    assert_int_equal(world_count(&other), 2 * KEYS);
+    assert_int_equal(assay_source_snapshot(other.source)->served, KEYS);
+    free(served);
+    free(missing);
+}
+
+/* A pushed secret is never written, nor does a record without it replace it. */
+static void symmetric_keys_are_not_written(void **state)
+{
+    (void)state;
+    test_signer *secret = test_signer_new(ASSAY_KEY_SYMMETRIC, 256);
+    char *jwk = test_signer_jwk(secret, "\"kid\":\"s\"");
+    char *a = world_jwk("a"), why_not[100];
+    char *set = world_set(a, jwk);
+    assay_key_set keys;
+    assay_key_set_init(&keys);
+    assert_int_equal(assay_key_set_add_json(&keys, w.crypto, set, strlen(set), true, why_not, sizeof why_not),
+                     ASSAY_OK);
+    assert_int_equal(assay_source_push(w.source, &keys, w.now), ASSAY_OK);
+    char *text = NULL;
+    size_t len;
+    assert_int_equal(assay_source_record_write(w.source, w.now, WALL, &text, &len), ASSAY_E_ABSENT);
+    assert_int_equal(assay_source_purge(w.source, "b", w.now), ASSAY_E_KEY_UNKNOWN);
+    text = write_at(&w, WALL);
+    assert_null(strstr(text, "oct"));
+    assert_null(strstr(text, "\"keys\":{"));
+    assay_release(text);
+    w.now += HOUR;
+    fly(&other, sets.ab);
+    assert_int_equal(take(&w, write_at(&other, WALL), WALL, NULL), ASSAY_E_ABSENT);
+    assert_true(world_has(&w, "s") && world_has(&w, "a"));
+    assay_key_set_clear(&keys);
+    world_free_retired(&w);
+    free(set);
+    free(a);
+    free(jwk);
+    test_signer_free(secret);
+}
+
+/* ---- torn and altered ---- */
+
+static void every_truncation_and_every_flipped_bit_is_seen(void **state)
+{
+    (void)state;
+    fly(&w, sets.ab);
+    char *text = write_at(&w, WALL);
+    size_t len = strlen(text);
+    assay_source_record *record = NULL;
+    for (size_t cut = 0; cut < len; cut++) {
+        char *copy = assay_memdup(text, cut); /* so that a read past the end is seen */
+        assert_int_equal(read_text(&other, copy, cut, &record), ASSAY_E_STORE);
+        assay_release(copy);
+    }
+    for (size_t i = 0; i < len; i++) {
+        for (int bit = 0; bit < 8; bit++) {
+            text[i] = (char)(text[i] ^ (1 << bit));
+            assert_int_equal(read_text(&other, text, len, &record), ASSAY_E_STORE);
+            text[i] = (char)(text[i] ^ (1 << bit));
+        }
+    }
+    assert_int_equal(read_text(&other, text, len, &record), ASSAY_OK);
+    assay_source_record_free(record);
+    char *twice = malloc(2 * len);
+    memcpy(twice, text, len);
+    memcpy(twice + len, text, len);
+    assert_int_equal(read_text(&other, twice, 2 * len, &record), ASSAY_E_STORE);
+    free(twice);
+    assay_release(text);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
+    const struct CMUnitTest tests[] = {
+        CASE(a_cold_source_becomes_warm),
+        CASE(without_anything_there_is_no_record),
+        CASE(only_what_is_newer_is_adopted),
+        CASE(missing_keys_stay_missing),
+        CASE(the_loading_source_has_its_own_limits),
+        CASE(records_are_older_than_the_steady_clock),
+        CASE(wall_clocks_jump),
+        CASE(tombstones_spread_and_beat_keys),
+        CASE(a_purge_of_everything_is_a_record_of_tombstones),
+        CASE(tombstones_have_a_limit),
+        CASE(a_flight_under_way_is_newer),
+        CASE(a_failure_since_is_forgotten),
+        CASE(records_are_of_one_source),
+        CASE(everything_is_vetted),
+        CASE(the_largest_record_fits),
+        CASE(symmetric_keys_are_not_written),
+        CASE(every_truncation_and_every_flipped_bit_is_seen),
+    };
+    return cmocka_run_group_tests(tests, make_sets, free_sets);
+}
