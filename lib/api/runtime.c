@@ -100,6 +100,13 @@ int assay_runtime_set_openssl_properties(assay_runtime *runtime, const char *que
     return ASSAY_END(code != ASSAY_OK ? code : replace(&runtime->openssl_properties, query, failure));
 }
 
+int assay_runtime_set_store_directory(assay_runtime *runtime, const char *path, assay_error **error)
+{
+    ASSAY_BEGIN(error);
+    int code = check_open(runtime, failure);
+    return ASSAY_END(code != ASSAY_OK ? code : assay_runtime_take_store_directory(runtime, path, failure));
+}
+
 int assay_runtime_set_clock(assay_runtime *runtime, assay_wall_clock_function wall, assay_steady_clock_function steady,
                             void *user_data, assay_destroy_function destroy, assay_error **error)
 {

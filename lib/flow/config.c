@@ -256,8 +256,8 @@ static int take_runtime_member(assay_runtime *runtime, const char *name, const a
     char **copied = strcmp(name, "no_proxy") == 0             ? &runtime->http.no_proxy
                     : strcmp(name, "openssl_properties") == 0 ? &runtime->openssl_properties
                                                               : NULL;
-    bool known =
-        copied != NULL || strcmp(name, "ca_file") == 0 || strcmp(name, "ca_pem") == 0 || strcmp(name, "proxy") == 0;
+    bool known = copied != NULL || strcmp(name, "ca_file") == 0 || strcmp(name, "ca_pem") == 0 ||
+                 strcmp(name, "proxy") == 0 || strcmp(name, "store_directory") == 0;
     if (known && !is_text)
         return wrong_type(name, "a text", failure);
     if (copied != NULL) {
@@ -270,6 +270,8 @@ static int take_runtime_member(assay_runtime *runtime, const char *name, const a
         return assay_runtime_take_ca(runtime, text.ptr, text.len, failure);
     if (strcmp(name, "proxy") == 0)
         return assay_runtime_take_proxy(runtime, text.ptr, failure);
+    if (strcmp(name, "store_directory") == 0)
+        return assay_runtime_take_store_directory(runtime, text.ptr, failure);
     char shown[100];
     assay_text_escape(name, strlen(name), shown, sizeof shown);
     return assay_fail_note(failure, ASSAY_E_CONFIG_MEMBER, "runtime has no member \"%s\"", shown);

@@ -27,6 +27,7 @@ typedef struct assay_issuer_keys {
     atomic_uint_fast64_t
         generation; /* counts the snapshots: whoever saw an older one need not fetch for what may be there by now */
     atomic_uint_fast64_t unknown_kid_refused;
+    atomic_bool store_reported; /* the log was told that the store can't be used */
 
     /* Under the lock of the keyring. */
     assay_source *source;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/flight.h"
+#include "flow/stored_keys.h"
 #include "flow/validator.h"
 
 /* What a host does with the keys of its issuers beside validating tokens. */
@@ -110,12 +111,24 @@ static int too_many_purged(assay_failure *failure)
     return ASSAY_E_RANGE;
 }
 
+/* The purge is done here. What of it other processes don't hear of must be said. */
+static int not_stored(assay_failure *failure, const assay_failure *why)
+{
+    (void)assay_fail_note(failure, ASSAY_E_STORE, "it is dropped here, but other processes may go on with it: %.160s",
+                          why->note);
+    if (failure != NULL)
+        failure->hint = "correct the store directory and purge again";
+    return ASSAY_E_STORE;
+}
+
 int assay_manage_purge(assay_validator *validator, const char *issuer, const char *kid, assay_failure *failure)
 {
     assay_trusted_issuer *found;
     int code = find(validator, issuer, &found, failure);
     if (code != ASSAY_OK)
         return code;
+    assay_failure why;
+    (void)assay_stored_keys_load(&found->keys); /* what other processes have goes as well */
     assay_issuer_keys_lock(&found->keys);
     code = assay_source_purge(found->keys.source, kid, assay_issuer_keys_now(&found->keys));
     assay_issuer_keys_publish(&found->keys);
@@ -123,11 +136,16 @@ int assay_manage_purge(assay_validator *validator, const char *issuer, const cha
     if (code == ASSAY_OK || code == ASSAY_E_RANGE)
         assay_runtime_log(validator->keyring->runtime, ASSAY_LOG_WARNING, "%s: purged %s", found->keys.shown,
                           kid == NULL ? "every key" : "a key");
-    if (code == ASSAY_E_KEY_UNKNOWN)
-        return assay_fail_found(failure, code, NULL, kid, kid == NULL ? 0 : strlen(kid));
+    if (code == ASSAY_E_MEMORY)
+        return assay_fail(failure, code);
+    int stored = assay_stored_keys_save(&found->keys, true, &why);
     if (code == ASSAY_E_RANGE)
         return too_many_purged(failure);
-    return code == ASSAY_OK ? code : assay_fail(failure, code);
+    if (stored != ASSAY_OK && stored != ASSAY_E_ABSENT)
+        return not_stored(failure, &why);
+    if (code == ASSAY_E_KEY_UNKNOWN)
+        return assay_fail_found(failure, code, NULL, kid, kid == NULL ? 0 : strlen(kid));
+    return assay_fail(failure, code);
 }
 
 int assay_manage_push(assay_validator *validator, const char *issuer, const assay_key_set *keys, assay_failure *failure)
@@ -140,6 +158,8 @@ int assay_manage_push(assay_validator *validator, const char *issuer, const assa
     code = assay_source_push(found->keys.source, keys, assay_issuer_keys_now(&found->keys));
     assay_issuer_keys_publish(&found->keys);
     assay_issuer_keys_unlock(&found->keys);
+    if (code == ASSAY_OK)
+        (void)assay_stored_keys_save(&found->keys, false, NULL);
     if (code != ASSAY_E_CONFIG_KEYS)
         return code == ASSAY_OK ? code : assay_fail(failure, code);
     return assay_fail_note(failure, code, "no key of the set can be used");

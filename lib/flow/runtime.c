@@ -33,6 +33,7 @@ void assay_runtime_drop(assay_runtime *runtime)
     assay_http_settings_clear(&runtime->http);
     assay_release(runtime->openssl_properties);
     assay_crypto_unref(runtime->crypto);
+    assay_store_close(runtime->store);
     assay_release(runtime);
 }
 
@@ -141,6 +142,17 @@ int assay_runtime_take_fetch_timeout(assay_runtime *runtime, int64_t millisecond
         return assay_fail_note(failure, ASSAY_E_CONFIG_TIME, "the fetch timeout must be %d to %d milliseconds",
                                ASSAY_LIMIT_FETCH_TIMEOUT_MIN_MS, ASSAY_LIMIT_FETCH_TIMEOUT_MAX_MS);
     runtime->fetch_timeout_ms = milliseconds;
+    return ASSAY_OK;
+}
+
+int assay_runtime_take_store_directory(assay_runtime *runtime, const char *path, assay_failure *failure)
+{
+    assay_store *opened = NULL;
+    int code = path == NULL ? assay_fail(failure, ASSAY_OK) : assay_store_open(path, &opened, failure);
+    if (code != ASSAY_OK)
+        return code;
+    assay_store_close(runtime->store);
+    runtime->store = opened;
     return ASSAY_OK;
 }
 

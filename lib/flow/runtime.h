@@ -8,6 +8,7 @@
 #include "base/failure.h"
 #include "base/memory.h"
 #include "crypto/crypto.h"
+#include "flow/store.h"
 #include "http/client.h"
 
 #include <assay/runtime.h>
@@ -27,6 +28,7 @@ struct assay_runtime {
     assay_destroy_function log_destroy;
     char *openssl_properties;
     assay_crypto *crypto; /* made when frozen */
+    assay_store *store;   /* NULL: keys are kept in memory alone */
 };
 
 int assay_runtime_make(assay_runtime **runtime);
@@ -41,6 +43,7 @@ int assay_runtime_take_ca(assay_runtime *runtime, const char *pem, size_t len, a
 int assay_runtime_read_ca(assay_runtime *runtime, const char *path, assay_failure *failure);
 int assay_runtime_take_proxy(assay_runtime *runtime, const char *url, assay_failure *failure);
 int assay_runtime_take_fetch_timeout(assay_runtime *runtime, int64_t milliseconds, assay_failure *failure);
+int assay_runtime_take_store_directory(assay_runtime *runtime, const char *path, assay_failure *failure);
 
 /* Write a line to the log, if anybody listens at that level. */
 void assay_runtime_log(const assay_runtime *runtime, int level, const char *format, ...)

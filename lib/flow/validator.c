@@ -2,6 +2,7 @@
 #include "flow/validator.h"
 
 #include "flow/refresher.h"
+#include "flow/stored_keys.h"
 
 static size_t slot_of(const assay_validator *validator, assay_span issuer)
 {
@@ -62,8 +63,12 @@ static int make_keys(assay_validator *validator, const assay_issuer *issuer, ass
     /* Jitter keeps the processes of a fleet apart; without a random seed they would only refresh together. */
     (void)assay_crypto_random(&config.seed, sizeof config.seed);
     int code = assay_issuer_keys_init(keys, &config, validator->keyring);
-    if (code != ASSAY_OK || issuer->mode != ASSAY_SOURCE_STATIC)
+    if (code != ASSAY_OK)
         return code;
+    if (issuer->mode != ASSAY_SOURCE_STATIC) {
+        (void)assay_stored_keys_load(keys); /* without them the first token causes a fetch */
+        return ASSAY_OK;
+    }
     assay_issuer_keys_lock(keys);
     code = assay_source_push(keys->source, &issuer->keys, assay_issuer_keys_now(keys));
     assay_issuer_keys_publish(keys);

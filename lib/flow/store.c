@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/store_private.h"
+
+#include "crypto/crypto.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int assay_store_refuse(assay_failure *failure, const char *what, const char *name, int error)
+{
+    char reason[100];
+    return assay_fail_note(failure, ASSAY_E_STORE, "%s of %.80s: %s", what, name,
+                           strerror_r(error, reason, sizeof reason));
+}
+
+int assay_store_open_file(const assay_store *store, const char *name, int flags)
+{
+    int fd;
+    do
+        fd = openat(store->fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0600);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+void assay_store_close_fd(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+const char *assay_store_vet(const struct stat *found)
+{
+    if (!S_ISREG(found->st_mode))
+        return "it is no regular file";
+    if (found->st_uid != geteuid())
+        return "it belongs to another user";
+    if ((found->st_mode & 07777 & ~(mode_t)0600) != 0)
+        return "its mode is not 0600: others may have written it";
+    /* None at all: it was replaced since it was opened, and is whole. */
+    if (found->st_nlink > 1)
+        return "it has another name as well";
+    if (found->st_size < 0 || found->st_size > ASSAY_LIMIT_STORE_BYTES)
+        return "it is larger than the limit";
+    return NULL;
+}
+
+/* Up to @p size bytes; fewer where the file ends. -1 with errno. */
+static ssize_t read_all(int fd, char *text, size_t size)
+{
+    size_t used = 0;
+    while (used < size) {
+        ssize_t got = read(fd, text + used, size - used);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        used += (size_t)got;
+    }
+    return (ssize_t)used;
+}
+
+int assay_store_read(const assay_store *store, const char *name, char **text, size_t *len, assay_failure *failure)
+{
+    char file[ASSAY_STORE_FILE];
+    struct stat found;
+    *text = NULL;
+    *len = 0;
+    (void)snprintf(file, sizeof file, "%s.json", name);
+    ASSAY_CLEANUP(assay_store_close_fd) int fd = assay_store_open_file(store, file, O_RDONLY);
+    if (fd < 0 && errno == ENOENT)
+        return assay_fail(failure, ASSAY_E_ABSENT);
+    if (fd < 0 || fstat(fd, &found) != 0)
+        return assay_store_refuse(failure, "reading", file, errno);
+    const char *problem = assay_store_vet(&found);
+    if (problem != NULL)
+        return assay_fail_note(failure, ASSAY_E_STORE, "%s is not read: %s", file, problem);
+    size_t size = (size_t)found.st_size;
+    ASSAY_AUTO_RELEASE char *read = assay_alloc(size + 1);
+    if (read == NULL)
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    ssize_t got = read_all(fd, read, size);
+    if (got < 0)
+        return assay_store_refuse(failure, "reading", file, errno);
+    *len = (size_t)got;
+    read[*len] = '\0';
+    *text = ASSAY_STEAL(read);
+    return ASSAY_OK;
+}
+
+static bool write_all(int fd, const char *text, size_t len)
+{
+    while (len > 0) {
+        ssize_t put = write(fd, text, len);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0) {
+            errno = put == 0 ? ENOSPC : errno;
+            return false;
+        }
+        text += put;
+        len -= (size_t)put;
+    }
+    return true;
+}
+
+/* Some file systems tell of a full disk only here. A close that a signal interrupted has closed all the same. */
+static bool finish(int *fd, bool durable)
+{
+    if (durable && fsync(*fd) != 0)
+        return false;
+    int closed = close(*fd);
+    *fd = -1;
+    return closed == 0 || errno == EINTR;
+}
+
+int assay_store_write(const assay_store *store, const char *name, const char *text, size_t len, bool durable,
+                      assay_failure *failure)
+{
+    uint64_t random = 0;
+    char file[ASSAY_STORE_FILE], temporary[ASSAY_STORE_FILE];
+    if (!assay_crypto_random(&random, sizeof random))
+        return assay_fail(failure, ASSAY_E_CRYPTO);
+    (void)snprintf(file, sizeof file, "%s.json", name);
+    (void)snprintf(temporary, sizeof temporary, "%s.%ld.%016" PRIx64 ASSAY_STORE_TEMPORARY, name, (long)getpid(),
+                   random);
+    ASSAY_CLEANUP(assay_store_close_fd) int fd = assay_store_open_file(store, temporary, O_WRONLY | O_CREAT | O_EXCL);
+    if (fd < 0)
+        return assay_store_refuse(failure, "writing", file, errno);
+    bool done = write_all(fd, text, len) && finish(&fd, durable) &&
+                renameat(store->fd, temporary, store->fd, file) == 0 && (!durable || fsync(store->fd) == 0);
+    int error = errno;
+    if (done)
+        return ASSAY_OK;
+    (void)unlinkat(store->fd, temporary, 0); /* absent where it was renamed */
+    return assay_store_refuse(failure, "writing", file, error);
+}

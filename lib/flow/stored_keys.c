@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/stored_keys.h"
+
+#include "discovery/source_record.h"
+#include "flow/store.h"
+
+/* Whatever is wrong with the store, it is told once until it is right again: a process may come here for every connection. */
+static void report(assay_issuer_keys *keys, int code, const assay_failure *failure)
+{
+    bool good = code == ASSAY_OK || code == ASSAY_E_ABSENT;
+    if (atomic_exchange(&keys->store_reported, !good) || good)
+        return;
+    assay_runtime_log(keys->runtime, ASSAY_LOG_WARNING, "%s: the store of keys: %s%s%s", keys->shown,
+                      assay_code_summary(code), failure->note[0] == '\0' ? "" : ": ", failure->note);
+}
+
+/* Take a record in and publish what changed. */
+static int adopt(assay_issuer_keys *keys, const assay_source_record *record, assay_failure *failure)
+{
+    size_t buried = 0;
+    assay_issuer_keys_lock(keys);
+    int code = assay_source_record_adopt(keys->source, record, assay_clock_steady(&keys->runtime->clock),
+                                         assay_clock_wall(&keys->runtime->clock), &buried);
+    if (code == ASSAY_OK || buried > 0)
+        assay_issuer_keys_publish(keys);
+    assay_issuer_keys_unlock(keys);
+    if (buried > 0)
+        assay_runtime_log(keys->runtime, ASSAY_LOG_WARNING, "%s: dropped what another process purged", keys->shown);
+    if (code == ASSAY_E_STORE)
+        return assay_fail_note(failure, code,
+                               "the time of the record is in the future, or longer ago than the hard limit");
+    return assay_fail(failure, code);
+}
+
+static int take_in(assay_issuer_keys *keys, const char *name, assay_failure *failure)
+{
+    size_t len = 0;
+    ASSAY_AUTO_RELEASE char *text = NULL;
+    ASSAY_CLEANUP(assay_source_record_free_p) assay_source_record *record = NULL;
+    int code = assay_store_read(keys->runtime->store, name, &text, &len, failure);
+    if (code == ASSAY_OK)
+        code = assay_source_record_read(keys->source, text, len, &record, failure);
+    return code != ASSAY_OK ? code : adopt(keys, record, failure);
+}
+
+int assay_stored_keys_load(assay_issuer_keys *keys)
+{
+    assay_failure why;
+    char name[ASSAY_RECORD_NAME + 1];
+    if (keys->runtime->store == NULL)
+        return ASSAY_E_ABSENT;
+    assay_failure_clear(&why);
+    int code = assay_source_record_name(keys->source, name);
+    if (code == ASSAY_OK)
+        code = take_in(keys, name, &why);
+    report(keys, code, &why);
+    return code;
+}
+
+static int write_out(assay_issuer_keys *keys, const char *name, bool durable, assay_failure *failure)
+{
+    size_t len = 0;
+    ASSAY_AUTO_RELEASE char *text = NULL;
+    assay_issuer_keys_lock(keys);
+    int code = assay_source_record_write(keys->source, assay_clock_steady(&keys->runtime->clock),
+                                         assay_clock_wall(&keys->runtime->clock), &text, &len);
+    assay_issuer_keys_unlock(keys);
+    if (code != ASSAY_OK)
+        return assay_fail(failure, code);
+    if (len > ASSAY_LIMIT_STORE_BYTES)
+        return assay_fail_note(failure, ASSAY_E_STORE, "the record is longer than %d bytes", ASSAY_LIMIT_STORE_BYTES);
+    return assay_store_write(keys->runtime->store, name, text, len, durable, failure);
+}
+
+/* With the file locked. What can't be read is replaced: nothing of it counts for anybody. */
+static int update(assay_issuer_keys *keys, const char *name, bool durable, assay_failure *failure)
+{
+    assay_failure unread;
+    assay_failure_clear(&unread);
+    int code = take_in(keys, name, &unread);
+    return code == ASSAY_E_MEMORY ? assay_fail(failure, code) : write_out(keys, name, durable, failure);
+}
+
+int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure *failure)
+{
+    int lock = -1;
+    assay_failure why;
+    char name[ASSAY_RECORD_NAME + 1];
+    const assay_store *store = keys->runtime->store;
+    if (store == NULL)
+        return ASSAY_E_ABSENT;
+    assay_failure_clear(&why);
+    int code = assay_source_record_name(keys->source, name);
+    if (code == ASSAY_OK)
+        code = assay_store_lock(store, name, durable ? ASSAY_LIMIT_STORE_WAIT_MS : 0, &lock, &why);
+    if (code == ASSAY_OK) {
+        code = update(keys, name, durable, &why);
+        assay_store_unlock(lock);
+    } else if (code == ASSAY_E_TIMEOUT) {
+        code = durable ? ASSAY_E_STORE : ASSAY_E_ABSENT;
+    }
+    report(keys, code, &why);
+    if (failure != NULL)
+        *failure = why;
+    return code;
+}

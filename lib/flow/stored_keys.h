@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_FLOW_STORED_KEYS_H
+#define ASSAY_FLOW_STORED_KEYS_H
+
+/* The keys of an issuer and what the store of the runtime has of them. Both are called without the issuer's lock. */
+
+#include "flow/issuer_keys.h"
+
+/*
+ * Take in what the store has: at creation, or before a fetch that it may spare. ASSAY_OK: keys adopted and published. ASSAY_E_ABSENT: no store, no file, or nothing newer. Any
+ * other code: it can't be used, which the log is told of once.
+ */
+int assay_stored_keys_load(assay_issuer_keys *keys);
+
+/*
+ * Write to the store what is known, united with what is there: after a fetch, a push, a purge. @p durable: wait for other writers, ASSAY_LIMIT_STORE_WAIT_MS at most, and
+ * make sure that it outlives a loss of power. Otherwise try once: a cache may miss something.
+ * ASSAY_OK: written. ASSAY_E_ABSENT: no store, nothing to write, or (not durable) somebody else is writing. ASSAY_E_STORE and others: not written.
+ */
+int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure *failure);
+
+#endif
