@@ -118,7 +118,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_validator_take_over(assay_validator *valida
  *  @param kid [in] NULL for every key that the issuer has now
  *  @retval ASSAY_E_KEY_UNKNOWN no such key now; a named kid is remembered all the same and never accepted. With NULL there was nothing to
  *  drop, and nothing is remembered
- *  @retval ASSAY_E_RANGE dropped now, but too many purged keys to remember: make a new validator. @since 0.1 */
+ *  @retval ASSAY_E_RANGE dropped now, but too many purged keys to remember: make a new validator
+ *  @retval ASSAY_E_STORE dropped now, but the store could not be told, so other processes may go on with the key. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_validator_purge(assay_validator *validator, const char *issuer, const char *kid,
                                                      assay_error **error);
 /** Hand over the keys that an issuer now serves, instead of a fetch: for a host that gets them another way. They are merged as fetched ones are.

@@ -66,6 +66,14 @@ static ssize_t read_all(int fd, char *text, size_t size)
     return (ssize_t)used;
 }
 
+/* Whether that says something about the file, or only about this moment. */
+static int unreadable(assay_failure *failure, const char *file, int error)
+{
+    bool lasts = error == ELOOP || error == EACCES || error == EPERM || error == ENXIO || error == EISDIR;
+    int code = assay_store_refuse(failure, "reading", file, error);
+    return lasts ? code : ASSAY_E_SYSTEM;
+}
+
 int assay_store_read(const assay_store *store, const char *name, char **text, size_t *len, assay_failure *failure)
 {
     char file[ASSAY_STORE_FILE];
@@ -77,7 +85,7 @@ int assay_store_read(const assay_store *store, const char *name, char **text, si
     if (fd < 0 && errno == ENOENT)
         return assay_fail(failure, ASSAY_E_ABSENT);
     if (fd < 0 || fstat(fd, &found) != 0)
-        return assay_store_refuse(failure, "reading", file, errno);
+        return unreadable(failure, file, errno);
     const char *problem = assay_store_vet(&found);
     if (problem != NULL)
         return assay_fail_note(failure, ASSAY_E_STORE, "%s is not read: %s", file, problem);
@@ -87,7 +95,7 @@ int assay_store_read(const assay_store *store, const char *name, char **text, si
         return assay_fail(failure, ASSAY_E_MEMORY);
     ssize_t got = read_all(fd, read, size);
     if (got < 0)
-        return assay_store_refuse(failure, "reading", file, errno);
+        return unreadable(failure, file, errno);
     *len = (size_t)got;
     read[*len] = '\0';
     *text = ASSAY_STEAL(read);

@@ -21,8 +21,8 @@ void assay_store_close(assay_store *store);
 ASSAY_DEFINE_CLEANUP(assay_store, assay_store_close)
 
 /*
- * Read the file of a name (letters and digits). ASSAY_OK with *text, owned and terminated; ASSAY_E_ABSENT: there is none; ASSAY_E_STORE: it can't be read, or is
- * no file that this user alone could have written; ASSAY_E_MEMORY.
+ * Read the file of a name (letters and digits). ASSAY_OK with *text, owned and terminated; ASSAY_E_ABSENT: there is none; ASSAY_E_STORE: it is no file that
+ * this user alone could have written; ASSAY_E_SYSTEM: it can't be read just now; ASSAY_E_MEMORY.
  */
 int assay_store_read(const assay_store *store, const char *name, char **text, size_t *len, assay_failure *failure);
 /* Replace it. @p durable: it outlives a loss of power. ASSAY_OK, or ASSAY_E_STORE with the old file as it was. */

@@ -14,37 +14,42 @@ static void report(assay_issuer_keys *keys, int code, const assay_failure *failu
                       assay_code_summary(code), failure->note[0] == '\0' ? "" : ": ", failure->note);
 }
 
-/* Take a record in and publish what changed. */
-static int adopt(assay_issuer_keys *keys, const assay_source_record *record, assay_failure *failure)
+static void report_buried(const assay_issuer_keys *keys, size_t buried)
 {
-    size_t buried = 0;
-    assay_issuer_keys_lock(keys);
-    int code = assay_source_record_adopt(keys->source, record, assay_clock_steady(&keys->runtime->clock),
-                                         assay_clock_wall(&keys->runtime->clock), &buried);
-    if (code == ASSAY_OK || buried > 0)
-        assay_issuer_keys_publish(keys);
-    assay_issuer_keys_unlock(keys);
     if (buried > 0)
         assay_runtime_log(keys->runtime, ASSAY_LOG_WARNING, "%s: dropped what another process purged", keys->shown);
+}
+
+/* Take a record in and publish what changed. */
+static int adopt(assay_issuer_keys *keys, const assay_source_record *record, size_t *buried, assay_failure *failure)
+{
+    assay_issuer_keys_lock(keys);
+    int code = assay_source_record_adopt(keys->source, record, assay_clock_steady(&keys->runtime->clock),
+                                         assay_clock_wall(&keys->runtime->clock), buried);
+    if (code == ASSAY_OK || *buried > 0)
+        assay_issuer_keys_publish(keys);
+    assay_issuer_keys_unlock(keys);
     if (code == ASSAY_E_STORE)
         return assay_fail_note(failure, code,
                                "the time of the record is in the future, or longer ago than the hard limit");
     return assay_fail(failure, code);
 }
 
-static int take_in(assay_issuer_keys *keys, const char *name, assay_failure *failure)
+static int take_in(assay_issuer_keys *keys, const char *name, size_t *buried, assay_failure *failure)
 {
     size_t len = 0;
+    *buried = 0;
     ASSAY_AUTO_RELEASE char *text = NULL;
     ASSAY_CLEANUP(assay_source_record_free_p) assay_source_record *record = NULL;
     int code = assay_store_read(keys->runtime->store, name, &text, &len, failure);
     if (code == ASSAY_OK)
         code = assay_source_record_read(keys->source, text, len, &record, failure);
-    return code != ASSAY_OK ? code : adopt(keys, record, failure);
+    return code != ASSAY_OK ? code : adopt(keys, record, buried, failure);
 }
 
 int assay_stored_keys_load(assay_issuer_keys *keys)
 {
+    size_t buried = 0;
     assay_failure why;
     char name[ASSAY_RECORD_NAME + 1];
     if (keys->runtime->store == NULL)
@@ -52,7 +57,8 @@ int assay_stored_keys_load(assay_issuer_keys *keys)
     assay_failure_clear(&why);
     int code = assay_source_record_name(keys->source, name);
     if (code == ASSAY_OK)
-        code = take_in(keys, name, &why);
+        code = take_in(keys, name, &buried, &why);
+    report_buried(keys, buried);
     report(keys, code, &why);
     return code;
 }
@@ -72,18 +78,21 @@ static int write_out(assay_issuer_keys *keys, const char *name, bool durable, as
     return assay_store_write(keys->runtime->store, name, text, len, durable, failure);
 }
 
-/* With the file locked. What can't be read is replaced: nothing of it counts for anybody. */
-static int update(assay_issuer_keys *keys, const char *name, bool durable, assay_failure *failure)
+/*
+ * With the file locked, so nothing is logged here. A record that is no good is replaced: it counts for nobody. One that only could not be read just now is
+ * not, since it may hold tombstones.
+ */
+static int update(assay_issuer_keys *keys, const char *name, bool durable, size_t *buried, assay_failure *failure)
 {
-    assay_failure unread;
-    assay_failure_clear(&unread);
-    int code = take_in(keys, name, &unread);
-    return code == ASSAY_E_MEMORY ? assay_fail(failure, code) : write_out(keys, name, durable, failure);
+    int code = take_in(keys, name, buried, failure);
+    bool known = code == ASSAY_OK || code == ASSAY_E_ABSENT || code == ASSAY_E_STORE;
+    return known ? write_out(keys, name, durable, failure) : code;
 }
 
 int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure *failure)
 {
     int lock = -1;
+    size_t buried = 0;
     assay_failure why;
     char name[ASSAY_RECORD_NAME + 1];
     const assay_store *store = keys->runtime->store;
@@ -94,11 +103,12 @@ int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure 
     if (code == ASSAY_OK)
         code = assay_store_lock(store, name, durable ? ASSAY_LIMIT_STORE_WAIT_MS : 0, &lock, &why);
     if (code == ASSAY_OK) {
-        code = update(keys, name, durable, &why);
+        code = update(keys, name, durable, &buried, &why);
         assay_store_unlock(lock);
     } else if (code == ASSAY_E_TIMEOUT) {
         code = durable ? ASSAY_E_STORE : ASSAY_E_ABSENT;
     }
+    report_buried(keys, buried);
     report(keys, code, &why);
     if (failure != NULL)
         *failure = why;

@@ -577,6 +577,18 @@ static void the_old_file_stays_where_the_new_one_can_t_be_written(void **state)
     assert_holds(store, "n", "old");
     assert_null(only_file(".tmp"));
 
+    /* No descriptors left: that says nothing about the file. */
+    child = fork();
+    if (child == 0) {
+        size_t len;
+        char *text;
+        const struct rlimit limit = {0, 0};
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            _exit(2);
+        _exit(assay_store_read(store, "n", &text, &len, &why) == ASSAY_E_SYSTEM ? 0 : 1);
+    }
+    assert_int_equal(wait_for(child), 0);
+
     /* A directory that can be read alone; root may write there all the same, so a child is somebody else. */
     assert_int_equal(chmod(directory, 0500), 0);
     assert_int_equal(geteuid() == 0 ? chown(directory, NOBODY, NOBODY) : 0, 0);

@@ -41,7 +41,7 @@ export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 max_len() {
     case $1 in
     authorization) echo 70000 ;; # beyond the limit of 66048
-    jwks | metadata | config) echo 8192 ;;
+    jwks | metadata | config | store) echo 8192 ;;
     *) echo 4096 ;;
     esac
 }
