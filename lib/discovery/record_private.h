@@ -9,6 +9,7 @@
 struct assay_source_record {
     assay_tombstone *tombstones;
     size_t tombstone_count;
+    bool refused;                    /* it has keys that this source may not use */
     bool has_keys;                   /* all that follows; otherwise there are only tombstones */
     char *jwks_uri;                  /* found in metadata; NULL: not known, or configured */
     char *metadata_etag, *keys_etag; /* or NULL */

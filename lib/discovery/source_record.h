@@ -27,8 +27,9 @@ int assay_source_record_write(const assay_source *source, int64_t now_ms, int64_
 typedef struct assay_source_record assay_source_record;
 
 /*
- * Without the lock: only what never changes of the source is looked at. ASSAY_OK; ASSAY_E_STORE: broken, altered, of another source, or with something in it that
- * this source may not use (a jwks_uri on a host that is not allowed, no usable key); ASSAY_E_MEMORY, ASSAY_E_CRYPTO.
+ * Without the lock: only what never changes of the source is looked at. ASSAY_OK; ASSAY_E_STORE: broken, altered or of another source; ASSAY_E_MEMORY,
+ * ASSAY_E_CRYPTO. Where it is only its keys that this source may not use (a jwks_uri on a host that is not allowed, no usable key), the answer is ASSAY_OK with the reason in
+ * @p failure: assay_source_record_adopt() then takes the tombstones and refuses the rest.
  */
 int assay_source_record_read(const assay_source *source, const char *text, size_t len, assay_source_record **record,
                              assay_failure *failure);
@@ -38,8 +39,8 @@ ASSAY_DEFINE_CLEANUP(assay_source_record, assay_source_record_free)
 /*
  * Take a record in; with the lock. Its tombstones are united with the source's in every case but the last, *buried of them were new. Its keys are adopted where they are
  * from a later success than the source's own.
- * ASSAY_OK: keys adopted. ASSAY_E_ABSENT: nothing newer, a flight is under way whose answer will be, or the source has symmetric keys. ASSAY_E_STORE: the times make no sense: from the future
- * by more than a minute, older than the hard limit, or the wall clock can't be read. ASSAY_E_MEMORY: keys and times did not change.
+ * ASSAY_OK: keys adopted. ASSAY_E_ABSENT: nothing newer, a flight is under way whose answer will be, or the source has symmetric keys. ASSAY_E_STORE: its keys may not be used,
+ * or the times make no sense: from the future by more than a minute, older than the hard limit, or the wall clock can't be read. ASSAY_E_MEMORY: keys and times did not change.
  */
 int assay_source_record_adopt(assay_source *source, const assay_source_record *record, int64_t now_ms, int64_t now_wall,
                               size_t *buried);

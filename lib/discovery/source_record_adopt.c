@@ -102,6 +102,8 @@ int assay_source_record_adopt(assay_source *source, const assay_source_record *r
     int code = assay_source_bury(source, record->tombstones, record->tombstone_count, buried);
     if (code == ASSAY_E_MEMORY)
         return code;
+    if (record->refused)
+        return ASSAY_E_STORE;
     if (!record->has_keys)
         return ASSAY_E_ABSENT;
     int64_t age = now_wall < 0 ? -1 : age_of(record, now_wall);

@@ -232,9 +232,11 @@ int assay_source_record_read(const assay_source *source, const char *text, size_
     assay_key_set_init(&made->served);
     const assay_json *keys = assay_json_get(document, "keys");
     code = read_tombstones(assay_json_get(document, "tombstones"), made, failure);
-    if (code == ASSAY_OK && keys != NULL)
+    if (code == ASSAY_OK && keys != NULL) {
         code = read_keys(source, keys, made, failure);
-    if (code == ASSAY_OK)
+        made->refused = code == ASSAY_E_STORE;
+    }
+    if (code == ASSAY_OK || made->refused)
         *record = ASSAY_STEAL(made);
-    return code;
+    return *record != NULL ? ASSAY_OK : code;
 }

@@ -29,6 +29,8 @@ static int adopt(assay_issuer_keys *keys, const assay_source_record *record, siz
     if (code == ASSAY_OK || *buried > 0)
         assay_issuer_keys_publish(keys);
     assay_issuer_keys_unlock(keys);
+    if (code == ASSAY_E_STORE && failure->note[0] != '\0') /* its keys were refused when it was read */
+        return code;
     if (code == ASSAY_E_STORE)
         return assay_fail_note(failure, code,
                                "the time of the record is in the future, or longer ago than the hard limit");

@@ -8,12 +8,14 @@
 #include "support/scene.h"
 #include "support/source_world.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -109,6 +111,8 @@ static void disarm(void)
 {
     armed = false;
 }
+
+static char directory[] = "/tmp/assay-store-XXXXXX";
 
 typedef int operation(void);
 
@@ -255,6 +259,29 @@ static int configure_by_calls(void)
     return code;
 }
 
+/* A validator with a store, which takes in what is there, and a purge, which reads and writes it. */
+static int use_store(void)
+{
+    assay_runtime *runtime = NULL;
+    assay_issuer *issuer = NULL;
+    assay_validator *made_validator = NULL;
+    int code = assay_runtime_new(&runtime, NULL);
+    if (code == ASSAY_OK)
+        code = assay_runtime_set_store_directory(runtime, directory, NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_new("https://issuer.test", &issuer, NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_add_audience(issuer, "api", NULL);
+    if (code == ASSAY_OK)
+        code = assay_validator_new(runtime, &issuer, 1, &made_validator, NULL);
+    if (code == ASSAY_OK)
+        code = assay_validator_purge(made_validator, "https://issuer.test", "gone", NULL);
+    assay_validator_unref(made_validator);
+    assay_issuer_free(issuer);
+    assay_runtime_unref(runtime);
+    return code == ASSAY_E_KEY_UNKNOWN ? ASSAY_OK : code; /* no such key was there, and it is buried */
+}
+
 static int refresh(void)
 {
     assay_error *error = NULL;
@@ -352,6 +379,43 @@ static void every_allocation_of_a_configuration(void **state)
     sweep("configuration by calls", configure_by_calls, 1);
 }
 
+static void every_allocation_of_a_store(void **state)
+{
+    (void)state;
+    assay_runtime *runtime = NULL;
+    assay_issuer *issuer = NULL;
+    assay_keyset *keyset = NULL;
+    assay_validator *pusher = NULL, *reader = NULL;
+    assert_non_null(mkdtemp(directory));
+    assert_int_equal(assay_runtime_new(&runtime, NULL), ASSAY_OK);
+    assert_int_equal(assay_runtime_set_store_directory(runtime, directory, NULL), ASSAY_OK);
+    assert_int_equal(assay_keyset_new(runtime, &keyset, NULL), ASSAY_OK);
+    assert_int_equal(assay_keyset_add_json(keyset, jwks, strlen(jwks), NULL), ASSAY_OK);
+    assert_int_equal(assay_issuer_new("https://issuer.test", &issuer, NULL), ASSAY_OK);
+    assert_int_equal(assay_issuer_add_audience(issuer, "api", NULL), ASSAY_OK);
+    assert_int_equal(assay_validator_new(runtime, &issuer, 1, &pusher, NULL), ASSAY_OK);
+    assert_int_equal(assay_validator_push_keys(pusher, "https://issuer.test", keyset, NULL), ASSAY_OK);
+    sweep("store", use_store, 1);
+    /* Whatever failed, there is a whole record. Its keys are gone where OpenSSL took a want of memory for keys that are no good. */
+    assert_int_equal(assay_validator_push_keys(pusher, "https://issuer.test", keyset, NULL), ASSAY_OK);
+    assert_int_equal(use_store(), ASSAY_OK);
+    assert_int_equal(assay_validator_new(runtime, &issuer, 1, &reader, NULL), ASSAY_OK);
+    assert_int_equal(assay_validator_ready(reader, NULL), ASSAY_OK);
+    assay_validator_unref(reader);
+    assay_validator_unref(pusher);
+    assay_issuer_free(issuer);
+    assay_keyset_unref(keyset);
+    assay_runtime_unref(runtime);
+    DIR *listing = opendir(directory);
+    assert_non_null(listing);
+    for (struct dirent *entry; (entry = readdir(listing)) != NULL;) {
+        assert_null(strstr(entry->d_name, ".tmp"));
+        (void)unlinkat(dirfd(listing), entry->d_name, 0);
+    }
+    (void)closedir(listing);
+    assert_int_equal(rmdir(directory), 0);
+}
+
 static void every_allocation_of_a_refresh(void **state)
 {
     (void)state;
@@ -387,6 +451,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_allocation_of_a_validation, open_offline, close_offline),
         cmocka_unit_test_setup_teardown(every_allocation_of_a_configuration, open_offline, close_offline),
         cmocka_unit_test(every_allocation_of_taking_over),
+        cmocka_unit_test_setup_teardown(every_allocation_of_a_store, open_offline, close_offline),
         cmocka_unit_test(every_allocation_of_a_refresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

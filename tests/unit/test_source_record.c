@@ -453,6 +453,13 @@ static void records_are_of_one_source(void **state)
         if (assay_source_record_name(other.source, another) == ASSAY_OK)
             assert_int_equal(strcmp(name, another) == 0, rows[i].jwks_hosts != NULL);
     }
+    /* Keys from a place that is not allowed are refused; what was purged counts all the same. */
+    size_t buried = 0;
+    assert_int_equal(assay_source_purge(w.source, "gone", w.now), ASSAY_E_KEY_UNKNOWN);
+    restart_other(&rows[ASSAY_COUNT_OF(rows) - 1]);
+    assert_int_equal(take(&other, write_at(&w, WALL), WALL, &buried), ASSAY_E_STORE);
+    assert_int_equal(buried, 1);
+    assert_non_null(strstr(why.note, "not allowed"));
     restart_other(&(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .jwks_hosts = own_host, .jwks_host_count = 1});
     assert_int_equal(take(&other, text, WALL, NULL), ASSAY_OK);
 
