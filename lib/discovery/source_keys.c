@@ -207,7 +207,7 @@ int assay_source_bury(assay_source *source, const assay_tombstone *tombstones, s
     size_t before = source->tombstone_count, dropped = 0;
     ASSAY_CLEANUP(assay_snapshot_free_p) assay_snapshot *made = NULL;
     *buried = 0;
-    if (!reserve_retired(source) || !reserve_tombstones(source, count))
+    if (!assay_source_reserve_retired(source) || !reserve_tombstones(source, count))
         return ASSAY_E_MEMORY;
     if (source->snapshot != NULL &&
         assay_snapshot_without_buried(source->snapshot, tombstones, count, &dropped, &made) != ASSAY_OK)
@@ -220,6 +220,6 @@ int assay_source_bury(assay_source *source, const assay_tombstone *tombstones, s
     }
     *buried = source->tombstone_count - before;
     if (dropped > 0)
-        replace_snapshot(source, ASSAY_STEAL(made));
+        assay_source_replace_snapshot(source, ASSAY_STEAL(made));
     return code;
 }

@@ -34,12 +34,6 @@ static void clear_copies(copies *made)
     assay_snapshot_free(made->old);
 }
 
-static bool copy_text(const char *text, char **copy)
-{
-    *copy = text == NULL ? NULL : assay_strdup(text);
-    return text == NULL || *copy != NULL;
-}
-
 /* The keys that were missing at @p succeeded_at, on the source's clock. */
 static int recall(const assay_source *source, const assay_source_record *record, int64_t succeeded_at,
                   assay_snapshot **old)
@@ -57,17 +51,12 @@ static int recall(const assay_source *source, const assay_source_record *record,
 static int make_copies(const assay_source *source, const assay_source_record *record, int64_t succeeded_at,
                        copies *made)
 {
-    if (!copy_text(record->jwks_uri, &made->jwks_uri) || !copy_text(record->metadata_etag, &made->metadata_etag) ||
-        !copy_text(record->keys_etag, &made->keys_etag))
+    if (!assay_source_copy_text(record->jwks_uri, &made->jwks_uri) ||
+        !assay_source_copy_text(record->metadata_etag, &made->metadata_etag) ||
+        !assay_source_copy_text(record->keys_etag, &made->keys_etag))
         return ASSAY_E_MEMORY;
     int code = assay_key_set_copy(&record->served, &made->served);
     return code != ASSAY_OK ? code : recall(source, record, succeeded_at, &made->old);
-}
-
-static void replace(char **owned, char **made)
-{
-    assay_release(*owned);
-    *owned = ASSAY_STEAL(*made);
 }
 
 /* As if the source had made the fetch itself, at @p succeeded_at. */
@@ -83,12 +72,12 @@ static int adopt_keys(assay_source *source, const assay_source_record *record, i
     if (code != ASSAY_OK)
         return code;
     if (record->jwks_uri != NULL) {
-        replace(&source->jwks_uri, &made.jwks_uri);
-        replace(&source->metadata_etag, &made.metadata_etag);
+        assay_source_replace_text(&source->jwks_uri, ASSAY_STEAL(made.jwks_uri));
+        assay_source_replace_text(&source->metadata_etag, ASSAY_STEAL(made.metadata_etag));
         source->metadata_due_at = assay_schedule_add(succeeded_at, record->metadata_after * SECOND_MS);
         source->metadata_wanted = false;
     }
-    replace(&source->keys_etag, &made.keys_etag);
+    assay_source_replace_text(&source->keys_etag, ASSAY_STEAL(made.keys_etag));
     source->keys_max_age = record->max_age;
     source->adopted_stamp = record->succeeded;
     assay_source_succeeded(source, source->keys_max_age, succeeded_at);

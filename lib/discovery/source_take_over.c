@@ -48,16 +48,11 @@ static bool is_alike(const assay_source *source, const assay_source *old)
            assay_crypto_is_alike(source->crypto, old->crypto);
 }
 
-static int64_t last_success(const assay_source *source)
-{
-    return assay_schedule_add(source->expires_at, -source->hard_limit_ms);
-}
-
 /* How long ago the last success was; clocks of two sources can't be compared otherwise. */
 static int64_t age(const assay_source *source, int64_t now_ms)
 {
     assay_source asked = *source; /* which takes notice of the time in its place */
-    return assay_schedule_add(assay_source_own_time(&asked, now_ms), -last_success(source));
+    return assay_schedule_add(assay_source_own_time(&asked, now_ms), -source->succeeded_at);
 }
 
 static bool has_better_keys(const assay_source *old, const assay_source *source, int64_t now_ms)
@@ -145,7 +140,8 @@ static void take_times(assay_source *source, const assay_source *old, int64_t no
     source->behind = old->behind;
     source->seen = old->seen;
     (void)assay_source_own_time(source, now_ms);
-    source->expires_at = assay_schedule_add(last_success(old), source->hard_limit_ms);
+    source->succeeded_at = old->succeeded_at;
+    source->expires_at = assay_schedule_add(old->succeeded_at, source->hard_limit_ms);
     source->due_at = old->due_at < source->expires_at ? old->due_at : source->expires_at;
     source->metadata_due_at = old->metadata_due_at;
     source->backoff_until = old->backoff_until;

@@ -2,6 +2,7 @@
 #include "flow/flight.h"
 
 #include "flow/fork.h"
+#include "flow/stored_keys.h"
 
 #include <time.h>
 
@@ -223,6 +224,17 @@ static bool is_inherited(const assay_seat *seat)
     return seat->process != assay_fork_generation();
 }
 
+/* What another process fetched meanwhile may spare this one the fetch that it is about to begin. */
+static void look_in_store(assay_seat *seat)
+{
+    assay_issuer_keys *keys = seat->keys;
+    assay_source_reason reason;
+    bool begins = seat->flight == 0 && seat->reason <= ASSAY_SOURCE_SCHEDULED && !atomic_load(&keys->flying) &&
+                  atomic_load(&keys->generation) == seat->seen;
+    if (begins && assay_issuer_keys_due(keys, assay_issuer_keys_now(keys), &reason) <= assay_issuer_keys_now(keys))
+        (void)assay_stored_keys_load(keys);
+}
+
 assay_turn assay_flight_board(assay_seat *seat, int *code, assay_failure *failure)
 {
     *code = ASSAY_OK;
@@ -230,6 +242,7 @@ assay_turn assay_flight_board(assay_seat *seat, int *code, assay_failure *failur
         *code = assay_fail(failure, ASSAY_E_FORKED);
         return ASSAY_TURN_OVER;
     }
+    look_in_store(seat);
     assay_issuer_keys_lock(seat->keys);
     assay_turn turn = board_locked(seat, code, failure);
     assay_issuer_keys_unlock(seat->keys);
@@ -336,8 +349,11 @@ assay_turn assay_flight_report(assay_seat *seat, const assay_http_response *resp
     assay_issuer_keys_unlock(keys);
     if (missed == ASSAY_OK)
         assay_source_reading_clear(&reading);
-    if (turn == ASSAY_TURN_OVER && in_time)
+    if (turn == ASSAY_TURN_OVER && in_time) {
         log_landing(keys, *code, &local, &left);
+        if (*code == ASSAY_OK)
+            (void)assay_stored_keys_save(keys, false, NULL);
+    }
     if (turn == ASSAY_TURN_OVER && failure != NULL)
         *failure = local;
     return turn;

@@ -10,22 +10,23 @@ static void report(assay_issuer_keys *keys, int code, const assay_failure *failu
     bool good = code == ASSAY_OK || code == ASSAY_E_ABSENT;
     if (atomic_exchange(&keys->store_reported, !good) || good)
         return;
-    assay_runtime_log(keys->runtime, ASSAY_LOG_WARNING, "%s: the store of keys: %s%s%s", keys->shown,
+    assay_runtime_log(keys->keyring->runtime, ASSAY_LOG_WARNING, "%s: the store of keys: %s%s%s", keys->shown,
                       assay_code_summary(code), failure->note[0] == '\0' ? "" : ": ", failure->note);
 }
 
 static void report_buried(const assay_issuer_keys *keys, size_t buried)
 {
     if (buried > 0)
-        assay_runtime_log(keys->runtime, ASSAY_LOG_WARNING, "%s: dropped what another process purged", keys->shown);
+        assay_runtime_log(keys->keyring->runtime, ASSAY_LOG_WARNING, "%s: dropped what another process purged",
+                          keys->shown);
 }
 
 /* Take a record in and publish what changed. */
 static int adopt(assay_issuer_keys *keys, const assay_source_record *record, size_t *buried, assay_failure *failure)
 {
     assay_issuer_keys_lock(keys);
-    int code = assay_source_record_adopt(keys->source, record, assay_clock_steady(&keys->runtime->clock),
-                                         assay_clock_wall(&keys->runtime->clock), buried);
+    int code = assay_source_record_adopt(keys->source, record, assay_issuer_keys_now(keys),
+                                         assay_clock_wall(&keys->keyring->runtime->clock), buried);
     if (code == ASSAY_OK || *buried > 0)
         assay_issuer_keys_publish(keys);
     assay_issuer_keys_unlock(keys);
@@ -43,7 +44,7 @@ static int take_in(assay_issuer_keys *keys, const char *name, size_t *buried, as
     *buried = 0;
     ASSAY_AUTO_RELEASE char *text = NULL;
     ASSAY_CLEANUP(assay_source_record_free_p) assay_source_record *record = NULL;
-    int code = assay_store_read(keys->runtime->store, name, &text, &len, failure);
+    int code = assay_store_read(keys->keyring->runtime->store, name, &text, &len, failure);
     if (code == ASSAY_OK)
         code = assay_source_record_read(keys->source, text, len, &record, failure);
     return code != ASSAY_OK ? code : adopt(keys, record, buried, failure);
@@ -54,7 +55,7 @@ int assay_stored_keys_load(assay_issuer_keys *keys)
     size_t buried = 0;
     assay_failure why;
     char name[ASSAY_RECORD_NAME + 1];
-    if (keys->runtime->store == NULL)
+    if (keys->keyring->runtime->store == NULL)
         return ASSAY_E_ABSENT;
     assay_failure_clear(&why);
     int code = assay_source_record_name(keys->source, name);
@@ -70,14 +71,14 @@ static int write_out(assay_issuer_keys *keys, const char *name, bool durable, as
     size_t len = 0;
     ASSAY_AUTO_RELEASE char *text = NULL;
     assay_issuer_keys_lock(keys);
-    int code = assay_source_record_write(keys->source, assay_clock_steady(&keys->runtime->clock),
-                                         assay_clock_wall(&keys->runtime->clock), &text, &len);
+    int code = assay_source_record_write(keys->source, assay_issuer_keys_now(keys),
+                                         assay_clock_wall(&keys->keyring->runtime->clock), &text, &len);
     assay_issuer_keys_unlock(keys);
     if (code != ASSAY_OK)
         return assay_fail(failure, code);
     if (len > ASSAY_LIMIT_STORE_BYTES)
         return assay_fail_note(failure, ASSAY_E_STORE, "the record is longer than %d bytes", ASSAY_LIMIT_STORE_BYTES);
-    return assay_store_write(keys->runtime->store, name, text, len, durable, failure);
+    return assay_store_write(keys->keyring->runtime->store, name, text, len, durable, failure);
 }
 
 /*
@@ -97,7 +98,7 @@ int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure 
     size_t buried = 0;
     assay_failure why;
     char name[ASSAY_RECORD_NAME + 1];
-    const assay_store *store = keys->runtime->store;
+    const assay_store *store = keys->keyring->runtime->store;
     if (store == NULL)
         return ASSAY_E_ABSENT;
     assay_failure_clear(&why);

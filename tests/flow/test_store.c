@@ -80,7 +80,7 @@ static void the_document_names_it(void **state)
     must_ok(assay_validator_from_json(NULL, json, strlen(json), &validator, NULL));
     assert_int_equal(assay_validator_purge(validator, TRIAL_ISSUER, "k", NULL), ASSAY_E_KEY_UNKNOWN);
     assert_non_null(store_only_file(".json"));
-    must_fail(assay_runtime_set_store_directory(validator->runtime, store_directory, &error), ASSAY_E_FROZEN);
+    must_fail(assay_runtime_set_store_directory(validator->keyring->runtime, store_directory, &error), ASSAY_E_FROZEN);
     assay_validator_unref(validator);
     free(json);
     json = trial_format("{\"runtime\":{\"store_directory\":1},\"issuers\":[]}");
