@@ -75,12 +75,11 @@ static int check(assay_validator *validator, const char *token)
     return code;
 }
 
-/* Fetch, and leave a record. */
+/* Fetch, which leaves a record. */
 static void warm(void)
 {
     scene_validator(&at);
     must_ok(assay_validator_warm_up(at.validator, WAIT, NULL));
-    save(at.validator);
 }
 
 static void a_new_process_begins_warm(void **state)
