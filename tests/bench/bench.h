@@ -41,5 +41,9 @@ void bench_base64url(const char *token, bench_case *made);
 
 /* bench_threads.c: prints the figures threads2.*. */
 void bench_threads(const mint_key *key, const char *token);
+/* bench_latency.c: prints the figures latency.*. Both start an issuer, and want one thread when they are called. */
+void bench_latency(void);
+/* bench_starts.c: prints the figures start.*. */
+void bench_starts(void);
 
 #endif

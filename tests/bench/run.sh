@@ -22,7 +22,7 @@ fi
   else
     meson setup build/bench -Dbuildtype=release -Dbench=enabled
   fi
-  meson compile -C build/bench bench bench_allocations assay:shared_library
+  meson compile -C build/bench bench bench_allocations bench_start assay:shared_library
 } >build/bench.log 2>&1 || {
   tail -n 40 build/bench.log
   exit 1
