@@ -58,7 +58,7 @@ static const char *path_of(const bench_issuer *from, const char *name, char *pat
 static void spawn(char *const *argv, double *printed)
 {
     int ends[2];
-    pid_t process;
+    pid_t process = -1;
     posix_spawn_file_actions_t actions;
     bench_must(pipe(ends) == 0 && posix_spawn_file_actions_init(&actions) == 0 &&
                    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO) == 0 &&
