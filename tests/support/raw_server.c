@@ -86,6 +86,8 @@ static void play(raw_server *server, const connection *c)
     const raw_script *script = &server->script;
     char sink[256];
     read_request(server, c);
+    if (script->reset == RAW_RESET_REQUEST)
+        return;
     bool open = server->request[0] != '\0' && (script->head == NULL || put(c, script->head, strlen(script->head)));
     for (size_t i = 0; open && script->chunk != NULL && i < script->times && !stopping(server); i++) {
         struct pollfd polled = {.fd = server->stop[0], .events = POLLIN};
@@ -101,19 +103,28 @@ static void serve(raw_server *server, int fd)
 {
     struct timeval patience = {.tv_sec = 5};
     connection c = {.fd = fd, .tls = NULL};
+    const raw_reset reset = server->script.reset;
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (reset != RAW_RESET_NEVER)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+    if (reset == RAW_RESET_ACCEPTED || (reset == RAW_RESET_HELLO && readable(server, fd, 5000))) {
+        close(fd);
+        return;
+    }
     if (server->tls != NULL) {
         c.tls = SSL_new(server->tls);
         must(c.tls != NULL && SSL_set_fd(c.tls, fd) == 1, "SSL_new");
         if (SSL_accept(c.tls) == 1) {
             play(server, &c);
-            SSL_shutdown(c.tls);
+            if (reset == RAW_RESET_NEVER)
+                SSL_shutdown(c.tls);
         }
         SSL_free(c.tls);
     } else {
         play(server, &c);
-        shutdown(fd, SHUT_WR); /* what was sent still arrives, though the client's bytes are unread */
+        if (reset == RAW_RESET_NEVER)
+            shutdown(fd, SHUT_WR); /* what was sent still arrives, though the client's bytes are unread */
     }
     close(fd);
 }

@@ -10,6 +10,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Where the server breaks the connection off with a reset. */
+typedef enum raw_reset {
+    RAW_RESET_NEVER,
+    RAW_RESET_ACCEPTED, /* at once */
+    RAW_RESET_HELLO,    /* when the client has sent something, before any TLS */
+    RAW_RESET_REQUEST,  /* when the request has been read */
+    RAW_RESET_ANSWERED  /* when everything of the script has been sent */
+} raw_reset;
+
 typedef struct raw_script {
     const char *head;  /* sent first; NULL: nothing */
     const char *chunk; /* sent after it, `times` times; NULL: nothing */
@@ -18,7 +27,8 @@ typedef struct raw_script {
     bool hold;                     /* keep the connection open until the client closes it */
     bool silent;                   /* accept nothing: connections stay in the backlog */
     const char *certificate, *key; /* files in PEM: TLS */
-    int tls_version;               /* the most that is spoken (OpenSSL's number); 0: any */
+    raw_reset reset;
+    int tls_version; /* the most that is spoken (OpenSSL's number); 0: any */
 } raw_script;
 
 typedef struct raw_server raw_server;
