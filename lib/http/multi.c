@@ -158,6 +158,11 @@ int assay_http_multi_start(assay_http_multi *multi, assay_http_settings *setting
     return ASSAY_OK;
 }
 
+void assay_http_transfer_give(assay_http_transfer *transfer, void *user_data)
+{
+    transfer->user_data = user_data;
+}
+
 void assay_http_transfer_cancel(assay_http_transfer *transfer)
 {
     if (transfer == NULL || transfer->ended)

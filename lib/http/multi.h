@@ -46,6 +46,8 @@ void assay_http_multi_abandon(assay_http_multi *multi);
 int assay_http_multi_start(assay_http_multi *multi, assay_http_settings *settings, const assay_http_request *request,
                            int64_t timeout_ms, int64_t now_wall, assay_http_done done, void *user_data,
                            assay_http_transfer **transfer, assay_failure *failure);
+/* Its callback is called with this from now on. */
+void assay_http_transfer_give(assay_http_transfer *transfer, void *user_data);
 /* End it without its callback; NULL, and one whose callback is being called, are left alone. */
 void assay_http_transfer_cancel(assay_http_transfer *transfer);
 
