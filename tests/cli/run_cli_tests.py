@@ -8,6 +8,7 @@ import os
 import pathlib
 import pty
 import select
+import select
 import signal
 import socket
 import ssl
@@ -19,8 +20,10 @@ import unittest
 import urllib.error
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from dev_issuer import SECONDS, Issuer  # noqa: E402
+
 COMMAND = ""
-SECONDS = 60  # bound of every wait; sanitizers are slow
 AUDIENCE = "api://cli-tests"
 FORGERIES = {  # forgery: codes, any of which is right
     "signature": ["SIGNATURE"],
@@ -57,47 +60,8 @@ def run(*arguments, stdin=b"", env=None):
     return subprocess.run([COMMAND, *arguments], input=stdin, capture_output=True, timeout=SECONDS, env=env)
 
 
-class Issuer:
-    """One `assay issuer`, ended by its own process id."""
-
-    def __init__(self, folder, *options, tls=True):
-        self.ca = str(pathlib.Path(folder) / f"ca-{time.monotonic_ns()}.pem")
-        tls_options = ["--tls", "--ca-out", self.ca] if tls else []
-        self.process = subprocess.Popen(
-            [COMMAND, "issuer", "--port", "0", "--json", *tls_options, *options],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        ready, _, _ = select.select([self.process.stdout], [], [], SECONDS)
-        line = self.process.stdout.readline() if ready else b""
-        if not line:
-            self.stop()
-            raise RuntimeError("the development issuer did not start")
-        self.about = json.loads(line)
-        self.url = self.about["url"]
-        self.base = self.about["base"]
-        self.context = ssl.create_default_context(cafile=self.ca) if tls else None
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            status = self.process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            status = self.process.wait(SECONDS)
-        self.process.stdout.close()
-        return status
-
-    def call(self, path, body=None, headers=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.base + path, data=data, headers=headers or {})
-        with urllib.request.urlopen(request, timeout=SECONDS, context=self.context) as answer:
-            return answer.read().decode()
-
-    def mint(self, claims=None, **members):
-        return self.call("/mint", {"claims": {"aud": AUDIENCE, **(claims or {})}, **members})
-
-    def stats(self):
-        return json.loads(self.call("/stats"))
+def start_issuer(folder, *options, tls=True):
+    return Issuer(COMMAND, folder, *options, tls=tls, audience=AUDIENCE)
 
 
 class Cli(unittest.TestCase):
@@ -106,8 +70,8 @@ class Cli(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        cls.issuer = Issuer(cls.folder.name, "--path", "/tenant/v2.0", "--algorithm", "RS256", "--algorithm", "ES256",
-                            "--algorithm", "PS256", "--algorithm", "ES512", "--algorithm", "EdDSA")
+        cls.issuer = start_issuer(cls.folder.name, "--path", "/tenant/v2.0", "--algorithm", "RS256",
+                                  "--algorithm", "ES256", "--algorithm", "PS256", "--algorithm", "ES512", "--algorithm", "EdDSA")
 
     @classmethod
     def tearDownClass(cls):
@@ -208,7 +172,7 @@ class Cli(unittest.TestCase):
         self.assertEqual(before, self.issuer.stats())
 
     def test_verify_loopback_http(self):
-        plain = Issuer(self.folder.name, tls=False)
+        plain = start_issuer(self.folder.name, tls=False)
         try:
             token = plain.mint()
             options = ["--issuer", plain.url, "--audience", AUDIENCE]
@@ -326,7 +290,7 @@ class Cli(unittest.TestCase):
     # --- could not decide ---
 
     def test_issuer_down(self):
-        other = Issuer(self.folder.name)
+        other = start_issuer(self.folder.name)
         token = other.mint()
         ca, url = other.ca, other.url
         self.assertEqual(other.stop(), 0)
@@ -576,7 +540,7 @@ class Cli(unittest.TestCase):
 
     def test_issuer_max_age(self):
         for option, header in (("0", "public, max-age=0"), ("15", "public, max-age=15"), ("-1", None)):
-            other = Issuer(self.folder.name, "--max-age", option, tls=False)
+            other = start_issuer(self.folder.name, "--max-age", option, tls=False)
             try:
                 with urllib.request.urlopen(other.base + "/jwks", timeout=SECONDS) as answer:
                     self.assertEqual(answer.headers["Cache-Control"], header)
@@ -584,7 +548,7 @@ class Cli(unittest.TestCase):
                 self.assertEqual(other.stop(), 0)
 
     def test_issuer_ends_while_a_client_waits(self):
-        other = Issuer(self.folder.name, tls=False)
+        other = start_issuer(self.folder.name, tls=False)
         other.call("/fault", {"kind": "slow", "value": 60000})
         with socket.create_connection(("127.0.0.1", int(other.base.rsplit(":", 1)[1])), timeout=SECONDS) as waiting:
             waiting.sendall(b"GET /jwks HTTP/1.1\r\nHost: x\r\n\r\n")

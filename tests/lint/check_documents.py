@@ -3,7 +3,7 @@
 """The written documents keep up with the sources.
 
 Links lead somewhere; docs/threads.md has every exported function once, in its header's table; the code and tests that
-docs/rfc-map.md names are there; options of the command stand in docs/guide/command.md; the C of docs/guide/verify.md compiles.
+docs/rfc-map.md names are there; options of the command stand in docs/guide/command.md; the C of each guide compiles.
 """
 
 import os
@@ -63,13 +63,14 @@ def check_command():
                 problems.append(f"docs/guide/command.md: assay {file} has no --{option}")
 
 
-def check_guide():
-    source = "\n".join(re.findall(r"^```c\n(.*?)^```", (DOCS / "guide/verify.md").read_text(), re.M | re.S))
+def check_guide(path):
+    """The C of a guide is one program text."""
+    source = "\n".join(re.findall(r"^```c\n(.*?)^```", path.read_text(), re.M | re.S))
     command = [*os.environ.get("CC", "cc").split(), "-std=c11", "-Wall", "-Wextra", "-Wno-unused-function", "-Werror"]
     command += ["-I", str(ROOT / "include"), "-fsyntax-only", "-x", "c", "-"]
     result = subprocess.run(command, input=source, text=True, capture_output=True)
     if result.returncode != 0:
-        problems.append(f"docs/guide/verify.md does not compile:\n{result.stderr}")
+        problems.append(f"{path.relative_to(ROOT)} does not compile:\n{result.stderr}")
 
 
 for path in [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]:
@@ -77,6 +78,7 @@ for path in [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]:
 check_threads()
 check_map()
 check_command()
-check_guide()
+for path in sorted((DOCS / "guide").glob("*.md")):
+    check_guide(path)
 print("\n".join(problems), end="\n" if problems else "")
 sys.exit(1 if problems else 0)
