@@ -50,7 +50,8 @@ ASSAY_API void assay_driver_free(assay_driver *driver);
 /** The descriptor to watch for reading; it belongs to the driver. -1 with callbacks. @since 0.1 */
 ASSAY_API int assay_driver_fd(const assay_driver *driver);
 
-/** Carry out an operation; the driver has it until assay_driver_next_done() gives it back. On failure the caller keeps it.
+/** Carry out an operation; the driver has it until assay_driver_next_done() gives it back. On failure the caller keeps it. Where neither
+ *  assay_driver_keep_fresh() nor any fetch came before, the first fetch over TLS reads the CA certificates: some 20 ms for the system's.
  *  @retval ASSAY_E_STATE a driver has it already. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_driver_add(assay_driver *driver, assay_op *op, assay_error **error);
 /** Keep the keys of a validator fresh from now on: fetch missing ones at once and others when they are due, so that no operation and no
