@@ -169,7 +169,6 @@ int assay_op_fetched(assay_op *op, int status, const char *effective_url, const 
     bool copied = op->answer.effective_url != NULL &&
                   (op->answer.body != NULL || body_len == 0 || body_len > errand->request.body_limit);
     assay_op_report(op, &op->answer, copied ? ASSAY_OK : ASSAY_E_MEMORY, NULL);
-    assay_http_response_clear(&op->answer);
     return ASSAY_OK;
 }
 
@@ -194,7 +193,6 @@ int assay_op_fetch_failed(assay_op *op, int code, const char *reason)
     if (reason != NULL)
         assay_text_escape(reason, strlen(reason), shown, sizeof shown);
     assay_op_report(op, NULL, assay_fail_note(&why, code, "%s", shown), &why);
-    assay_http_response_clear(&op->answer);
     return ASSAY_OK;
 }
 

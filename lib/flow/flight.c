@@ -6,18 +6,6 @@
 
 #include <time.h>
 
-void assay_seat_init(assay_seat *seat, assay_issuer_keys *keys, assay_source_reason reason, uint64_t seen,
-                     int64_t deadline, assay_waker *waker)
-{
-    memset(seat, 0, sizeof *seat);
-    seat->keys = keys;
-    seat->reason = reason;
-    seat->seen = seen;
-    seat->deadline = deadline;
-    seat->waker = waker;
-    seat->process = assay_fork_generation();
-}
-
 static void errand_clear(assay_errand *errand)
 {
     assay_release(errand->url);
@@ -138,8 +126,10 @@ static assay_turn lead(assay_seat *seat, int *code, assay_failure *failure)
     leave_place(seat);
     if (atomic_load(&keys->flying)) {
         assay_source_abandoned(keys->source, now);
+        keys->heirs++;
     } else {
         keys->flight++;
+        keys->heirs = 0;
         keys->passed_on = false;
     }
     keys->heir_least_ms = 0;
@@ -372,7 +362,8 @@ void assay_flight_leave(assay_seat *seat)
         assay_failure gone;
         (void)assay_fail_note(&gone, ASSAY_E_TIMEOUT, "whoever fetched them went away");
         assay_source_abandoned(keys->source, assay_issuer_keys_now(keys));
-        if (has_heir(keys, 1))
+        /* Whoever lets callers come and go must not get around the budgets, which a lead that passes on does not ask. */
+        if (keys->heirs + 1 < ASSAY_LIMIT_ABANDONED && has_heir(keys, 1))
             pass_on(keys, 0);
         else
             land(keys, ASSAY_E_TIMEOUT, &gone);
@@ -380,15 +371,6 @@ void assay_flight_leave(assay_seat *seat)
     seat->lease = 0;
     assay_issuer_keys_unlock(keys);
     errand_clear(&seat->errand);
-}
-
-void assay_seat_move(assay_seat *from, assay_seat *to)
-{
-    assay_errand errand = from->errand;
-    *to = *from;
-    memset(&from->errand, 0, sizeof from->errand);
-    to->errand = errand;
-    from->lease = 0;
 }
 
 int64_t assay_flight_look_at(const assay_seat *seat)

@@ -53,8 +53,13 @@ static inline uint64_t assay_flight_seen(const assay_issuer_keys *keys)
     return atomic_load(&keys->generation);
 }
 
+/* seat.c */
 void assay_seat_init(assay_seat *seat, assay_issuer_keys *keys, assay_source_reason reason, uint64_t seen,
                      int64_t deadline, assay_waker *waker);
+/* Hand a lead over to another seat, which is empty. */
+void assay_seat_move(assay_seat *from, assay_seat *to);
+/* From now on it is told by this one, in any state. */
+void assay_seat_wake_by(assay_seat *seat, assay_waker *waker);
 
 /*
  * Begin a flight, or take part in the one that is under way, or look how it goes on.
@@ -70,8 +75,6 @@ assay_turn assay_flight_report(assay_seat *seat, const assay_http_response *resp
                                const assay_failure *why, int *code, assay_failure *failure);
 /* Give the seat up, in any state; a lead passes on. The seat may be used to board anew. */
 void assay_flight_leave(assay_seat *seat);
-/* Hand a lead over to another seat, which is empty. */
-void assay_seat_move(assay_seat *from, assay_seat *to);
 
 /* When a seat that waits must look again even if nobody wakes it; real milliseconds. */
 int64_t assay_flight_look_at(const assay_seat *seat);

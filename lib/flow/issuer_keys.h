@@ -39,6 +39,7 @@ typedef struct assay_issuer_keys {
     uint64_t leases;       /* counts them */
     int landing_code;      /* how the last flight ended */
     assay_failure landing; /* and why */
+    unsigned heirs;        /* how often the lead of the current flight was taken over */
     bool passed_on;        /* the current flight was passed on by a leader in haste: there is no third one */
 
     /* A leader whose own time ran out says nothing about the issuer: no back-off, but a pause for all who have not twice as much time. */

@@ -138,8 +138,10 @@ static void end_validation(assay_op *op)
 static void end_refresh(assay_op *op)
 {
     op->failure = op->why;
-    /* Keys that were given are never fetched. */
-    finish(op, op->fetched == ASSAY_E_KEYS_NEEDED ? assay_fail(&op->failure, ASSAY_OK) : op->fetched);
+    /* None was allowed: keys that were given are never fetched; or another's fetch failed this moment. */
+    if (op->fetched == ASSAY_E_KEYS_NEEDED)
+        op->fetched = assay_fail(&op->failure, atomic_load(&op->seat.keys->last_failure));
+    finish(op, op->fetched);
 }
 
 static void land(assay_op *op)
@@ -162,6 +164,7 @@ static void seated(assay_op *op, assay_turn turn)
 /* A host that does not answer in time gives up its lead. */
 static void look(assay_op *op)
 {
+    uint64_t lease = op->seat.lease;
     if (op->turn == ASSAY_TURN_LEAD && assay_clock_real_ms() >= op->seat.errand.until) {
         assay_failure late;
         (void)assay_fail_note(&late, ASSAY_E_TIMEOUT, "the host did not answer in time for %.160s",
@@ -170,6 +173,8 @@ static void look(assay_op *op)
         return;
     }
     seated(op, assay_flight_board(&op->seat, &op->fetched, &op->why));
+    if (op->seat.lease != lease)
+        assay_http_response_clear(&op->answer);
 }
 
 int assay_op_go_on(assay_op *op)
@@ -193,6 +198,7 @@ int assay_op_go_on(assay_op *op)
 void assay_op_report(assay_op *op, const assay_http_response *response, int missed, const assay_failure *why)
 {
     seated(op, assay_flight_report(&op->seat, response, missed, why, &op->fetched, &op->why));
+    assay_http_response_clear(&op->answer); /* what came of one document says nothing about the next */
 }
 
 int assay_op_detach(assay_op *op, assay_op **rest)
