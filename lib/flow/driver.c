@@ -225,7 +225,7 @@ int assay_driver_take(assay_driver *driver, assay_op *op, assay_failure *failure
     if (op->driver != NULL)
         return assay_fail_note(failure, ASSAY_E_STATE, "a driver has the operation already");
     op->driver = driver;
-    op->seat.waker = &driver->waker;
+    assay_seat_wake_by(&op->seat, &driver->waker);
     link_op(&driver->active, op);
     driver->stepping = true;
     assay_driver_wake(driver);
