@@ -72,15 +72,25 @@ static void publish_times(assay_issuer_keys *keys)
     atomic_store(&keys->last_failure, last == ASSAY_OK && hurried ? ASSAY_E_TIMEOUT : last);
 }
 
-void assay_issuer_keys_publish(assay_issuer_keys *keys)
+static void publish(assay_issuer_keys *keys, bool arrived)
 {
     const assay_snapshot *snapshot = assay_source_snapshot(keys->source);
-    if (atomic_exchange(&keys->snapshot, snapshot) != snapshot)
+    if (atomic_exchange(&keys->snapshot, snapshot) != snapshot && arrived)
         atomic_fetch_add(&keys->generation, 1);
     publish_times(keys);
     for (assay_snapshot *old; (old = assay_source_take_retired(keys->source)) != NULL;)
         assay_readers_retire(keys->keyring->readers, &old->retiree);
     assay_readers_reclaim(keys->keyring->readers);
+}
+
+void assay_issuer_keys_publish(assay_issuer_keys *keys)
+{
+    publish(keys, true);
+}
+
+void assay_issuer_keys_publish_purge(assay_issuer_keys *keys)
+{
+    publish(keys, false);
 }
 
 bool assay_issuer_keys_is_flying(const assay_issuer_keys *keys)

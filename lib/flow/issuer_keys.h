@@ -25,7 +25,7 @@ typedef struct assay_issuer_keys {
     atomic_bool flying;
     atomic_int_fast64_t lease_until; /* real milliseconds; then the leader counts as gone, and another may take over */
     atomic_uint_fast64_t
-        generation; /* counts the snapshots: whoever saw an older one need not fetch for what may be there by now */
+        generation; /* counts the snapshots that brought keys: whoever saw an older one need not fetch for what may be there by now */
     atomic_uint_fast64_t unknown_kid_refused;
     atomic_bool store_reported; /* the log was told that the store can't be used */
 
@@ -71,6 +71,8 @@ static inline int64_t assay_issuer_keys_now(const assay_issuer_keys *keys)
 
 /* Make changes of the source visible, with the lock held. What was replaced is freed when its last reader is out. */
 void assay_issuer_keys_publish(assay_issuer_keys *keys);
+/* The same where keys only went: whoever waits for one goes on waiting. */
+void assay_issuer_keys_publish_purge(assay_issuer_keys *keys);
 
 /* A fetch is under way, and somebody sees to it. */
 bool assay_issuer_keys_is_flying(const assay_issuer_keys *keys);

@@ -131,7 +131,7 @@ int assay_manage_purge(assay_validator *validator, const char *issuer, const cha
     (void)assay_stored_keys_load(&found->keys); /* what other processes have goes as well */
     assay_issuer_keys_lock(&found->keys);
     code = assay_source_purge(found->keys.source, kid, assay_issuer_keys_now(&found->keys));
-    assay_issuer_keys_publish(&found->keys);
+    assay_issuer_keys_publish_purge(&found->keys);
     assay_issuer_keys_unlock(&found->keys);
     if (code == ASSAY_OK || code == ASSAY_E_RANGE)
         assay_runtime_log(validator->keyring->runtime, ASSAY_LOG_WARNING, "%s: purged %s", found->keys.shown,

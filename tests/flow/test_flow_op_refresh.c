@@ -258,6 +258,33 @@ static void keys_pushed_meanwhile(void **state)
     assay_keyset_unref(keys);
 }
 
+/* A purge brings no key: who waits for one goes on waiting, and gets it. */
+static void purge_while_a_new_key_is_fetched(void **state)
+{
+    (void)state;
+    canned_warm_up(&c);
+    mint_key *old = c.key, *both[2] = {old, mint_key_new("ES256", "new")};
+    c.key = both[1];
+    char *token = canned_token_of(&c, "new");
+    free(c.keys);
+    c.keys = mint_jwks(both, 2);
+    assay_op *leader = canned_validation(&c, token, WAIT), *waits = canned_validation(&c, token, WAIT);
+    canned_step(leader, ASSAY_WANT_FETCH);
+    canned_step(waits, ASSAY_WANT_WAIT);
+    must_ok(assay_validator_purge(c.validator, CANNED_ISSUER, "k", NULL));
+    canned_step(waits, ASSAY_WANT_WAIT);
+    canned_step(leader, ASSAY_WANT_FETCH);
+    canned_answer_well(&c, leader);
+    canned_step(waits, ASSAY_WANT_NOTHING);
+    canned_result(waits, ASSAY_OK, true);
+    canned_step(leader, ASSAY_WANT_NOTHING);
+    canned_result(leader, ASSAY_OK, true);
+    assay_op_free(leader);
+    assay_op_free(waits);
+    free(token);
+    mint_key_free(old);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_cold, close_canned)
 #define THREE(name) cmocka_unit_test_setup_teardown(name, open_three, close_canned)
 
@@ -266,7 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(due_refreshes_back_off), CASE(wanted_refreshes_are_the_hosts_affair), CASE(past_the_hard_limit),
         THREE(several_issuers),       THREE(given_keys_are_never_fetched),         CASE(holds_its_validator),
-        CASE(keys_pushed_meanwhile),
+        CASE(keys_pushed_meanwhile),  CASE(purge_while_a_new_key_is_fetched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
