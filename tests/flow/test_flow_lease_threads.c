@@ -344,8 +344,8 @@ static void lose_the_leader(fate how, bool keys)
     for (int i = 0; i < 10; i++)
         assert_int_equal(others[i].accepted, others[i].count);
     print_message("%s, %s: %d waited; all had their answer after %d ms; requests: %d metadata, %d keys\n",
-                  fate_names[how], keys ? "keys" : "metadata", waiting, (int)took,
-                  (int)scene_requests(&at, "metadata"), (int)scene_requests(&at, "jwks"));
+                  fate_names[how], keys ? "keys" : "metadata", waiting, (int)took, (int)scene_requests(&at, "metadata"),
+                  (int)scene_requests(&at, "jwks"));
     assert_in_range(took, 0, FETCH_MS + ASSAY_LIMIT_LEASE_GRACE_MS + SLACK_MS);
     clean_up(&lead);
     check_requests(&lead);

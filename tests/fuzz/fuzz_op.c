@@ -38,6 +38,8 @@ typedef struct source {
     bool warm; /* keys were answered */
     bool good; /* ... and the newest ones hold the key of the good token */
     bool ever_good;
+    bool served; /* the newest document names that key, purged or not */
+    bool purged; /* that key was dropped: it does not come back */
     int64_t succeeded_at;
     int64_t failed_at;      /* the last fetch that may not be made again at once */
     int64_t unknown_kid_at; /* the last one for an unknown kid */
@@ -211,6 +213,8 @@ static void step(slot *at)
                       assay_op_result(at->op, NULL, NULL) == (at->kind == GOOD ? ASSAY_OK : ASSAY_E_SIGNATURE)));
     at->fresh = false;
     at->want = want;
+    MUST(at->ended || want != ASSAY_WANT_NOTHING || is_refresh(at) || !sources[0].purged ||
+         assay_op_result(at->op, NULL, NULL) != ASSAY_OK);
     at->ended = want == ASSAY_WANT_NOTHING;
     MUST((want == ASSAY_WANT_FETCH) == (assay_op_fetch_url(at->op) != NULL));
     MUST((want == ASSAY_WANT_WAIT) == (assay_op_wait_ms(at->op) > 0));
@@ -246,9 +250,7 @@ static void note_answer(slot *at, bool metadata, bool good, const char *keys)
     to->warm = true;
     to->succeeded_at = now_ms;
     to->failed_at = never;
-    if (keys == NULL)
-        return;
-    to->good = strstr(keys, "\"c\"") != NULL;
+    to->good = to->served = keys == NULL ? to->served : strstr(keys, "\"c\"") != NULL;
     to->ever_good = to->ever_good || to->good;
 }
 
@@ -283,7 +285,18 @@ static void answer(slot *at, const reply *with)
         MUST(assay_op_fetched(at->op, with->status, url, (const uint8_t *)body, len) == ASSAY_OK);
     }
     bool good = with->good && (with->status != 304 || conditional);
+    source *to = &sources[at->issuer];
+    if (good && !metadata && to->purged) /* a set of nothing but a purged key is none */
+        good = text == NULL ? !to->served : strstr(text, "\"c\"") == NULL;
     note_answer(at, metadata, good, with->status == 304 ? NULL : text);
+}
+
+static void purge(void)
+{
+    int code = assay_validator_purge(validator, issuers[0], "c", NULL);
+    MUST(code == ASSAY_OK || code == ASSAY_E_KEY_UNKNOWN);
+    sources[0].purged = true;
+    sources[0].good = false;
 }
 
 static void begin(slot *at, kind what)
@@ -349,8 +362,10 @@ static void move(uint8_t byte)
     int which = byte & 31;
     if (which <= 6)
         begin(at, which == 0 ? GOOD : (kind)(which - 1));
-    else if (which <= 9)
+    else if (which <= 8)
         step(at);
+    else if (which == 9)
+        purge();
     else if (which <= 18)
         answer(at, &replies[which - 10]);
     else if (which <= 20)
