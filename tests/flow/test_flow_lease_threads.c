@@ -303,7 +303,8 @@ static void clean_up(leader *lead)
     }
     if (lead->fate == BLOCKING_IN_HASTE) {
         join_members(&lead->haste, 1);
-        assert_int_equal(lead->haste.unavailable, 1);
+        /* Its heir may be so quick that it sees the keys when it looks for the last time. */
+        assert_int_equal(lead->haste.unavailable + lead->haste.accepted, 1);
         assert_in_range(lead->haste.took_ms, FETCH_MS * 4 / 5 - 5, FETCH_MS * 4 / 5 + SLACK_MS);
     }
     assay_op_free(lead->op);
