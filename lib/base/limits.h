@@ -61,6 +61,12 @@
 #define ASSAY_LIMIT_RETENTION_MAX 604800   /* seconds: the most that may be configured */
 #define ASSAY_LIMIT_HARD_LIMIT 86400       /* seconds: keys serve without a successful fetch, by default */
 #define ASSAY_LIMIT_HARD_LIMIT_MAX 2592000 /* seconds: the most that may be configured */
+#define ASSAY_LIMIT_LEASE_GRACE_MS 250         /* milliseconds: after the time for a document another may take over its fetch */
+#define ASSAY_LIMIT_ABANDONED 8                /* flights: given up in a row, until a pause as after a failure; also leads of one flight */
+#define ASSAY_LIMIT_RETENTION 3600             /* seconds: a key that is no longer served stays usable, by default */
+#define ASSAY_LIMIT_RETENTION_MAX 604800       /* seconds: the most that may be configured */
+#define ASSAY_LIMIT_HARD_LIMIT 86400           /* seconds: keys serve without a successful fetch, by default */
+#define ASSAY_LIMIT_HARD_LIMIT_MAX 2592000     /* seconds: the most that may be configured */
 
 /* Configuration */
 #define ASSAY_LIMIT_LEEWAY 60                  /* seconds: tolerated difference of clocks, by default */
