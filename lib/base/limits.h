@@ -56,17 +56,11 @@
 #define ASSAY_LIMIT_BACKOFF_MIN 5              /* seconds: first pause after a failed fetch */
 #define ASSAY_LIMIT_BACKOFF_MAX 300            /* seconds: longest pause after failed fetches */
 #define ASSAY_LIMIT_LEASE_GRACE_MS 250 /* milliseconds: after the time for a document another may take over its fetch */
-#define ASSAY_LIMIT_ABANDONED 8        /* flights: given up in a row, until a pause as after a failure */
-#define ASSAY_LIMIT_RETENTION 3600     /* seconds: a key that is no longer served stays usable, by default */
+#define ASSAY_LIMIT_ABANDONED 8 /* times: flights are given up in a row until a pause, or the lead of one passes on */
+#define ASSAY_LIMIT_RETENTION 3600         /* seconds: a key that is no longer served stays usable, by default */
 #define ASSAY_LIMIT_RETENTION_MAX 604800   /* seconds: the most that may be configured */
 #define ASSAY_LIMIT_HARD_LIMIT 86400       /* seconds: keys serve without a successful fetch, by default */
 #define ASSAY_LIMIT_HARD_LIMIT_MAX 2592000 /* seconds: the most that may be configured */
-#define ASSAY_LIMIT_LEASE_GRACE_MS 250         /* milliseconds: after the time for a document another may take over its fetch */
-#define ASSAY_LIMIT_ABANDONED 8                /* flights: given up in a row, until a pause as after a failure; also leads of one flight */
-#define ASSAY_LIMIT_RETENTION 3600             /* seconds: a key that is no longer served stays usable, by default */
-#define ASSAY_LIMIT_RETENTION_MAX 604800       /* seconds: the most that may be configured */
-#define ASSAY_LIMIT_HARD_LIMIT 86400           /* seconds: keys serve without a successful fetch, by default */
-#define ASSAY_LIMIT_HARD_LIMIT_MAX 2592000     /* seconds: the most that may be configured */
 
 /* Configuration */
 #define ASSAY_LIMIT_LEEWAY 60                  /* seconds: tolerated difference of clocks, by default */
