@@ -123,16 +123,21 @@ static void test_cancel_at_each_moment(void **state)
 static void test_free_with_transfers_under_way(void **state)
 {
     (void)state;
-    multi_result got = {.calls = 0};
+    multi_result got[5];
+    memset(got, 0, sizeof got);
     for (int turns = 0; turns < 6; turns++) {
-        for (int i = 0; i < 5; i++)
-            start(url, &settings, multi_result_done, &got);
-        for (int i = 0; i < turns && got.calls == 0; i++)
+        int calls[ASSAY_COUNT_OF(got)];
+        for (size_t i = 0; i < ASSAY_COUNT_OF(got); i++)
+            start(url, &settings, multi_result_done, &got[i]);
+        for (int i = 0; i < turns && got[0].calls == 0; i++)
             multi_loop_turn(&loop, 1000);
-        int calls = got.calls;
+        for (size_t i = 0; i < ASSAY_COUNT_OF(got); i++)
+            calls[i] = got[i].calls;
         multi_loop_close(&loop);
-        assert_int_equal(got.calls, calls);
-        multi_result_clear(&got);
+        for (size_t i = 0; i < ASSAY_COUNT_OF(got); i++) {
+            assert_int_equal(got[i].calls, calls[i]);
+            multi_result_clear(&got[i]);
+        }
         multi_loop_open(&loop);
     }
     assay_http_multi_free(NULL);
@@ -283,29 +288,38 @@ static void ask_twice(const char *target, assay_http_settings *with, bool throug
         multi_loop_close(&loop);
 }
 
-/* In a process of its own, where SIGPIPE is deadly; what it ended with. */
-static int status_of_child(const char *target, bool through_multi)
+/* The program of the child: WAY TARGET CA. It ends by SIGPIPE, or with 0. */
+static int child(char **arguments)
+{
+    struct sigaction action;
+    signal(SIGPIPE, SIG_DFL);
+    if (strcmp(arguments[0], "control") == 0) { /* without the library, to see that it would be noticed */
+        int ends[2];
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && close(ends[0]) == 0)
+            (void)!write(ends[1], "x", 1);
+        return 0;
+    }
+    assay_http_settings with = {.ca_pem = assay_strdup(arguments[2]), .ca_pem_len = strlen(arguments[2])};
+    ask_twice(arguments[1], &with, strcmp(arguments[0], "multi") == 0);
+    assay_http_settings_clear(&with);
+    return sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL ? 0 : 1;
+}
+
+/* In a program of its own, where SIGPIPE is deadly (a mere fork of one with threads could not even allocate safely); what it ended with. */
+static int status_of_child(const char *way, const char *target)
 {
     int status = 0;
+    size_t len;
+    char *pem = certificates_pem("ca", &len);
     fflush(NULL);
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        size_t len;
-        signal(SIGPIPE, SIG_DFL);
-        char *pem = certificates_pem("ca", &len);
-        assay_http_settings with = {.ca_pem = assay_strdup(pem), .ca_pem_len = len};
-        if (target != NULL) {
-            ask_twice(target, &with, through_multi);
-        } else { /* the same without the library, to see that it would be noticed */
-            int ends[2];
-            if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && close(ends[0]) == 0)
-                (void)!write(ends[1], "x", 1);
-        }
-        struct sigaction action;
-        _exit(sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL ? 0 : 1);
+        execl("/proc/self/exe", "child", way, target, pem, (char *)NULL);
+        _exit(3);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
+    free(pem);
     return status;
 }
 
@@ -326,7 +340,7 @@ static void test_no_sigpipe(void **state)
         {.head = NULL},
     };
     char target[64];
-    int status = status_of_child(NULL, false);
+    int status = status_of_child("control", "");
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE);
     for (size_t i = 0; i < ASSAY_COUNT_OF(scripts); i++) {
         for (int way = 0; way < 4; way++) {
@@ -338,7 +352,7 @@ static void test_no_sigpipe(void **state)
             }
             raw_server *server = raw_server_start(&script);
             snprintf(target, sizeof target, "%s://127.0.0.1:%d/", tls ? "https" : "http", raw_server_port(server));
-            status = status_of_child(target, way >= 2);
+            status = status_of_child(way >= 2 ? "multi" : "client", target);
             if (status != 0)
                 fail_msg("script %zu, way %d: status %x", i, way, (unsigned)status);
             assert_true(raw_server_connections(server) >= 1);
@@ -347,8 +361,10 @@ static void test_no_sigpipe(void **state)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 4)
+        return child(argv + 1);
 #define LOOP_TEST(function) cmocka_unit_test_setup_teardown(function, open_loop, close_loop)
     const struct CMUnitTest tests[] = {
         LOOP_TEST(test_cancel_at_each_moment),
