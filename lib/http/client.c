@@ -24,6 +24,7 @@ int assay_http_client_new(assay_http_settings *settings, assay_http_client **cli
         assay_http_client_free(made);
         return ASSAY_E_MEMORY;
     }
+    assay_http_easy_reset(made->easy);
     *client = made;
     return ASSAY_OK;
 }
@@ -42,7 +43,6 @@ int assay_http_client_get(assay_http_client *client, const assay_http_request *r
 {
     assay_http_get get;
     assay_http_response_init(response);
-    curl_easy_reset(client->easy); /* keeps connections and TLS sessions, nothing else */
     int code = assay_http_get_prepare(&get, client->easy, client->settings, request, timeout_ms, now_wall, failure);
     if (code == ASSAY_OK)
         code = assay_http_get_finish(&get, curl_easy_perform(client->easy), failure);

@@ -64,6 +64,19 @@ static CURLMcode set_options(assay_http_multi *multi)
     return result;
 }
 
+/* When a multi is freed, curl handles SIGPIPE as the last transfer said that it had; one without any would change it for the whole process. */
+static bool keep_signals(assay_http_multi *multi)
+{
+    CURL *easy = curl_easy_init();
+    if (easy == NULL)
+        return false;
+    assay_http_easy_reset(easy);
+    bool done = curl_multi_add_handle(multi->curl, easy) == CURLM_OK;
+    curl_multi_remove_handle(multi->curl, easy);
+    curl_easy_cleanup(easy);
+    return done;
+}
+
 int assay_http_multi_new(const assay_http_hooks *hooks, assay_http_multi **multi)
 {
     *multi = NULL;
@@ -75,7 +88,7 @@ int assay_http_multi_new(const assay_http_hooks *hooks, assay_http_multi **multi
         return ASSAY_E_MEMORY;
     made->hooks = *hooks;
     made->curl = curl_multi_init();
-    if (made->curl == NULL)
+    if (made->curl == NULL || !keep_signals(made))
         return ASSAY_E_MEMORY;
     if (set_options(made) != CURLM_OK)
         return ASSAY_E_NETWORK;

@@ -99,7 +99,6 @@ static CURLcode set_limits(CURL *easy, const char *url, int64_t timeout_ms, size
     SET(CURLOPT_PATH_AS_IS, 1L); /* what was checked is what is asked */
     SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_QUICK_EXIT, 1L); /* without it a hung resolver outlasts the deadline */
     SET(CURLOPT_TIMEOUT_MS, timeout);
     SET(CURLOPT_CONNECTTIMEOUT_MS, timeout);
@@ -206,11 +205,18 @@ static CURLcode set_callbacks(CURL *easy, assay_http_get *get)
     return result;
 }
 
+void assay_http_easy_reset(CURL *easy)
+{
+    curl_easy_reset(easy);
+    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L); /* takes any number */
+}
+
 int assay_http_get_prepare(assay_http_get *get, CURL *easy, assay_http_settings *settings,
                            const assay_http_request *request, int64_t timeout_ms, int64_t now_wall,
                            assay_failure *failure)
 {
     memset(get, 0, sizeof *get);
+    assay_http_easy_reset(easy);
     get->easy = easy;
     get->body_limit = request->body_limit;
     get->now_wall = now_wall;

@@ -33,8 +33,12 @@ typedef struct assay_http_get {
     char words[CURL_ERROR_SIZE];
 } assay_http_get;
 
+/* Forget all options but one, which is due from the beginning: freeing a handle without it changes what the process does on SIGPIPE, for a moment, and
+ * with threads for good. Connections and TLS sessions are kept. */
+void assay_http_easy_reset(CURL *easy);
+
 /*
- * Check the request and set every option on @p easy, which is new or reset. The URL of the request outlives the GET, its other texts don't
+ * Check the request, reset @p easy and set every option on it. The URL of the request outlives the GET, its other texts don't
  * have to. On failure _clear() is due as well.
  */
 int assay_http_get_prepare(assay_http_get *get, CURL *easy, assay_http_settings *settings,
