@@ -26,13 +26,14 @@ static void *run(void *argument)
 {
     assay_refresher *refresher = argument;
     struct pollfd ready = {.fd = assay_driver_descriptor(refresher->driver), .events = POLLIN};
-    while (!atomic_load(&refresher->stop)) {
+    for (;;) {
         (void)pthread_mutex_lock(&refresher->working);
         assay_driver_go_on(refresher->driver);
         (void)pthread_mutex_unlock(&refresher->working);
+        if (atomic_load(&refresher->stop)) /* between the two: the driver has taken what woke it */
+            return NULL;
         (void)poll(&ready, 1, -1); /* its timer is behind the descriptor */
     }
-    return NULL;
 }
 
 /* No signal of the host is ever handled in the thread. */
