@@ -7,7 +7,7 @@
 enum {
     OWN_MAX = 32,        /* refreshes at a time, of all validators together */
     PAUSE_MS = 50,       /* least time between two looks at a validator that could not be helped */
-    PAUSE_MAX_MS = 60000 /* most: its clock need not be the real one */
+    PAUSE_MAX_MS = 60000 /* most: its clock need not be the real one, others fetch too */
 };
 
 int assay_driver_watch(assay_driver *driver, assay_validator *validator, bool counted, assay_failure *failure)
@@ -53,7 +53,7 @@ static void refresh(assay_driver *driver, assay_watched *watched, int64_t now)
             break;
         assay_driver_add_own(driver, op);
     }
-    watched->due_at = due_at <= now ? now + PAUSE_MS : due_at;
+    watched->due_at = due_at <= now ? now + PAUSE_MS : due_at > now + PAUSE_MAX_MS ? now + PAUSE_MAX_MS : due_at;
 }
 
 int64_t assay_driver_refresh_watched(assay_driver *driver)
@@ -65,7 +65,7 @@ int64_t assay_driver_refresh_watched(assay_driver *driver)
         int64_t now = assay_clock_steady(&watched->validator->keyring->runtime->clock);
         if (scan || now >= watched->due_at)
             refresh(driver, watched, now);
-        int64_t wait = watched->due_at > now + PAUSE_MAX_MS ? PAUSE_MAX_MS : watched->due_at - now;
+        int64_t wait = watched->due_at > now + PAUSE_MAX_MS ? PAUSE_MAX_MS : watched->due_at - now; /* it may go back */
         first = wait < first ? wait : first;
     }
     return first == INT64_MAX ? INT64_MAX : assay_clock_real_ms() + first;
