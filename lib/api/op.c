@@ -54,7 +54,7 @@ int assay_op_step(assay_op *op)
 {
     if (op == NULL)
         return ASSAY_WANT_NOTHING;
-    return op->driver != NULL ? ASSAY_WANT_WAIT : assay_op_go_on(op);
+    return op->driver != NULL && !assay_op_is_inherited(op) ? ASSAY_WANT_WAIT : assay_op_go_on(op);
 }
 
 void assay_op_cancel(assay_op *op)
@@ -75,7 +75,9 @@ int assay_op_result(const assay_op *op, assay_claims **claims, assay_error **err
     if (op == NULL)
         return ASSAY_BAD("op is NULL");
     if (op->state != ASSAY_OP_DONE || op->driver != NULL)
-        return ASSAY_END(assay_fail_note(failure, ASSAY_E_STATE, "the operation is not done"));
+        return ASSAY_END(assay_op_is_inherited(op)
+                             ? assay_fail(failure, ASSAY_E_FORKED)
+                             : assay_fail_note(failure, ASSAY_E_STATE, "the operation is not done"));
     if (op->code == ASSAY_OK && claims != NULL)
         *claims = assay_claims_ref(op->claims);
     if (failure != NULL)

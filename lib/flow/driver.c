@@ -317,6 +317,7 @@ static void abandon(assay_driver *driver)
     assay_poller_close_inherited(driver->poller);
     driver->multi = NULL;
     driver->poller = NULL;
+    driver->hooks.socket = NULL; /* what the host watches with may be shared as well */
 }
 
 void assay_driver_drop(assay_driver *driver)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/op.h"
 
-#include "flow/fork.h"
 #include "token/request.h"
 
 enum { PAUSE_MIN_MS = 5, PAUSE_MAX_MS = 100 };
@@ -120,8 +119,13 @@ static void begin_refresh(assay_op *op)
         return;
     }
     uint64_t seen = assay_flight_seen(&issuer->keys);
-    if (assay_issuer_keys_due(&issuer->keys, now, &reason) > now)
+    if (assay_issuer_keys_due(&issuer->keys, now, &reason) > now) {
+        if (op->issuer == NULL || op->own) { /* another one has fetched them since it was due */
+            finish(op, assay_fail(&op->failure, ASSAY_OK));
+            return;
+        }
         reason = ASSAY_SOURCE_FORCED;
+    }
     take_seat(op, &issuer->keys, reason, seen);
 }
 
@@ -179,7 +183,7 @@ static void look(assay_op *op)
 
 int assay_op_go_on(assay_op *op)
 {
-    if (op->seat.process != assay_fork_generation())
+    if (assay_op_is_inherited(op))
         assay_op_end(op, ASSAY_E_FORKED);
     if (op->state == ASSAY_OP_NEW && op->token != NULL)
         begin_validation(op);

@@ -6,6 +6,7 @@
 
 #include "flow/attempt.h"
 #include "flow/flight.h"
+#include "flow/fork.h"
 
 #include <assay/op.h>
 
@@ -66,6 +67,11 @@ void assay_op_end(assay_op *op, int code);
 static inline bool assay_op_wants_fetch(const assay_op *op)
 {
     return op->state == ASSAY_OP_SEATED && op->turn == ASSAY_TURN_LEAD;
+}
+/* It is the parent's. */
+static inline bool assay_op_is_inherited(const assay_op *op)
+{
+    return op->seat.process != assay_fork_generation();
 }
 /* A refresh without a host that goes on in the place of @p op, which leads. */
 int assay_op_detach(assay_op *op, assay_op **rest);
