@@ -4,10 +4,7 @@
 
 /* Operations in a driver: added, stepped, fetched for, given back. */
 
-enum {
-    EVENTS = 64,
-    TURN_MS = 2 /* of one call: a handshake takes a millisecond, and many may be ready at once */
-};
+enum { TURN_MS = 2 }; /* after which the host has its turn, whatever is left */
 
 static void link_op(assay_op **list, assay_op *op)
 {
@@ -132,16 +129,25 @@ void assay_driver_add_own(assay_driver *driver, assay_op *op)
     step(driver, op);
 }
 
-/* Whether any operation may have something to do; then each was stepped. */
+static bool is_turn_over(const assay_driver *driver)
+{
+    return assay_clock_real_ms() >= driver->turn_until;
+}
+
+/* Whether any operation may have something to do; then each was stepped, in one turn or in several. */
 static bool step_all(assay_driver *driver)
 {
-    bool woken = atomic_exchange(&driver->woken, false);
-    if (!woken && !driver->stepping && assay_clock_real_ms() < driver->look_at)
-        return false;
-    driver->stepping = false;
-    driver->look_at = INT64_MAX;
-    for (assay_op *op = driver->active, *next; op != NULL; op = next) {
-        next = op->next;
+    if (driver->stepped_next == NULL) {
+        bool woken = atomic_exchange(&driver->woken, false);
+        if (!woken && !driver->stepping && assay_clock_real_ms() < driver->look_at)
+            return false;
+        driver->stepping = false;
+        driver->look_at = INT64_MAX;
+        driver->stepped_next = driver->active;
+    }
+    while (driver->stepped_next != NULL && !is_turn_over(driver)) {
+        assay_op *op = driver->stepped_next;
+        driver->stepped_next = op->next; /* a step ends no other operation */
         step(driver, op);
     }
     return true;
@@ -174,33 +180,32 @@ static void arm(assay_driver *driver, int64_t at)
         driver->hooks.timer(driver->hooks.user_data, wait);
 }
 
-/* What is ready on the driver's own descriptor, as far as there is time; a socket that is passed over stays ready. */
-static bool take_events(assay_driver *driver, int64_t until)
+/* The next that is ready on the driver's own descriptor: one, since a handshake takes a millisecond or two. */
+static bool take_event(assay_driver *driver)
 {
-    assay_poller_event events[EVENTS];
-    size_t count = driver->poller == NULL ? 0 : assay_poller_take(driver->poller, events, EVENTS);
-    for (size_t i = 0; i < count; i++) {
-        if (events[i].kind == ASSAY_POLLER_SOCKET && assay_clock_real_ms() < until)
-            assay_http_multi_socket(driver->multi, events[i].fd, events[i].events);
-        else if (events[i].kind == ASSAY_POLLER_TIMER)
-            driver->armed_at = INT64_MAX; /* it fires once */
-    }
-    return count > 0;
+    assay_poller_event event;
+    if (driver->poller == NULL || assay_poller_take(driver->poller, &event, 1) == 0)
+        return false;
+    if (event.kind == ASSAY_POLLER_SOCKET)
+        assay_http_multi_socket(driver->multi, event.fd, event.events);
+    else if (event.kind == ASSAY_POLLER_TIMER)
+        driver->armed_at = INT64_MAX; /* it fires once */
+    return true;
 }
 
 void assay_driver_go_on(assay_driver *driver)
 {
     bool more = true;
     int64_t watched_at = INT64_MAX;
-    int64_t until = assay_clock_real_ms() + TURN_MS;
-    do {
-        more = take_events(driver, until);
+    driver->turn_until = assay_clock_real_ms() + TURN_MS;
+    while (more && !is_turn_over(driver)) {
+        more = take_event(driver);
         more = run_curl_timer(driver) || more;
         more = step_all(driver) || more;
         watched_at = assay_driver_refresh_watched(driver);
-        more = more || driver->stepping;
-    } while (more && assay_clock_real_ms() < until);
-    if (more) /* enough for one turn of the host's loop: the descriptor is ready again at once, with an edge of its own */
+        more = more || driver->stepping || driver->starting;
+    }
+    if (more) /* the descriptor is ready again at once */
         assay_driver_wake(driver);
     arm(driver, sooner(watched_at, sooner(driver->curl_at, driver->look_at)));
 }

@@ -31,11 +31,14 @@ struct assay_driver {
     size_t own; /* operations that the driver made itself */
     assay_watched *watched;
 
-    bool stepping;    /* some operation can go on */
-    bool scan;        /* look at every watched validator */
-    int64_t curl_at;  /* real milliseconds; INT64_MAX: none */
-    int64_t look_at;  /* when a waiting operation must look again; INT64_MAX: none */
-    int64_t armed_at; /* what the timer is set to */
+    bool stepping;          /* some operation can go on */
+    assay_op *stepped_next; /* where a pass over all operations was left; NULL: it is over */
+    int64_t turn_until;     /* real milliseconds */
+    bool scan;              /* look at every watched validator */
+    bool starting;          /* more refreshes are due than were begun at a time */
+    int64_t curl_at;        /* real milliseconds; INT64_MAX: none */
+    int64_t look_at;        /* when a waiting operation must look again; INT64_MAX: none */
+    int64_t armed_at;       /* what the timer is set to */
 };
 
 /* driver.c */
