@@ -6,72 +6,19 @@
  */
 #include "base/clock.h"
 #include "http/client.h"
+#include "support/deaf_dns.h"
 #include "support/multi_loop.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
-#include <errno.h>
-#include <net/if.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-enum { PASSED = 0, FAILED = 1, NOT_PERMITTED = 77 };
-
-static bool write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    return file != NULL && fputs(text, file) >= 0 && fclose(file) == 0;
-}
-
-static bool bind_over(const char *path, const char *text)
-{
-    char made[] = "/tmp/assay-dns-XXXXXX";
-    int fd = mkstemp(made);
-    if (fd < 0)
-        return false;
-    close(fd);
-    bool done = write_file(made, text) && mount(made, path, NULL, MS_BIND, NULL) == 0;
-    unlink(made);
-    return done;
-}
-
-static bool own_namespaces(void)
-{
-    char map[64];
-    unsigned uid = (unsigned)geteuid();
-    if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) {
-        if (unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS) != 0)
-            return false;
-        snprintf(map, sizeof map, "0 %u 1", uid);
-        if (!write_file("/proc/self/uid_map", map))
-            return false;
-    }
-    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
-}
-
-/* An interface, and a socket at port 53 whose questions nobody reads. */
-static bool deaf_name_server(void)
-{
-    struct ifreq interface = {.ifr_name = "lo"};
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(53), .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &interface) != 0)
-        return false;
-    interface.ifr_flags = (short)(interface.ifr_flags | IFF_UP | IFF_RUNNING);
-    return ioctl(fd, SIOCSIFFLAGS, &interface) == 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-}
+enum { PASSED = 0, FAILED = 1 };
 
 static const char hung[] = "https://issuer.example/keys";
 
@@ -159,12 +106,8 @@ static bool keeps_to(way how, int64_t timeout_ms, int64_t slack_ms)
 
 static int child(void)
 {
-    if (!own_namespaces() || !deaf_name_server() ||
-        !bind_over("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n") ||
-        !bind_over("/etc/nsswitch.conf", "hosts: files dns\n")) {
-        printf("skipped: no network namespace with a name server of its own: %s\n", strerror(errno));
-        return NOT_PERMITTED;
-    }
+    if (!deaf_dns())
+        return DEAF_DNS_NOT_PERMITTED;
     const char *sanitized = getenv("ASSAY_SANITIZED"), *preloaded = getenv("LD_PRELOAD");
     bool slow = (sanitized != NULL && strcmp(sanitized, "none") != 0) ||
                 (preloaded != NULL && strstr(preloaded, "vgpreload") != NULL);
@@ -182,20 +125,10 @@ static int child(void)
 static void test_hung_dns_does_not_outlast_the_deadline(void **state)
 {
     (void)state;
-    int status = 0;
-    fflush(NULL);
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        int result = child();
-        fflush(NULL);
-        _exit(result);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    if (WEXITSTATUS(status) == NOT_PERMITTED)
+    int status = deaf_dns_run(child);
+    if (status == DEAF_DNS_NOT_PERMITTED)
         skip();
-    assert_int_equal(WEXITSTATUS(status), PASSED);
+    assert_int_equal(status, PASSED);
 }
 
 int main(void)

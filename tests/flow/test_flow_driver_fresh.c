@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* A driver that keeps keys fresh, and one that meets what hangs: many issuers at once, a slow one, a name server that never answers. */
+#include "support/deaf_dns.h"
+#include "support/loop.h"
+#include "support/scene.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define WAIT 20000
+#define ISSUERS 500
+
+static scene at;
+static loop turning;
+
+static int open_plain(void **state)
+{
+    (void)state;
+    scene_open(&at, NULL);
+    scene_validator(&at);
+    return 0;
+}
+
+static int close_scene(void **state)
+{
+    (void)state;
+    scene_close(&at);
+    return 0;
+}
+
+static int64_t due_in(void)
+{
+    int64_t wait = 0;
+    assert_int_equal(assay_validator_refresh_due(at.validator, &wait, NULL), ASSAY_OK);
+    return wait;
+}
+
+/* Turn until so many key sets were asked for, and a little longer in case there are more. */
+static void run_until_fetched(int64_t count)
+{
+    int64_t end = scene_real_ms() + WAIT;
+    while ((scene_requests(&at, "jwks") < count || due_in() == 0) && scene_real_ms() < end)
+        loop_turn(&turning, 20);
+    loop_run(&turning, 100);
+    assert_int_equal(scene_requests(&at, "jwks"), count);
+}
+
+/* The clock of the scene jumped: a driver by real time looks when it is asked to. */
+static void jump(int64_t seconds)
+{
+    scene_advance(&at, seconds);
+    assert_int_equal(assay_driver_process(turning.driver, NULL), ASSAY_OK);
+}
+
+static void missing_keys_are_fetched_at_once_and_due_ones_in_time(void **state)
+{
+    (void)state;
+    loop_open(&turning, LOOP_EDGE);
+    assert_int_equal(assay_driver_keep_fresh(turning.driver, at.validator, NULL), ASSAY_OK);
+    run_until_fetched(1);
+    char *token = scene_mint(&at, "{}");
+    assert_int_equal(scene_validate(&at, token, 0), ASSAY_OK);
+    assert_null(assay_driver_next_done(turning.driver)); /* its own are nobody's to take */
+    for (int round = 2; round <= 4; round++) {
+        jump(due_in() / 1000 - 5);
+        loop_run(&turning, 100);
+        assert_int_equal(scene_requests(&at, "jwks"), round - 1);
+        jump(10);
+        run_until_fetched(round);
+    }
+    free(token);
+    assay_validator_unref(at.validator); /* the driver has one too */
+    at.validator = NULL;
+    loop_run(&turning, 10);
+    loop_close(&turning);
+}
+
+static void it_backs_off_while_the_issuer_is_down(void **state)
+{
+    (void)state;
+    loop_open(&turning, LOOP_CALLBACKS);
+    assert_int_equal(assay_driver_keep_fresh(turning.driver, at.validator, NULL), ASSAY_OK);
+    run_until_fetched(1);
+    char *token = scene_mint(&at, "{}");
+    dev_issuer_fault(at.issuer, "all", "status", 503, -1);
+    scene_advance(&at, 3601);
+    int64_t end = scene_real_ms() + WAIT;
+    assert_int_equal(assay_driver_process(turning.driver, NULL), ASSAY_OK);
+    while (scene_stat(&at, ASSAY_STAT_FETCH_FAILURES) == 0 && scene_real_ms() < end)
+        loop_turn(&turning, 20);
+    loop_run(&turning, 500);
+    uint64_t failures = scene_stat(&at, ASSAY_STAT_FETCH_FAILURES);
+    assert_in_range(failures, 1, 2); /* metadata and keys */
+    assert_in_range(due_in(), 2000, 6000);
+    assert_int_equal(scene_validate(&at, token, WAIT), ASSAY_OK); /* and nobody pays */
+    assert_int_equal(scene_stat(&at, ASSAY_STAT_FETCH_FAILURES), failures);
+    /* An hour of it, in steps of 10 s: at most one try in each growing pause. */
+    for (int i = 0; i < 360; i++) {
+        jump(10);
+        loop_run(&turning, 5);
+    }
+    print_message("an hour down: %d failures\n", (int)scene_stat(&at, ASSAY_STAT_FETCH_FAILURES));
+    assert_in_range(scene_stat(&at, ASSAY_STAT_FETCH_FAILURES), 5, 60);
+    assert_int_equal(scene_validate(&at, token, 0) == ASSAY_E_EXPIRED,
+                     1); /* the keys are still there, the token is not */
+    dev_issuer_fault(at.issuer, "all", "none", -1, -1);
+    int64_t served = scene_requests(&at, "jwks");
+    jump(301);
+    run_until_fetched(served + 1);
+    loop_close(&turning);
+    free(token);
+}
+
+/* Two drivers, turned in two threads, on one validator: each refresh is made once. */
+static void *turn_another(void *argument)
+{
+    atomic_bool *stop = argument;
+    loop another;
+    loop_open(&another, LOOP_LEVEL);
+    if (assay_driver_keep_fresh(another.driver, at.validator, NULL) != ASSAY_OK)
+        abort();
+    while (!atomic_load(stop)) {
+        if (assay_driver_process(another.driver, NULL) != ASSAY_OK)
+            abort();
+        loop_turn(&another, 1);
+    }
+    loop_close(&another);
+    return NULL;
+}
+
+static void two_drivers_make_each_refresh_once(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    atomic_bool stop = false;
+    loop_open(&turning, LOOP_EDGE);
+    assert_int_equal(assay_driver_keep_fresh(turning.driver, at.validator, NULL), ASSAY_OK);
+    assert_int_equal(pthread_create(&thread, NULL, turn_another, &stop), 0);
+    for (int round = 1; round <= 60; round++) {
+        int64_t end = scene_real_ms() + WAIT;
+        while (scene_requests(&at, "jwks") < round && scene_real_ms() < end) {
+            assert_int_equal(assay_driver_process(turning.driver, NULL), ASSAY_OK);
+            loop_turn(&turning, 1);
+        }
+        loop_run(&turning, 10);
+        assert_int_equal(scene_requests(&at, "jwks"), round);
+        scene_advance(&at, 3601);
+    }
+    atomic_store(&stop, true);
+    pthread_join(thread, NULL);
+    loop_close(&turning);
+}
+
+/* A fetch by somebody else brought the next one forward. */
+static void refresh_that_came_forward_is_made(void **state)
+{
+    (void)state;
+    loop_open(&turning, LOOP_EDGE);
+    assert_int_equal(assay_driver_keep_fresh(turning.driver, at.validator, NULL), ASSAY_OK);
+    run_until_fetched(1);
+    dev_issuer_set_max_age(at.issuer, 300);
+    assert_int_equal(assay_validator_refresh(at.validator, NULL, WAIT, NULL), ASSAY_OK);
+    assert_in_range(due_in(), 200000, 300000);
+    jump(61);
+    jump(250);
+    run_until_fetched(3);
+    loop_close(&turning);
+}
+
+static bool is_slowed(void)
+{
+    const char *sanitized = getenv("ASSAY_SANITIZED"), *preloaded = getenv("LD_PRELOAD");
+    return (sanitized != NULL && strcmp(sanitized, "none") != 0) ||
+           (preloaded != NULL && strstr(preloaded, "vgpreload") != NULL);
+}
+
+static atomic_int asked;
+
+static void count_lines(void *user_data, int level, const char *line, size_t len)
+{
+    (void)user_data;
+    (void)level;
+    (void)len;
+    if (strncmp(line, "fetching", 8) == 0)
+        atomic_fetch_add(&asked, 1);
+}
+
+static void five_hundred_issuers_at_once(void **state)
+{
+    (void)state;
+    assay_issuer *issuers[ISSUERS];
+    assay_validator *validator = NULL;
+    assay_runtime *runtime = NULL;
+    const char *pem = dev_issuer_ca_pem(at.issuer);
+    assert_int_equal(assay_runtime_new(&runtime, NULL), ASSAY_OK);
+    assert_int_equal(assay_runtime_set_ca_pem(runtime, pem, strlen(pem), NULL), ASSAY_OK);
+    assert_int_equal(assay_runtime_set_log(runtime, ASSAY_LOG_DEBUG, count_lines, NULL, NULL, NULL), ASSAY_OK);
+    for (size_t i = 0; i < ISSUERS; i++) {
+        char url[200];
+        snprintf(url, sizeof url, "https://issuer%zu.example", i);
+        assert_int_equal(assay_issuer_new(url, &issuers[i], NULL), ASSAY_OK);
+        assert_int_equal(assay_issuer_add_audience(issuers[i], "a", NULL), ASSAY_OK);
+        snprintf(url, sizeof url, "%s/jwks", dev_issuer_url(at.issuer));
+        assert_int_equal(assay_issuer_set_jwks_uri(issuers[i], url, NULL), ASSAY_OK);
+    }
+    assert_int_equal(assay_validator_new(runtime, issuers, ISSUERS, &validator, NULL), ASSAY_OK);
+    dev_issuer_fault(at.issuer, "jwks", "slow", 200, -1);
+    loop_open(&turning, LOOP_EDGE);
+    assert_int_equal(assay_driver_keep_fresh(turning.driver, validator, NULL), ASSAY_OK);
+    loop_run(&turning, 150);
+    assert_int_equal(atomic_load(&asked), 32); /* and none is answered yet */
+    dev_issuer_fault(at.issuer, "jwks", "none", -1, -1);
+    int64_t end = scene_real_ms() + 3 * WAIT;
+    while (assay_validator_ready(validator, NULL) != ASSAY_OK && scene_real_ms() < end)
+        loop_turn(&turning, 100);
+    assert_int_equal(assay_validator_ready(validator, NULL), ASSAY_OK);
+    assert_int_equal(scene_requests(&at, "jwks"), ISSUERS);
+    print_message("%d issuers: longest call %d us, %d us of processor time\n", ISSUERS, (int)turning.longest_wall,
+                  (int)turning.longest_cpu);
+    if (!is_slowed())
+        assert_in_range(turning.longest_cpu, 0, 5000 * 4); /* of all that is ready, a turn does only so much */
+    loop_close(&turning);
+    assay_validator_unref(validator);
+    assay_runtime_unref(runtime);
+    for (size_t i = 0; i < ISSUERS; i++)
+        assay_issuer_free(issuers[i]);
+}
+
+/* 64 operations wait for an issuer that takes 3 s for each document, while the loop has a heartbeat of 1 ms. */
+static void loop_never_pauses_for_long(void **state)
+{
+    (void)state;
+    char *token = scene_mint(&at, "{}");
+    int64_t longest_beat = 0;
+    dev_issuer_fault(at.issuer, "metadata", "slow", 3000, -1);
+    loop_open(&turning, LOOP_EDGE);
+    /* What a host does before its loop starts. */
+    assert_int_equal(assay_driver_keep_fresh(turning.driver, at.validator, NULL), ASSAY_OK);
+    for (int i = 0; i < 64; i++) {
+        assay_op *op = NULL;
+        assert_int_equal(assay_op_new_validate(at.validator, token, strlen(token), NULL, WAIT, &op, NULL), ASSAY_OK);
+        loop_add(&turning, op);
+    }
+    int64_t beat = scene_real_ms(), end = beat + WAIT;
+    for (int done = 0; done < 64 && beat < end;) {
+        loop_turn(&turning, 1);
+        for (assay_op *op; (op = assay_driver_next_done(turning.driver)) != NULL; done++)
+            assert_int_equal(loop_result(op), ASSAY_OK);
+        int64_t now = scene_real_ms();
+        longest_beat = now - beat > longest_beat ? now - beat : longest_beat;
+        beat = now;
+    }
+    print_message("64 operations, an issuer of 3 s: longest call %d us, %d us of processor time; longest beat %d ms\n",
+                  (int)turning.longest_wall, (int)turning.longest_cpu, (int)longest_beat);
+    assert_int_equal(scene_requests(&at, "jwks"), 1);
+    if (!is_slowed())
+        assert_in_range(turning.longest_cpu, 0, 5000);
+    loop_close(&turning);
+    free(token);
+}
+
+/* In a network of its own whose name server is deaf. */
+static int ask_the_deaf(void)
+{
+    assay_issuer *issuer = NULL;
+    assay_validator *validator = NULL;
+    assay_op *op = NULL;
+    int64_t most = is_slowed() ? 2000 : 100;
+    if (!deaf_dns())
+        return DEAF_DNS_NOT_PERMITTED;
+    assert_int_equal(assay_issuer_new("https://issuer.example", &issuer, NULL), ASSAY_OK);
+    assert_int_equal(assay_issuer_add_audience(issuer, "a", NULL), ASSAY_OK);
+    assert_int_equal(assay_validator_new(NULL, &issuer, 1, &validator, NULL), ASSAY_OK);
+    for (int kind = LOOP_EDGE; kind <= LOOP_CALLBACKS; kind++) {
+        loop_open(&turning, (loop_kind)kind);
+        int64_t start = scene_real_ms();
+        assert_int_equal(assay_op_new_refresh(validator, "https://issuer.example", 400, &op, NULL), ASSAY_OK);
+        loop_add(&turning, op);
+        op = loop_next(&turning, WAIT);
+        int64_t took = scene_real_ms() - start;
+        assert_int_equal(loop_result(op), ASSAY_E_TIMEOUT);
+        assert_int_equal(assay_op_new_refresh(validator, "https://issuer.example", WAIT, &op, NULL), ASSAY_OK);
+        loop_add(&turning, op);
+        loop_run(&turning, 100); /* its name is being asked for */
+        start = scene_real_ms();
+        loop_close(&turning);
+        int64_t freed = scene_real_ms() - start;
+        print_message("deaf name server: 400 ms took %d ms; freed in %d ms\n", (int)took, (int)freed);
+        assert_in_range(took, 350, 400 + most);
+        assert_in_range(freed, 0, most);
+    }
+    assay_validator_unref(validator);
+    assay_issuer_free(issuer);
+    return 0;
+}
+
+static void hung_name_server_outlasts_no_deadline(void **state)
+{
+    (void)state;
+    int status = deaf_dns_run(ask_the_deaf);
+    if (status == DEAF_DNS_NOT_PERMITTED)
+        skip();
+    assert_int_equal(status, 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, open_plain, close_scene)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hung_name_server_outlasts_no_deadline), /* first: while there is one thread */
+        CASE(missing_keys_are_fetched_at_once_and_due_ones_in_time),
+        CASE(it_backs_off_while_the_issuer_is_down),
+        CASE(two_drivers_make_each_refresh_once),
+        CASE(refresh_that_came_forward_is_made),
+        CASE(five_hundred_issuers_at_once),
+        CASE(loop_never_pauses_for_long),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
