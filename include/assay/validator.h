@@ -105,8 +105,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_validator_start_refresh_thread(assay_valida
 ASSAY_API void assay_validator_stop_refresh_thread(assay_validator *validator);
 /**
  * Take over the keys of an older validator, for a host that reloads its configuration: make the new one, take over, use it for new calls,
- * release the old one. Keys pass where the issuer and where its keys come from are configured alike, with their schedule, and what was
- * purged stays purged. The old one goes on as it was. Call it before the new one is used.
+ * release the old one. Keys pass, with their schedule, where the issuer, where its keys come from, and the runtime's CA certificates, proxy
+ * and clock are alike. What was purged stays purged in any case. The old one goes on as it was. Call it before the new one is used.
  *
  * @param taken [out] may be NULL; number of issuers that have keys by this
  * @since 0.1

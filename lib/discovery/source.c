@@ -341,7 +341,9 @@ void assay_source_abandoned(assay_source *source, int64_t now_ms)
     assay_failure why;
     int code = assay_fail_note(&why, ASSAY_E_CANCELLED, "the last %d fetches were given up by their callers",
                                ASSAY_LIMIT_ABANDONED);
-    back_off(source, -1, now);
+    /* It says nothing about the issuer, so the pause does not grow. */
+    source->abandoned = 0;
+    source->backoff_until = assay_schedule_add(now, ASSAY_LIMIT_BACKOFF_MIN * INT64_C(1000));
     remember_failure(source, code, &why);
 }
 

@@ -4,7 +4,10 @@
 
 /* Operations in a driver: added, stepped, fetched for, given back. */
 
-enum { TURN_MS = 2 }; /* after which the host has its turn, whatever is left */
+enum {
+    TURN_MS = 2,       /* after which the host has its turn, whatever is left */
+    TIMER_SLACK_MS = 2 /* too early is not worth setting the timer anew */
+};
 
 static void link_op(assay_op **list, assay_op *op)
 {
@@ -22,6 +25,28 @@ static void unlink_op(assay_op *op)
         op->next->link = op->link;
     op->next = NULL;
     op->link = NULL;
+}
+
+/* It has something to do. */
+static void mark_ready(assay_driver *driver, assay_op *op)
+{
+    if (op->ready_link != NULL)
+        return;
+    op->ready_next = driver->ready;
+    op->ready_link = &driver->ready;
+    if (driver->ready != NULL)
+        driver->ready->ready_link = &op->ready_next;
+    driver->ready = op;
+}
+
+static void unmark_ready(assay_op *op)
+{
+    if (op->ready_link == NULL)
+        return;
+    *op->ready_link = op->ready_next;
+    if (op->ready_next != NULL)
+        op->ready_next->ready_link = op->ready_link;
+    op->ready_link = NULL;
 }
 
 int assay_driver_check(const assay_driver *driver, assay_failure *failure)
@@ -49,7 +74,7 @@ static void on_fetched(void *user_data, int code, assay_http_response *response,
 {
     assay_op *op = user_data;
     op->transfer = NULL;
-    op->driver->stepping = true;
+    mark_ready(op->driver, op);
     assay_op_report(op, response, code, why);
 }
 
@@ -64,12 +89,14 @@ static void start_transfer(assay_op *op)
                                       on_fetched, op, &op->transfer, &why);
     if (code == ASSAY_OK)
         return;
-    op->driver->stepping = true;
+    mark_ready(op->driver, op);
     assay_op_report(op, NULL, code, &why);
 }
 
 static void finish(assay_driver *driver, assay_op *op)
 {
+    if (driver->stepped_next == op)
+        driver->stepped_next = op->next;
     unlink_op(op);
     op->seat.waker = NULL;
     if (op->own) {
@@ -102,6 +129,7 @@ static void cancel(assay_driver *driver, assay_op *op)
 /* One operation as far as it goes now. */
 static void step(assay_driver *driver, assay_op *op)
 {
+    unmark_ready(op);
     if (op->cancelled)
         cancel(driver, op);
     else if (op->transfer != NULL)
@@ -134,20 +162,26 @@ static bool is_turn_over(const assay_driver *driver)
     return assay_clock_real_ms() >= driver->turn_until;
 }
 
-/* Whether any operation may have something to do; then each was stepped, in one turn or in several. */
+static bool step_ready(assay_driver *driver)
+{
+    bool any = driver->ready != NULL;
+    while (driver->ready != NULL && !is_turn_over(driver))
+        step(driver, driver->ready);
+    return any;
+}
+
+/* After a flight has changed, or when a lease may have run out: each operation, in one turn or in several. */
 static bool step_all(assay_driver *driver)
 {
     if (driver->stepped_next == NULL) {
-        bool woken = atomic_exchange(&driver->woken, false);
-        if (!woken && !driver->stepping && assay_clock_real_ms() < driver->look_at)
+        if (!atomic_exchange(&driver->woken, false) && assay_clock_real_ms() < driver->look_at)
             return false;
-        driver->stepping = false;
         driver->look_at = INT64_MAX;
         driver->stepped_next = driver->active;
     }
     while (driver->stepped_next != NULL && !is_turn_over(driver)) {
         assay_op *op = driver->stepped_next;
-        driver->stepped_next = op->next; /* a step ends no other operation */
+        driver->stepped_next = op->next;
         step(driver, op);
     }
     return true;
@@ -169,7 +203,7 @@ static int64_t sooner(int64_t a, int64_t b)
 
 static void arm(assay_driver *driver, int64_t at)
 {
-    if (at == driver->armed_at)
+    if (at == driver->armed_at || (at > driver->armed_at && at - driver->armed_at <= TIMER_SLACK_MS))
         return;
     driver->armed_at = at;
     int64_t left = at - assay_clock_real_ms();
@@ -193,6 +227,15 @@ static bool take_event(assay_driver *driver)
     return true;
 }
 
+/* Enough for one turn of the host's loop. An edge-triggered one needs an edge, so a call that was not answered yet is made anew. */
+static void be_ready_again(assay_driver *driver)
+{
+    if (driver->poller != NULL)
+        assay_poller_wake_anew(driver->poller);
+    else
+        assay_wakeup_raise(driver->wakeup); /* watched level-triggered */
+}
+
 void assay_driver_go_on(assay_driver *driver)
 {
     bool more = true;
@@ -201,12 +244,13 @@ void assay_driver_go_on(assay_driver *driver)
     while (more && !is_turn_over(driver)) {
         more = take_event(driver);
         more = run_curl_timer(driver) || more;
+        more = step_ready(driver) || more;
         more = step_all(driver) || more;
         watched_at = assay_driver_refresh_watched(driver);
-        more = more || driver->stepping || driver->starting;
+        more = more || driver->ready != NULL || driver->starting;
     }
-    if (more) /* the descriptor is ready again at once */
-        assay_driver_wake(driver);
+    if (more)
+        be_ready_again(driver);
     arm(driver, sooner(watched_at, sooner(driver->curl_at, driver->look_at)));
 }
 
@@ -232,7 +276,7 @@ int assay_driver_take(assay_driver *driver, assay_op *op, assay_failure *failure
     op->driver = driver;
     assay_seat_wake_by(&op->seat, &driver->waker);
     link_op(&driver->active, op);
-    driver->stepping = true;
+    mark_ready(driver, op);
     assay_driver_wake(driver);
     return ASSAY_OK;
 }
@@ -242,7 +286,8 @@ void assay_driver_cancel(assay_driver *driver, assay_op *op)
     if (assay_driver_check(driver, NULL) != ASSAY_OK)
         return;
     op->cancelled = true;
-    driver->stepping = true;
+    if (op->link != NULL) /* else it is done, and waits to be given back */
+        mark_ready(driver, op);
     assay_driver_wake(driver);
 }
 
@@ -319,7 +364,7 @@ static void abandon(assay_driver *driver)
     for (assay_op *op = driver->active; op != NULL; op = op->next)
         op->transfer = NULL;
     assay_http_multi_abandon(driver->multi);
-    assay_poller_close_inherited(driver->poller);
+    assay_poller_free(driver->poller);
     driver->multi = NULL;
     driver->poller = NULL;
     driver->hooks.socket = NULL; /* what the host watches with may be shared as well */

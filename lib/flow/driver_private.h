@@ -31,7 +31,7 @@ struct assay_driver {
     size_t own; /* operations that the driver made itself */
     assay_watched *watched;
 
-    bool stepping;          /* some operation can go on */
+    assay_op *ready;        /* operations that can go on */
     assay_op *stepped_next; /* where a pass over all operations was left; NULL: it is over */
     int64_t turn_until;     /* real milliseconds */
     bool scan;              /* look at every watched validator */

@@ -13,10 +13,13 @@ enum {
 
 int assay_driver_watch(assay_driver *driver, assay_validator *validator, bool counted, assay_failure *failure)
 {
-    /* Parsing the CA certificates takes longer than a loop should pause. */
-    int code = assay_http_settings_load(&validator->keyring->runtime->http, failure);
-    if (code != ASSAY_OK)
+    /* Parsing the CA certificates takes longer than a loop should pause. Where there are none that can be used, each fetch over TLS will say so. */
+    assay_runtime *runtime = validator->keyring->runtime;
+    int code = assay_http_settings_load(&runtime->http, failure);
+    if (code == ASSAY_E_MEMORY)
         return code;
+    if (code != ASSAY_OK)
+        assay_runtime_log(runtime, ASSAY_LOG_WARNING, "%s", assay_code_summary(code));
     assay_watched *watched = assay_zalloc(sizeof *watched);
     if (watched == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);

@@ -32,6 +32,7 @@ static void take_place(assay_seat *seat)
     if (seat->waits)
         return;
     seat->waits = true;
+    seat->ticket = ++keys->tickets;
     seat->next = keys->waiting;
     seat->link = &keys->waiting;
     if (keys->waiting != NULL)
@@ -57,14 +58,17 @@ static void wake_all(assay_issuer_keys *keys)
             seat->waker->wake(seat->waker);
 }
 
-/* Whether somebody else waits who has that much time. */
-static bool has_heir(const assay_issuer_keys *keys, int64_t least_ms)
+/* The one that goes on where the leader is gone: of those with so much time the one that has waited longest. 0: nobody. */
+static uint64_t choose_heir(const assay_issuer_keys *keys, int64_t least_ms)
 {
     int64_t now = assay_clock_real_ms();
-    for (const assay_seat *seat = keys->waiting; seat != NULL; seat = seat->next)
-        if (seat->flight == keys->flight && seat->deadline - now >= least_ms && seat->deadline > now)
-            return true;
-    return false;
+    uint64_t heir = 0;
+    for (const assay_seat *seat = keys->waiting; seat != NULL; seat = seat->next) {
+        bool fits = seat->flight == keys->flight && seat->deadline > now && seat->deadline - now >= least_ms;
+        if (fits && (heir == 0 || seat->ticket < heir))
+            heir = seat->ticket;
+    }
+    return heir;
 }
 
 static void land(assay_issuer_keys *keys, int code, const assay_failure *failure)
@@ -77,12 +81,12 @@ static void land(assay_issuer_keys *keys, int code, const assay_failure *failure
     wake_all(keys);
 }
 
-/* The lead is free: the flight stays under way until a seat with enough time looks, and after a while any other. */
-static void pass_on(assay_issuer_keys *keys, int64_t heir_least_ms)
+/* The lead is free: for a moment it is the heir's, then anybody's who looks. */
+static void pass_on(assay_issuer_keys *keys, uint64_t heir)
 {
     keys->lease = 0;
+    keys->heir = heir;
     atomic_store(&keys->lease_until, assay_clock_real_ms() + ASSAY_LIMIT_LEASE_GRACE_MS);
-    keys->heir_least_ms = heir_least_ms;
     assay_issuer_keys_publish(keys);
     wake_all(keys);
 }
@@ -132,7 +136,6 @@ static assay_turn lead(assay_seat *seat, int *code, assay_failure *failure)
         keys->heirs = 0;
         keys->passed_on = false;
     }
-    keys->heir_least_ms = 0;
     seat->flight = keys->flight;
     seat->lease = keys->lease = ++keys->leases;
     seat->began = assay_clock_real_ms();
@@ -154,12 +157,12 @@ static bool may_begin(assay_seat *seat, int64_t has_ms)
     return assay_source_allowed_at(keys->source, seat->reason) <= now;
 }
 
-/* Whether the lead of the flight under way is there for a seat with so much time to take. */
-static bool may_take_over(const assay_issuer_keys *keys, int64_t has_ms)
+/* Whether the lead of the flight under way is there for this seat to take. */
+static bool may_take_over(const assay_seat *seat)
 {
-    if (assay_clock_real_ms() >= atomic_load(&keys->lease_until))
-        return true;
-    return keys->lease == 0 && has_ms >= keys->heir_least_ms;
+    const assay_issuer_keys *keys = seat->keys;
+    return assay_clock_real_ms() >= atomic_load(&keys->lease_until) ||
+           (keys->lease == 0 && seat->waits && seat->ticket == keys->heir);
 }
 
 static assay_turn no_time(assay_seat *seat, int *code, assay_failure *failure)
@@ -191,7 +194,7 @@ static assay_turn board_locked(assay_seat *seat, int *code, assay_failure *failu
     if (atomic_load(&keys->flying)) {
         if (has_ms <= 0)
             return no_time(seat, code, failure);
-        if (may_take_over(keys, has_ms))
+        if (may_take_over(seat))
             return lead(seat, code, failure);
         take_place(seat);
         return ASSAY_TURN_WAIT;
@@ -249,12 +252,12 @@ static void end_hurried(assay_seat *seat, int code, const assay_failure *failure
     keys->hurried_ms = still && keys->hurried_ms > had_ms ? keys->hurried_ms : had_ms;
     keys->hurried_until = now + ASSAY_LIMIT_BACKOFF_MIN * 1000;
     assay_source_abandoned(keys->source, now);
-    if (keys->passed_on || !has_heir(keys, 2 * had_ms)) {
-        land(keys, code, failure);
-        return;
-    }
+    uint64_t heir = keys->passed_on ? 0 : choose_heir(keys, 2 * had_ms);
     keys->passed_on = true;
-    pass_on(keys, 2 * had_ms);
+    if (heir != 0)
+        pass_on(keys, heir);
+    else
+        land(keys, code, failure);
 }
 
 /* What a flight left, taken with the lock held: the host's log function is called without it. */
@@ -349,6 +352,20 @@ assay_turn assay_flight_report(assay_seat *seat, const assay_http_response *resp
     return turn;
 }
 
+/* Whoever led goes, or the heir does before it led. */
+static void give_up_lead(assay_issuer_keys *keys)
+{
+    assay_failure gone;
+    (void)assay_fail_note(&gone, ASSAY_E_TIMEOUT, "whoever fetched them went away");
+    assay_source_abandoned(keys->source, assay_issuer_keys_now(keys));
+    /* Whoever lets callers come and go must not get around the budgets, which a lead that passes on does not ask. */
+    uint64_t heir = keys->heirs + 1 < ASSAY_LIMIT_ABANDONED ? choose_heir(keys, 1) : 0;
+    if (heir != 0)
+        pass_on(keys, heir);
+    else
+        land(keys, ASSAY_E_TIMEOUT, &gone);
+}
+
 void assay_flight_leave(assay_seat *seat)
 {
     assay_issuer_keys *keys = seat->keys;
@@ -357,17 +374,11 @@ void assay_flight_leave(assay_seat *seat)
         return;
     }
     assay_issuer_keys_lock(keys);
+    bool leads = seat->lease != 0 && seat->lease == keys->lease;
+    bool inherits = seat->waits && keys->lease == 0 && seat->ticket == keys->heir && atomic_load(&keys->flying);
     leave_place(seat);
-    if (seat->lease != 0 && seat->lease == keys->lease) {
-        assay_failure gone;
-        (void)assay_fail_note(&gone, ASSAY_E_TIMEOUT, "whoever fetched them went away");
-        assay_source_abandoned(keys->source, assay_issuer_keys_now(keys));
-        /* Whoever lets callers come and go must not get around the budgets, which a lead that passes on does not ask. */
-        if (keys->heirs + 1 < ASSAY_LIMIT_ABANDONED && has_heir(keys, 1))
-            pass_on(keys, 0);
-        else
-            land(keys, ASSAY_E_TIMEOUT, &gone);
-    }
+    if (leads || inherits)
+        give_up_lead(keys);
     seat->lease = 0;
     assay_issuer_keys_unlock(keys);
     errand_clear(&seat->errand);
@@ -384,8 +395,7 @@ void assay_flight_wait(assay_seat *seat)
     assay_issuer_keys *keys = seat->keys;
     int result = 0;
     assay_issuer_keys_lock(keys);
-    while (result == 0 && atomic_load(&keys->flying) && keys->flight == seat->flight &&
-           !may_take_over(keys, seat->deadline - assay_clock_real_ms())) {
+    while (result == 0 && atomic_load(&keys->flying) && keys->flight == seat->flight && !may_take_over(seat)) {
         int64_t at = assay_flight_look_at(seat);
         struct timespec until = {.tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000};
         result = pthread_cond_timedwait(&keys->landed, &keys->keyring->lock, &until);

@@ -42,6 +42,7 @@ typedef struct assay_seat {
     /* flight.c */
     unsigned process; /* assay_fork_generation() */
     bool waits;
+    uint64_t ticket;        /* who waits longer has the smaller one */
     uint64_t flight, lease; /* of which it waits or leads; a lease of 0: it does not lead */
     int64_t began;          /* real milliseconds */
     struct assay_seat *next, **link;

@@ -34,13 +34,14 @@ typedef struct assay_issuer_keys {
     pthread_cond_t landed;      /* something about the flight changed; CLOCK_MONOTONIC */
     struct assay_seat *waiting; /* who waits for the flight, whether or not it has ended meanwhile */
     uint64_t flight;            /* number of the current or last flight */
-    uint64_t lease;        /* number of the lease that its leader holds; 0: nobody leads, the next one who looks may */
-    int64_t heir_least_ms; /* where nobody leads: how much time the next one must have, until then */
-    uint64_t leases;       /* counts them */
-    int landing_code;      /* how the last flight ended */
-    assay_failure landing; /* and why */
-    unsigned heirs;        /* how often the lead of the current flight was taken over */
-    bool passed_on;        /* the current flight was passed on by a leader in haste: there is no third one */
+    uint64_t lease;             /* number of the lease that its leader holds; 0: nobody leads */
+    uint64_t heir;              /* where nobody leads: the ticket of the seat that may, until then */
+    uint64_t tickets;           /* counts those who began to wait */
+    uint64_t leases;            /* counts them */
+    int landing_code;           /* how the last flight ended */
+    assay_failure landing;      /* and why */
+    unsigned heirs;             /* how often the lead of the current flight was taken over */
+    bool passed_on;             /* the current flight was passed on by a leader in haste: there is no third one */
 
     /* A leader whose own time ran out says nothing about the issuer: no back-off, but a pause for all who have not twice as much time. */
     int64_t hurried_ms;    /* the time that it had; 0: none */

@@ -48,6 +48,7 @@ struct assay_op {
     bool cancelled;
     bool own; /* made by the driver: nobody asks for its result */
     struct assay_op *next, **link;
+    struct assay_op *ready_next, **ready_link; /* NULL: it is not known to have something to do */
 };
 
 int assay_op_make_validation(assay_validator *validator, const char *token, size_t len, const assay_request *request,

@@ -102,6 +102,12 @@ void assay_poller_wake(assay_poller *poller)
     assay_wakeup_raise(poller->wakeup);
 }
 
+void assay_poller_wake_anew(assay_poller *poller)
+{
+    assay_wakeup_take(poller->wakeup);
+    assay_wakeup_raise(poller->wakeup);
+}
+
 /* False: it was armed anew since epoll looked. */
 static bool take_timer(const assay_poller *poller)
 {
@@ -184,6 +190,11 @@ void assay_poller_arm(assay_poller *poller, int64_t timeout_ms)
 }
 
 void assay_poller_wake(assay_poller *poller)
+{
+    (void)poller;
+}
+
+void assay_poller_wake_anew(assay_poller *poller)
 {
     (void)poller;
 }

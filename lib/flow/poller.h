@@ -27,10 +27,6 @@ int assay_poller_new(assay_poller **poller, assay_failure *failure);
  * so it is right in the child too. */
 void assay_poller_free(assay_poller *poller);
 ASSAY_DEFINE_CLEANUP(assay_poller, assay_poller_free)
-static inline void assay_poller_close_inherited(assay_poller *poller)
-{
-    assay_poller_free(poller);
-}
 
 int assay_poller_fd(const assay_poller *poller);
 /* Watch a socket for these events instead of earlier ones, level-triggered; 0: no longer, which never fails. ASSAY_OK, ASSAY_E_MEMORY, ASSAY_E_SYSTEM. */
@@ -39,6 +35,8 @@ int assay_poller_watch(assay_poller *poller, int fd, int events);
 void assay_poller_arm(assay_poller *poller, int64_t timeout_ms);
 /* A wake event; any thread, and signal handlers. Several before it is taken are one. */
 void assay_poller_wake(assay_poller *poller);
+/* A wake event with an edge of its own, although an earlier one may not have been taken. The thread that takes alone. */
+void assay_poller_wake_anew(assay_poller *poller);
 /*
  * What is ready now, without waiting; returns how many events, @p capacity at most. Sockets stay ready until they are served. After 0 the descriptor
  * is not readable, and whatever becomes ready later gives an edge to whoever watches it edge-triggered.

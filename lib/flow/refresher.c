@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 typedef struct assay_refresher {
+    const assay_runtime *runtime;
     assay_driver *driver;
     pthread_t thread;
     pthread_mutex_t working; /* held by the thread but while it sleeps: whoever forks takes it first */
@@ -22,18 +23,29 @@ static bool is_inherited(const assay_refresher *refresher)
     return refresher->process != assay_fork_generation();
 }
 
+/* One turn. The host is told what there is to tell afterwards: its log function may wait for somebody who forks, and that one for us. */
+static void work(assay_refresher *refresher)
+{
+    assay_log_line *lines = NULL, **end = &lines;
+    assay_runtime_keep_log(&end);
+    (void)pthread_mutex_lock(&refresher->working);
+    assay_driver_go_on(refresher->driver);
+    (void)pthread_mutex_unlock(&refresher->working);
+    assay_runtime_keep_log(NULL);
+    assay_runtime_give_log(refresher->runtime, lines);
+}
+
 static void *run(void *argument)
 {
     assay_refresher *refresher = argument;
     struct pollfd ready = {.fd = assay_driver_descriptor(refresher->driver), .events = POLLIN};
-    for (;;) {
-        (void)pthread_mutex_lock(&refresher->working);
-        assay_driver_go_on(refresher->driver);
-        (void)pthread_mutex_unlock(&refresher->working);
+    while ((ready.revents & POLLNVAL) == 0) { /* else the host has closed what is not its own */
+        work(refresher);
         if (atomic_load(&refresher->stop)) /* between the two: the driver has taken what woke it */
-            return NULL;
+            break;
         (void)poll(&ready, 1, -1); /* its timer is behind the descriptor */
     }
+    return NULL;
 }
 
 /* No signal of the host is ever handled in the thread. */
@@ -55,6 +67,7 @@ static int make(assay_validator *validator, assay_refresher **refresher, assay_f
     if (*refresher == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
     (*refresher)->process = assay_fork_generation();
+    (*refresher)->runtime = validator->keyring->runtime;
     int code = assay_driver_make(&none, &(*refresher)->driver, failure);
     if (code == ASSAY_OK) /* not counted: the last reference ends the thread */
         code = assay_driver_watch((*refresher)->driver, validator, false, failure);
@@ -96,11 +109,21 @@ static void end(assay_refresher *refresher)
     drop(refresher);
 }
 
+/* With the lock of the keyring, without which another thread may end it meanwhile. NULL: there is none in this process. */
+static assay_refresher *running(assay_keyring *keyring)
+{
+    assay_refresher *refresher = atomic_load(&keyring->refresher);
+    return refresher == NULL || is_inherited(refresher) ? NULL : refresher;
+}
+
 int assay_refresher_start(assay_validator *validator, assay_failure *failure)
 {
     assay_keyring *keyring = validator->keyring;
-    assay_refresher *refresher = atomic_load(&keyring->refresher);
-    if (refresher != NULL && !is_inherited(refresher))
+    assay_refresher *refresher;
+    assay_keyring_lock(keyring);
+    bool is_running = running(keyring) != NULL;
+    assay_keyring_unlock(keyring);
+    if (is_running)
         return ASSAY_OK;
     int code = make(validator, &refresher, failure);
     if (code != ASSAY_OK)
@@ -132,12 +155,11 @@ bool assay_refresher_poke(assay_keyring *keyring)
     if (atomic_load(&keyring->refresher) == NULL)
         return false;
     assay_keyring_lock(keyring);
-    assay_refresher *refresher = atomic_load(&keyring->refresher);
-    bool there = refresher != NULL && !is_inherited(refresher);
-    if (there)
+    assay_refresher *refresher = running(keyring);
+    if (refresher != NULL)
         assay_driver_wake(refresher->driver);
     assay_keyring_unlock(keyring);
-    return there;
+    return refresher != NULL;
 }
 
 void assay_refresher_hold(assay_keyring *keyring)

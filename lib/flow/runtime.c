@@ -59,6 +59,12 @@ int assay_runtime_use(assay_runtime *runtime, assay_runtime **used, assay_failur
     return ASSAY_OK;
 }
 
+bool assay_runtimes_are_alike(const assay_runtime *a, const assay_runtime *b)
+{
+    return assay_http_settings_are_alike(&a->http, &b->http) && a->clock.steady == b->clock.steady &&
+           a->clock.wall == b->clock.wall && a->clock.user_data == b->clock.user_data;
+}
+
 int assay_runtime_take_ca(assay_runtime *runtime, const char *pem, size_t len, assay_failure *failure)
 {
     if (len > ASSAY_LIMIT_CA_BYTES)
@@ -156,6 +162,20 @@ int assay_runtime_take_store_directory(assay_runtime *runtime, const char *path,
     return ASSAY_OK;
 }
 
+static _Thread_local assay_log_line ***kept_end;
+
+/* Without memory it is lost. */
+static void keep_line(int level, const char *text, size_t len)
+{
+    assay_log_line *line = assay_alloc(sizeof *line + len + 1);
+    if (line == NULL)
+        return;
+    *line = (assay_log_line){NULL, level, len};
+    memcpy(line->text, text, len + 1);
+    **kept_end = line;
+    *kept_end = &line->next;
+}
+
 void assay_runtime_log(const assay_runtime *runtime, int level, const char *format, ...)
 {
     if (runtime->log == NULL || level > runtime->log_level)
@@ -168,7 +188,24 @@ void assay_runtime_log(const assay_runtime *runtime, int level, const char *form
     if (len < 0)
         return;
     size_t shown = (size_t)len < sizeof line ? (size_t)len : sizeof line - 1;
-    runtime->log(runtime->log_data, level, line, shown);
+    if (kept_end == NULL)
+        runtime->log(runtime->log_data, level, line, shown);
+    else
+        keep_line(level, line, shown);
+}
+
+void assay_runtime_keep_log(assay_log_line ***end)
+{
+    kept_end = end;
+}
+
+void assay_runtime_give_log(const assay_runtime *runtime, assay_log_line *lines)
+{
+    for (assay_log_line *line = lines, *next; line != NULL; line = next) {
+        next = line->next;
+        runtime->log(runtime->log_data, line->level, line->text, line->len);
+        assay_release(line);
+    }
 }
 
 static char versions[512];

@@ -38,6 +38,9 @@ ASSAY_DEFINE_CLEANUP(assay_runtime, assay_runtime_drop)
 /* A reference to @p runtime, or to a new one with the defaults where it is NULL; frozen. ASSAY_OK, ASSAY_E_MEMORY, ASSAY_E_CRYPTO. */
 int assay_runtime_use(assay_runtime *runtime, assay_runtime **used, assay_failure *failure);
 
+/* Whether keys that one fetched are what the other would have fetched, and their times mean the same. */
+bool assay_runtimes_are_alike(const assay_runtime *a, const assay_runtime *b);
+
 /* Trust these CA certificates; checks that there is one. */
 int assay_runtime_take_ca(assay_runtime *runtime, const char *pem, size_t len, assay_failure *failure);
 int assay_runtime_read_ca(assay_runtime *runtime, const char *path, assay_failure *failure);
@@ -48,6 +51,19 @@ int assay_runtime_take_store_directory(assay_runtime *runtime, const char *path,
 /* Write a line to the log, if anybody listens at that level. */
 void assay_runtime_log(const assay_runtime *runtime, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* A line that waits to be given to the host. */
+typedef struct assay_log_line {
+    struct assay_log_line *next;
+    int level;
+    size_t len;
+    char text[];
+} assay_log_line;
+
+/* From now on what this thread logs is kept at *end, and each line moves *end on; NULL: lines go to the host again. */
+void assay_runtime_keep_log(assay_log_line ***end);
+/* Give kept lines to the host, and release them. */
+void assay_runtime_give_log(const assay_runtime *runtime, assay_log_line *lines);
 
 /* Versions of this library and those underneath, static. */
 const char *assay_runtime_versions(void);

@@ -47,6 +47,14 @@ int assay_http_settings_load(assay_http_settings *settings, assay_failure *failu
     return code;
 }
 
+bool assay_http_settings_are_alike(const assay_http_settings *a, const assay_http_settings *b)
+{
+    return (a->ca_pem == NULL) == (b->ca_pem == NULL) && a->ca_pem_len == b->ca_pem_len &&
+           (a->ca_pem == NULL || memcmp(a->ca_pem, b->ca_pem, a->ca_pem_len) == 0) &&
+           assay_text_same(a->proxy, b->proxy) && assay_text_same(a->no_proxy, b->no_proxy) &&
+           a->environment_proxy == b->environment_proxy;
+}
+
 void assay_http_settings_clear(assay_http_settings *settings)
 {
     assay_release(settings->ca_pem);

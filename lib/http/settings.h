@@ -25,6 +25,8 @@ typedef struct assay_http_settings {
  * ASSAY_E_MEMORY, ASSAY_E_NETWORK (curl can't be set up).
  */
 int assay_http_settings_load(assay_http_settings *settings, assay_failure *failure);
+/* Whether both reach servers in the same way, and believe the same ones. */
+bool assay_http_settings_are_alike(const assay_http_settings *a, const assay_http_settings *b);
 void assay_http_settings_clear(assay_http_settings *settings);
 
 /* Set up libcurl, once in a process; before anything else of it. ASSAY_OK, ASSAY_E_MEMORY, ASSAY_E_NETWORK. */

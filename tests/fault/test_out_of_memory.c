@@ -308,7 +308,7 @@ static int take_over(void)
     world_init(&fresh, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID});
     assert_int_equal(assay_source_purge(fresh.source, "b", fresh.now), ASSAY_E_KEY_UNKNOWN);
     armed = was_armed;
-    int code = assay_source_take_over(fresh.source, old.source, fresh.now);
+    int code = assay_source_take_over(fresh.source, old.source, true, fresh.now);
     armed = false;
     if (code == ASSAY_OK) {
         assert_true(world_has(&fresh, "a") && !world_has(&fresh, "b"));

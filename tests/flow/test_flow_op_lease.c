@@ -126,7 +126,7 @@ static void cancelled_in_every_state(void **state)
     }
 }
 
-/* The lead passes on from every state that has it; who waited asks for what is still lacking, at once. */
+/* The lead passes on from every state that has it; who has waited longest asks for what is still lacking, at once. */
 static void lead_passes_on(void **state)
 {
     for (int i = 0; i < 4; i++) {
@@ -135,20 +135,25 @@ static void lead_passes_on(void **state)
         open_cold(state);
         int at = i % 2 == 0 ? ASKS_METADATA : ASKS_KEYS;
         assay_op *leader = make_in(at, false, WAIT, &none);
-        assay_op *waiting[2] = {make(false, WAIT), make(true, WAIT)};
+        assay_op *waiting[2] = {make(true, WAIT), make(false, WAIT)};
         canned_step(waiting[0], ASSAY_WANT_WAIT);
         canned_step(waiting[1], ASSAY_WANT_WAIT);
         if (i < 2)
             assay_op_free(ASSAY_STEAL(leader));
         else
             assay_op_cancel(leader);
-        canned_step(waiting[1], ASSAY_WANT_FETCH);
-        assert_string_equal(assay_op_fetch_url(waiting[1]),
+        assay_op *late = make(false, WAIT);
+        canned_step(late, ASSAY_WANT_WAIT);
+        canned_step(waiting[1], ASSAY_WANT_WAIT);
+        canned_step(waiting[0], ASSAY_WANT_FETCH);
+        assert_string_equal(assay_op_fetch_url(waiting[0]),
                             at == ASKS_METADATA ? CANNED_METADATA_URL : CANNED_JWKS_URI);
-        canned_step(waiting[0], ASSAY_WANT_WAIT);
-        assert_int_equal(canned_finish(&c, waiting[1]), ASSAY_OK);
-        canned_step(waiting[0], ASSAY_WANT_NOTHING);
-        canned_result(waiting[0], ASSAY_OK, true);
+        canned_step(waiting[1], ASSAY_WANT_WAIT);
+        assert_int_equal(canned_finish(&c, waiting[0]), ASSAY_OK);
+        canned_step(waiting[1], ASSAY_WANT_NOTHING);
+        canned_result(waiting[1], ASSAY_OK, true);
+        canned_step(late, ASSAY_WANT_NOTHING);
+        assay_op_free(late);
         assert_int_equal(canned_stat(&c, ASSAY_STAT_METADATA_FETCHES), at == ASKS_METADATA ? 2 : 1);
         assert_int_equal(canned_stat(&c, ASSAY_STAT_KEY_FETCHES), at == ASKS_METADATA ? 1 : 2);
         assay_op_free(leader);

@@ -65,7 +65,7 @@ static void pass_time(int64_t time)
 
 static int take_over(void)
 {
-    int code = assay_source_take_over(w.source, old.source, w.now);
+    int code = assay_source_take_over(w.source, old.source, true, w.now);
     world_free_retired(&w);
     return code;
 }
@@ -258,7 +258,7 @@ static void test_other_property_query(void **state)
                                         .hard_limit_ms = HOUR,
                                         .crypto = crypto};
     assert_int_equal(assay_source_new(&config, &source), ASSAY_OK);
-    assert_int_equal(assay_source_take_over(source, old.source, old.now), ASSAY_E_ABSENT);
+    assert_int_equal(assay_source_take_over(source, old.source, true, old.now), ASSAY_E_ABSENT);
     assert_null(assay_source_snapshot(source));
     assay_source_free(source);
     assay_crypto_unref(crypto);

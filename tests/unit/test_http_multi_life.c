@@ -235,7 +235,7 @@ static void test_child_abandons(void **state)
         if (pid == 0) {
             assay_http_multi_abandon(loop.multi);
             assay_http_multi_abandon(NULL);
-            assay_poller_close_inherited(loop.poller);
+            assay_poller_free(loop.poller);
             _exit(got.calls > 1);
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);

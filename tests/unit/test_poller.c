@@ -331,7 +331,7 @@ static void test_child_leaves_the_parents_alone(void **state)
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        assay_poller_close_inherited(poller);
+        assay_poller_free(poller);
         _exit(0);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
