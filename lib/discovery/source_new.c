@@ -85,7 +85,7 @@ int assay_source_new(const assay_source_config *config, assay_source **source)
     made->hard_limit_ms = config->hard_limit_ms;
     made->crypto = assay_crypto_ref(config->crypto);
     made->random = config->seed;
-    made->keys_max_age = made->adopted_stamp = -1;
+    made->keys_max_age = made->taken_stamp = -1;
     made->succeeded_at = INT64_MIN;
     made->due_at = made->expires_at = made->metadata_due_at = INT64_MIN;
     made->backoff_until = made->unknown_kid_stamp = INT64_MIN;

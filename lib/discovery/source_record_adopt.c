@@ -79,8 +79,54 @@ static int adopt_keys(assay_source *source, const assay_source_record *record, i
     }
     assay_source_replace_text(&source->keys_etag, ASSAY_STEAL(made.keys_etag));
     source->keys_max_age = record->max_age;
-    source->adopted_stamp = record->succeeded;
+    source->taken_stamp = record->succeeded;
     assay_source_succeeded(source, source->keys_max_age, succeeded_at);
+    return ASSAY_OK;
+}
+
+/* The keys of an older record, as missing ones: those that it serves since the source's own success, which no longer had them. The latest first. */
+static assay_snapshot_key *list_older(const assay_source *source, const assay_source_record *record,
+                                      int64_t succeeded_at, size_t *count)
+{
+    assay_snapshot_key *older = assay_zalloc_array(record->served.count + record->missing_count, sizeof *older);
+    *count = 0;
+    for (size_t i = 0; older != NULL && i < record->served.count; i++)
+        older[(*count)++] = (assay_snapshot_key){record->served.keys[i], source->succeeded_at, 0};
+    for (size_t i = 0; older != NULL && i < record->missing_count; i++) {
+        int64_t since = assay_schedule_add(succeeded_at, -record->missing[i].missing_since_ms);
+        older[(*count)++] = (assay_snapshot_key){record->missing[i].jwk, since, 0};
+    }
+    return older;
+}
+
+/*
+ * A record is news once: served keys would otherwise come back with each success of the source, for as long as the record can't be replaced. Who writes
+ * it again may round its time otherwise, by a second.
+ */
+static bool is_news(const assay_source *source, const assay_source_record *record)
+{
+    int64_t between = record->succeeded - source->taken_stamp;
+    return source->taken_stamp < 0 || between < -1 || between > 1;
+}
+
+/* What another process saw before the source's own success is what a merge would have kept of it. */
+static int learn_keys(assay_source *source, const assay_source_record *record, int64_t succeeded_at, int64_t now)
+{
+    size_t count, learned = 0;
+    ASSAY_CLEANUP(assay_snapshot_free_p) assay_snapshot *made = NULL;
+    if (source->snapshot == NULL || !is_news(source, record))
+        return ASSAY_E_ABSENT;
+    ASSAY_AUTO_RELEASE assay_snapshot_key *older = list_older(source, record, succeeded_at, &count);
+    if (older == NULL || !assay_source_reserve_retired(source))
+        return ASSAY_E_MEMORY;
+    int code = assay_snapshot_learn(source->snapshot, older, count, source->tombstones, source->tombstone_count, now,
+                                    source->retention_ms, &learned, &made);
+    if (code != ASSAY_OK)
+        return code;
+    source->taken_stamp = record->succeeded;
+    if (learned == 0)
+        return ASSAY_E_ABSENT;
+    assay_source_replace_snapshot(source, ASSAY_STEAL(made));
     return ASSAY_OK;
 }
 
@@ -99,8 +145,9 @@ int assay_source_record_adopt(assay_source *source, const assay_source_record *r
     if (age < 0 || age >= source->hard_limit_ms / SECOND_MS)
         return ASSAY_E_STORE;
     int64_t succeeded_at = assay_schedule_add(now, -age * SECOND_MS);
-    if (source->step != SOURCE_IDLE || assay_record_is_secret(source) || record->succeeded == source->adopted_stamp ||
-        succeeded_at <= source->succeeded_at)
+    if (assay_record_is_secret(source) || record->succeeded == source->taken_stamp)
         return ASSAY_E_ABSENT;
-    return adopt_keys(source, record, succeeded_at);
+    if (succeeded_at <= source->succeeded_at)
+        return learn_keys(source, record, succeeded_at, now);
+    return source->step != SOURCE_IDLE ? ASSAY_E_ABSENT : adopt_keys(source, record, succeeded_at);
 }

@@ -33,7 +33,7 @@ struct assay_source {
     int64_t keys_max_age; /* seconds, of the last document; -1: none */
     assay_tombstone *tombstones;
     size_t tombstone_count;
-    int64_t adopted_stamp; /* that the record bore whose keys were adopted last; -1: none */
+    int64_t taken_stamp; /* that the record bore whose keys were adopted or learned last; -1: none */
     assay_snapshot **retired;
     size_t retired_count, retired_room;
 

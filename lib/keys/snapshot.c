@@ -85,10 +85,10 @@ static void append_served(assay_snapshot *made, assay_jwk *jwk)
     append(made, jwk, ASSAY_SERVED_NOW, INT64_MAX);
 }
 
-/* Whether what is served now speaks about this key: it is there again, or its kid has other material of the same kind. */
-static bool is_superseded(const assay_jwk *jwk, const assay_snapshot *made)
+/* Whether one of the first @p count keys speaks about this one: it is there again, or its kid has other material of the same kind. */
+static bool is_superseded(const assay_jwk *jwk, const assay_snapshot *made, size_t count)
 {
-    for (size_t i = 0; i < made->served; i++) {
+    for (size_t i = 0; i < count; i++) {
         const assay_jwk *now = made->keys[i].jwk;
         if (same_kid(now, jwk) &&
             (same_material(now, jwk) || assay_verify_key_kind(now->key) == assay_verify_key_kind(jwk->key)))
@@ -112,7 +112,7 @@ static void append_retained(assay_snapshot *made, const assay_snapshot *old, con
     for (size_t i = 0; i < old->count && made->count - made->served < ASSAY_LIMIT_KEYS; i++) {
         const assay_snapshot_key *key = &old->keys[i];
         int64_t since = key->missing_since_ms == ASSAY_SERVED_NOW ? now_ms : key->missing_since_ms;
-        if (now_ms - since >= retention_ms || is_superseded(key->jwk, made) ||
+        if (now_ms - since >= retention_ms || is_superseded(key->jwk, made, made->served) ||
             is_buried(key->jwk, tombstones, tombstone_count))
             continue;
         append(made, key->jwk, since, retention_end(since, retention_ms));
@@ -228,6 +228,39 @@ int assay_snapshot_recall(const assay_snapshot *old, const assay_snapshot_key *m
     for (size_t i = served; i < old_count; i++)
         if (!is_among(old->keys[i].jwk, missing, count))
             append(*made, old->keys[i].jwk, old->keys[i].missing_since_ms, old->keys[i].usable_until_ms);
+    return ASSAY_OK;
+}
+
+static void append_copy(assay_snapshot *made, const assay_snapshot_key *key)
+{
+    append(made, key->jwk, key->missing_since_ms, key->usable_until_ms);
+}
+
+int assay_snapshot_learn(const assay_snapshot *from, const assay_snapshot_key *older, size_t count,
+                         const assay_tombstone *tombstones, size_t tombstone_count, int64_t now_ms,
+                         int64_t retention_ms, size_t *learned, assay_snapshot **made)
+{
+    size_t own = 0, missing = from->count - from->served;
+    size_t room = missing < ASSAY_LIMIT_KEYS ? ASSAY_LIMIT_KEYS - missing : 0;
+    *learned = 0;
+    *made = new_snapshot(from->count + count);
+    if (*made == NULL)
+        return ASSAY_E_MEMORY;
+    (*made)->skipped = from->skipped;
+    while (own < from->served)
+        append_copy(*made, &from->keys[own++]);
+    for (size_t i = 0; i < count && *learned < room; i++) {
+        int64_t since = older[i].missing_since_ms;
+        if (now_ms - since >= retention_ms || is_superseded(older[i].jwk, from, from->count) ||
+            is_buried(older[i].jwk, tombstones, tombstone_count))
+            continue;
+        while (own < from->count && from->keys[own].missing_since_ms >= since)
+            append_copy(*made, &from->keys[own++]);
+        append(*made, older[i].jwk, since, retention_end(since, retention_ms));
+        ++*learned;
+    }
+    while (own < from->count)
+        append_copy(*made, &from->keys[own++]);
     return ASSAY_OK;
 }
 

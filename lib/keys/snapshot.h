@@ -64,6 +64,14 @@ int assay_snapshot_without_buried(const assay_snapshot *old, const assay_tombsto
  */
 int assay_snapshot_recall(const assay_snapshot *old, const assay_snapshot_key *missing, size_t count,
                           assay_snapshot **made);
+/*
+ * A copy that knows what an older set knew as well: @p older, missing since the times it names, the latest first. As in a merge, what has been missing for @p retention_ms or
+ * longer stays out, and so does what is under a tombstone, what @p from has already, or has other material of the same kid and kind for. There are
+ * ASSAY_LIMIT_KEYS missing keys at most, and those of @p from stay. *learned counts what is new. ASSAY_OK, ASSAY_E_MEMORY.
+ */
+int assay_snapshot_learn(const assay_snapshot *from, const assay_snapshot_key *older, size_t count,
+                         const assay_tombstone *tombstones, size_t tombstone_count, int64_t now_ms,
+                         int64_t retention_ms, size_t *learned, assay_snapshot **made);
 void assay_snapshot_free(assay_snapshot *snapshot);
 ASSAY_DEFINE_CLEANUP(assay_snapshot, assay_snapshot_free)
 

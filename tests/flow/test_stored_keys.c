@@ -178,6 +178,28 @@ static void a_purge_that_others_can_t_hear_of_says_so(void **state)
     free(token);
 }
 
+/* The issuer dropped a key after another process saw it: who fetches without it, and writes, loses it to nobody. */
+static void a_landing_keeps_what_another_process_saw(void **state)
+{
+    (void)state;
+    char *answer = NULL;
+    scene_validator(&at); /* before there is a record */
+    assay_validator *second = another();
+    char *token = scene_mint(&at, "{\"algorithm\":\"RS256\"}");
+    must_ok(assay_validator_warm_up(second, WAIT, NULL));
+    assert_int_equal(dev_issuer_rotate(at.issuer, "{\"algorithm\":\"RS256\",\"drop_old\":true}", &answer), 0);
+    free(answer);
+    scene_advance(&at, 10);
+    must_ok(assay_validator_refresh(at.validator, NULL, WAIT, NULL));
+    assert_int_equal(check(at.validator, token), ASSAY_OK);
+    assay_validator *third = another();
+    assert_int_equal(check(third, token), ASSAY_OK);
+    assert_int_equal(check(second, token), ASSAY_OK);
+    assay_validator_unref(third);
+    assay_validator_unref(second);
+    free(token);
+}
+
 static void pushed_keys_are_shared(void **state)
 {
     (void)state;
@@ -400,6 +422,7 @@ int main(void)
         CASE(a_purge_reaches_the_others),
         CASE(a_purge_takes_what_others_have_fetched),
         CASE(a_purge_that_others_can_t_hear_of_says_so),
+        CASE(a_landing_keeps_what_another_process_saw),
         CASE(pushed_keys_are_shared),
         CASE(files_that_others_could_have_written),
         CASE(torn_and_altered_files),

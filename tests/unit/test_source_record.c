@@ -180,8 +180,9 @@ static void only_what_is_newer_is_adopted(void **state)
     }
     other.now += HOUR;
     fly(&other, sets.b);
-    assert_int_equal(take(&other, old, WALL + 3600, NULL), ASSAY_E_ABSENT);
-    assert_false(world_has(&other, "a"));
+    assert_int_equal(take(&other, old, WALL + 3600, NULL), ASSAY_OK);
+    assert_int_equal(assay_source_snapshot(other.source)->served, 1);
+    assert_true(world_has(&other, "a") && world_has(&other, "b"));
 
     w.now += HOUR;
     other.now += HOUR;
@@ -222,6 +223,103 @@ static void missing_keys_stay_missing(void **state)
     restart_other(&plain);
     assert_int_equal(take(&other, write_at(&w, WALL + 1800), WALL + 1800, NULL), ASSAY_OK);
     assert_false(world_has(&other, "b"));
+}
+
+/* A key that another process saw before the source's own success is missing since then, as if the source had seen it itself. */
+static void an_older_record_still_knows_keys(void **state)
+{
+    (void)state;
+    fly(&w, sets.ab);
+    w.now += 5 * MINUTE;
+    fly(&w, sets.a);
+    w.now += 5 * MINUTE;
+    char *old = write_at(&w, WALL); /* a is served, b has been missing for ten minutes */
+    other.now += 10 * MINUTE;
+    fly(&other, sets.c);
+    other.now += 10 * MINUTE;
+    assert_int_equal(take(&other, assay_strdup(old), WALL + 1200, NULL), ASSAY_OK);
+    assert_int_equal(assay_source_snapshot(other.source)->served, 1);
+    assert_true(world_has(&other, "a") && world_has(&other, "b") && world_has(&other, "c"));
+    assert_int_equal(take(&other, old, WALL + 1201, NULL), ASSAY_E_ABSENT); /* nothing new any more */
+
+    /* The other way round: what is written now gives the first one the keys that it lacks, and its own as they were. */
+    w.now += 20 * MINUTE;
+    assert_int_equal(take(&w, write_at(&other, WALL + 1200), WALL + 1200, NULL), ASSAY_OK);
+    assert_true(world_has(&w, "a") && world_has(&w, "b") && world_has(&w, "c"));
+    /* Each ends with its own time: b after the hour that began 25 minutes ago, a with the one that began 10 minutes ago. */
+    other.now += 35 * MINUTE + SECOND;
+    w.now += 35 * MINUTE + SECOND;
+    assert_false(world_has(&other, "b") || world_has(&w, "b"));
+    assert_true(world_has(&other, "a") && world_has(&w, "a"));
+    other.now += 15 * MINUTE;
+    w.now += 15 * MINUTE;
+    assert_false(world_has(&other, "a") || world_has(&w, "a"));
+    assert_true(world_has(&other, "c") && world_has(&w, "c"));
+}
+
+/* Two processes that refresh in turn, and each time read what the other wrote, don't keep a key alive that has gone. */
+static void keys_are_not_passed_back_and_forth_for_ever(void **state)
+{
+    (void)state;
+    int64_t wall = WALL, gone_for = 0;
+    fly(&w, sets.ab);
+    char *record = write_at(&w, wall);
+    for (int turn = 0; turn < 24; turn++) {
+        world *writer = turn % 2 == 0 ? &other : &w;
+        w.now += 10 * MINUTE;
+        other.now += 10 * MINUTE;
+        wall += 600;
+        fly(writer, sets.a);
+        (void)take(writer, record, wall, NULL);
+        record = write_at(writer, wall);
+        gone_for = turn == 0 ? 0 : gone_for + 10 * MINUTE;
+        if (gone_for != HOUR) /* each counts from its own first fetch without it, the second ten minutes later */
+            assert_int_equal(world_has(writer, "b"), gone_for < HOUR);
+    }
+    assay_release(record);
+    /* Nor does one that can't replace the record get its keys back from it with each refresh. */
+    restart_other(&plain);
+    fly(&w, sets.ab);
+    record = write_at(&w, wall);
+    for (int turn = 0; turn < 8; turn++) {
+        other.now += 30 * MINUTE;
+        wall += 1800;
+        fly(&other, sets.a);
+        (void)take(&other, assay_strdup(record), wall, NULL);
+        assert_int_equal(world_has(&other, "b"), turn < 2);
+    }
+    assay_release(record);
+}
+
+static void what_an_older_record_can_t_bring_back(void **state)
+{
+    (void)state;
+    size_t buried;
+    fly(&w, sets.ab);
+    char *old = write_at(&w, WALL);
+    other.now += 10 * MINUTE;
+    /* Without retention, nothing. */
+    restart_other(&(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .retention_ms = -1});
+    fly(&other, sets.c);
+    assert_int_equal(take(&other, assay_strdup(old), WALL + 600, NULL), ASSAY_E_ABSENT);
+    assert_int_equal(world_count(&other), 1);
+    /* Not what was purged here. */
+    restart_other(&plain);
+    assert_int_equal(assay_source_purge(other.source, "b", other.now), ASSAY_E_KEY_UNKNOWN);
+    fly(&other, sets.c);
+    assert_int_equal(take(&other, assay_strdup(old), WALL + 600, &buried), ASSAY_OK);
+    assert_true(world_has(&other, "a") && !world_has(&other, "b"));
+    /* Nor material that was replaced, not even where what replaced it is missing by now. */
+    restart_other(&plain);
+    char *jwk = world_jwk("b"), *set = world_set(jwk, NULL);
+    fly(&other, set);
+    other.now += MINUTE;
+    fly(&other, sets.c);
+    assert_int_equal(take(&other, old, WALL + 600, NULL), ASSAY_OK);
+    assert_true(world_has(&other, "a"));
+    assert_int_equal(world_count(&other), 3); /* c, the new b, a */
+    free(set);
+    free(jwk);
 }
 
 static void the_loading_source_has_its_own_limits(void **state)
@@ -640,6 +738,9 @@ int main(void)
         CASE(without_anything_there_is_no_record),
         CASE(only_what_is_newer_is_adopted),
         CASE(missing_keys_stay_missing),
+        CASE(an_older_record_still_knows_keys),
+        CASE(keys_are_not_passed_back_and_forth_for_ever),
+        CASE(what_an_older_record_can_t_bring_back),
         CASE(the_loading_source_has_its_own_limits),
         CASE(records_are_older_than_the_steady_clock),
         CASE(wall_clocks_jump),
