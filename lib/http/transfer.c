@@ -4,6 +4,7 @@
 #include "http/client_error.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 
 #ifndef ASSAY_VERSION
 #define ASSAY_VERSION "0"
@@ -79,6 +80,15 @@ static int on_connected(void *user_data, char *primary_ip, char *local_ip, int p
         return CURL_PREREQFUNC_OK;
     get->stop = ASSAY_HTTP_STOP_ADDRESS;
     return CURL_PREREQFUNC_ABORT;
+}
+
+/* What the host executes while a transfer is under way, or a connection is kept, does not get the socket. curl closes it. */
+static curl_socket_t open_socket(void *user_data, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)user_data;
+    (void)purpose;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 /* The first failing option stays; every one of them matters. */
@@ -200,6 +210,7 @@ static CURLcode set_callbacks(CURL *easy, assay_http_get *get)
     SET(CURLOPT_WRITEDATA, get);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, get);
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     SET(CURLOPT_PREREQFUNCTION, on_connected);
     SET(CURLOPT_PREREQDATA, get);
     return result;

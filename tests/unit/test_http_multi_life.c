@@ -6,7 +6,10 @@
 #include "support/multi_loop.h"
 #include "support/raw_server.h"
 
+#include <arpa/inet.h>
 #include <dev_issuer.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -402,6 +405,59 @@ static void test_no_sigpipe(void **state)
     free(pem);
 }
 
+/* How many sockets of this process are connected to a port; none of them is passed on to a program that it executes. */
+static int count_sockets_to(int port)
+{
+    int count = 0;
+    struct sockaddr_in peer;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        socklen_t len = sizeof peer;
+        int fd = (int)strtol(entry->d_name, NULL, 10);
+        if (entry->d_name[0] == '.' || getpeername(fd, (struct sockaddr *)&peer, &len) != 0 ||
+            peer.sin_family != AF_INET || ntohs(peer.sin_port) != port)
+            continue;
+        assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+        count++;
+    }
+    closedir(folder);
+    return count;
+}
+
+static void test_sockets_are_closed_by_exec(void **state)
+{
+    (void)state;
+    int port = (int)strtol(strrchr(dev_issuer_base(issuer), ':') + 1, NULL, 10);
+    multi_result got = {.calls = 0};
+    assert_int_equal(count_sockets_to(port), 0);
+    dev_issuer_fault(issuer, "metadata", "slow", 400, 1);
+    start(url, &settings, multi_result_done, &got);
+    int64_t end = assay_clock_real_ms() + 300;
+    int most = 0;
+    while (got.calls == 0 && assay_clock_real_ms() < end) {
+        multi_loop_turn(&loop, 20);
+        int count = count_sockets_to(port);
+        most = count > most ? count : most;
+    }
+    assert_int_equal(most, 1); /* under way */
+    assert_true(multi_loop_until(&loop, &got, 5000));
+    assert_int_equal(got.code, ASSAY_OK);
+    assert_int_equal(count_sockets_to(port), 1); /* kept for later */
+    multi_result_clear(&got);
+
+    /* The engine of those who wait. */
+    assay_http_client *client = NULL;
+    assay_http_response response;
+    const assay_http_request request = {.url = url, .body_limit = 100000, .allow_loopback_http = true};
+    assert_int_equal(assay_http_client_new(&settings, &client), ASSAY_OK);
+    assert_int_equal(assay_http_client_get(client, &request, 5000, 0, &response, NULL), ASSAY_OK);
+    assert_int_equal(count_sockets_to(port), 2);
+    assay_http_response_clear(&response);
+    assay_http_client_free(client);
+    assert_int_equal(count_sockets_to(port), 1);
+}
+
 /* Without CURLOPT_NOSIGNAL curl ignores SIGPIPE, for the whole process, while it frees a handle; two threads could leave it so. */
 static void test_setting_of_sigpipe_is_never_touched(void **state)
 {
@@ -421,6 +477,7 @@ int main(int argc, char **argv)
         LOOP_TEST(test_a_chain_of_transfers),
         LOOP_TEST(test_child_abandons),
         LOOP_TEST(test_signal_mask_is_as_before),
+        LOOP_TEST(test_sockets_are_closed_by_exec),
         cmocka_unit_test(test_no_sigpipe),
         cmocka_unit_test(test_setting_of_sigpipe_is_never_touched),
     };
