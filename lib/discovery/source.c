@@ -218,6 +218,19 @@ static void remember_failure(assay_source *source, int code, const assay_failure
         assay_failure_clear(source->last_failure);
 }
 
+void assay_source_asked_elsewhere(assay_source *source, int64_t age_ms, int64_t now_ms)
+{
+    enum { ROUNDING_MS = 3000 }; /* of times that are whole seconds of a record, each for the worse */
+    assay_failure why;
+    int64_t at = assay_schedule_add(assay_source_own_time(source, now_ms), -age_ms);
+    if (at > source->unknown_kid_stamp)
+        source->unknown_kid_stamp = at;
+    if (source->last_code != ASSAY_OK || assay_schedule_add(source->succeeded_at, ROUNDING_MS) >= at)
+        return;
+    int code = assay_fail_note(&why, ASSAY_E_TIMEOUT, "another process asked for them, and they have not come yet");
+    remember_failure(source, code, &why);
+}
+
 /* Scheduled and cold fetches back off; those for unknown kids have a window of their own, and forced ones are the host's affair. */
 static bool backs_off(const assay_source *source)
 {

@@ -19,6 +19,32 @@ static int64_t age_of(const assay_source_record *record, int64_t now_wall)
     return ahead > 0 ? 0 : 1 - ahead;
 }
 
+static uint64_t sum_of_keys(const assay_key_set *set)
+{
+    uint64_t sum = 0, part;
+    for (size_t i = 0; i < set->count; i++) {
+        memcpy(&part, set->keys[i]->thumbprint, sizeof part);
+        sum += part;
+    }
+    return sum;
+}
+
+/*
+ * A record is news once: served keys would otherwise come back with each success of the source, for as long as the record can't be replaced. Who writes
+ * it again may round its time otherwise, by a second.
+ */
+static bool is_news(const assay_source *source, const assay_source_record *record)
+{
+    int64_t between = record->succeeded - source->taken_stamp;
+    return source->taken_stamp < 0 || between < -1 || between > 1 || source->taken_keys != sum_of_keys(&record->served);
+}
+
+static void remember_record(assay_source *source, const assay_source_record *record)
+{
+    source->taken_stamp = record->succeeded;
+    source->taken_keys = sum_of_keys(&record->served);
+}
+
 typedef struct copies {
     char *jwks_uri, *metadata_etag, *keys_etag;
     assay_key_set served;
@@ -79,7 +105,7 @@ static int adopt_keys(assay_source *source, const assay_source_record *record, i
     }
     assay_source_replace_text(&source->keys_etag, ASSAY_STEAL(made.keys_etag));
     source->keys_max_age = record->max_age;
-    source->taken_stamp = record->succeeded;
+    remember_record(source, record);
     assay_source_succeeded(source, source->keys_max_age, succeeded_at);
     return ASSAY_OK;
 }
@@ -99,22 +125,12 @@ static assay_snapshot_key *list_older(const assay_source *source, const assay_so
     return older;
 }
 
-/*
- * A record is news once: served keys would otherwise come back with each success of the source, for as long as the record can't be replaced. Who writes
- * it again may round its time otherwise, by a second.
- */
-static bool is_news(const assay_source *source, const assay_source_record *record)
-{
-    int64_t between = record->succeeded - source->taken_stamp;
-    return source->taken_stamp < 0 || between < -1 || between > 1;
-}
-
 /* What another process saw before the source's own success is what a merge would have kept of it. */
 static int learn_keys(assay_source *source, const assay_source_record *record, int64_t succeeded_at, int64_t now)
 {
     size_t count, learned = 0;
     ASSAY_CLEANUP(assay_snapshot_free_p) assay_snapshot *made = NULL;
-    if (source->snapshot == NULL || !is_news(source, record))
+    if (source->snapshot == NULL)
         return ASSAY_E_ABSENT;
     ASSAY_AUTO_RELEASE assay_snapshot_key *older = list_older(source, record, succeeded_at, &count);
     if (older == NULL || !assay_source_reserve_retired(source))
@@ -123,7 +139,7 @@ static int learn_keys(assay_source *source, const assay_source_record *record, i
                                     source->retention_ms, &learned, &made);
     if (code != ASSAY_OK)
         return code;
-    source->taken_stamp = record->succeeded;
+    remember_record(source, record);
     if (learned == 0)
         return ASSAY_E_ABSENT;
     assay_source_replace_snapshot(source, ASSAY_STEAL(made));
@@ -145,7 +161,7 @@ int assay_source_record_adopt(assay_source *source, const assay_source_record *r
     if (age < 0 || age >= source->hard_limit_ms / SECOND_MS)
         return ASSAY_E_STORE;
     int64_t succeeded_at = assay_schedule_add(now, -age * SECOND_MS);
-    if (assay_record_is_secret(source) || record->succeeded == source->taken_stamp)
+    if (assay_record_is_secret(source) || !is_news(source, record))
         return ASSAY_E_ABSENT;
     if (succeeded_at <= source->succeeded_at)
         return learn_keys(source, record, succeeded_at, now);

@@ -34,6 +34,7 @@ struct assay_source {
     assay_tombstone *tombstones;
     size_t tombstone_count;
     int64_t taken_stamp; /* that the record bore whose keys were adopted or learned last; -1: none */
+    uint64_t taken_keys; /* and a sum over the keys that it served */
     assay_snapshot **retired;
     size_t retired_count, retired_room;
 

@@ -3,6 +3,7 @@
 
 #include "discovery/schedule.h"
 #include "flow/flight.h"
+#include "flow/stored_keys.h"
 
 static int read_clocks(assay_attempt *attempt)
 {
@@ -104,6 +105,12 @@ int assay_attempt_look(assay_attempt *attempt, assay_lack *lack)
         code = verify_with(attempt, snapshot, lack);
     assay_readers_leave(reading);
     return code;
+}
+
+int assay_attempt_look_in_store(assay_attempt *attempt, assay_lack *lack, int code)
+{
+    bool found = *lack == ASSAY_LACK_KID && assay_stored_keys_look(&attempt->issuer->keys);
+    return found ? assay_attempt_look(attempt, lack) : code;
 }
 
 int assay_attempt_answer(assay_attempt *attempt, assay_lack lack, int code, bool fetch_wanted)

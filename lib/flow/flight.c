@@ -154,7 +154,9 @@ static bool may_begin(assay_seat *seat, int64_t has_ms)
     bool hurried = keys->hurried_ms > 0 && now < keys->hurried_until;
     if (hurried && seat->reason != ASSAY_SOURCE_FORCED) /* each time with twice as much: a handful of fetches at most */
         return has_ms >= 2 * keys->hurried_ms && assay_source_allowed_at(keys->source, ASSAY_SOURCE_COLD) <= now;
-    return assay_source_allowed_at(keys->source, seat->reason) <= now;
+    if (assay_source_allowed_at(keys->source, seat->reason) > now)
+        return false;
+    return seat->reason != ASSAY_SOURCE_UNKNOWN_KID || has_ms <= 0 || assay_stored_keys_may_ask(keys);
 }
 
 /* Whether the lead of the flight under way is there for this seat to take. */

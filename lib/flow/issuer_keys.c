@@ -20,6 +20,7 @@ int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *c
 {
     memset(keys, 0, sizeof *keys);
     keys->keyring = keyring;
+    atomic_init(&keys->next_look_at, INT64_MIN);
     assay_text_escape(config->issuer, strlen(config->issuer), keys->shown, sizeof keys->shown);
     int code = assay_source_new(config, &keys->source);
     if (code != ASSAY_OK)

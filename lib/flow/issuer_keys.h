@@ -27,7 +27,9 @@ typedef struct assay_issuer_keys {
     atomic_uint_fast64_t
         generation; /* counts the snapshots that brought keys: whoever saw an older one need not fetch for what may be there by now */
     atomic_uint_fast64_t unknown_kid_refused;
-    atomic_bool store_reported; /* the log was told that the store can't be used */
+    atomic_int_fast64_t next_look_at; /* in the store, for an unknown kid */
+    atomic_bool asked_elsewhere; /* another process spent the budget for unknown kids: what it gets is worth a look */
+    atomic_bool store_reported;  /* the log was told that the store can't be used */
 
     /* Under the lock of the keyring. */
     assay_source *source;

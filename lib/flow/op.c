@@ -96,6 +96,7 @@ static void begin_validation(assay_op *op)
     op->lack = ASSAY_LACK_NOTHING;
     if (code == ASSAY_OK)
         code = assay_attempt_look(&op->attempt, &op->lack);
+    code = assay_attempt_look_in_store(&op->attempt, &op->lack, code);
     if (code == ASSAY_OK)
         code = assay_attempt_accept(&op->attempt, &op->claims);
     op->looked = code;

@@ -36,4 +36,12 @@ int assay_store_write(const assay_store *store, const char *name, const char *te
 int assay_store_lock(const assay_store *store, const char *name, int64_t wait_ms, int *lock, assay_failure *failure);
 void assay_store_unlock(int lock);
 
+/*
+ * Ask for the turn that all processes share, one in @p window seconds; @p now: of the wall clock. The lock file bears the time of the last one as that of its last
+ * change, or 0. ASSAY_OK: it is this process's turn, and others are told. ASSAY_E_ABSENT: somebody had it *age seconds ago, 0 where their clock is
+ * ahead by a little. Others: it can't be told just now; nothing is waited for beyond ASSAY_LIMIT_STORE_TURN_MS.
+ */
+int assay_store_take_turn(const assay_store *store, const char *name, int64_t now, int64_t window, int64_t *age,
+                          assay_failure *failure);
+
 #endif

@@ -14,10 +14,13 @@
  * Locks between processes are POSIX record locks: a child of fork does not inherit them, and they end with their process. But to one process they mean nothing, and
  * closing any descriptor of the file drops them; so a process has one at a time, under a lock of its own. That one names its process, since a
  * child would else wait for a thread that it has not got.
+ *
+ * Whoever writes locks one byte of the file, whoever takes a turn another: that takes microseconds, and must not wait for a disk.
  */
 static _Atomic(pid_t) owner; /* 0: free */
 
 enum { PAUSE_MS = 5 };
+typedef enum part { PART_WRITING, PART_TURN } part; /* which byte; the file is empty all the same */
 
 static bool take_process_lock(void)
 {
@@ -32,10 +35,30 @@ static void drop_process_lock(void)
     atomic_store(&owner, 0);
 }
 
-static bool try_file_lock(int fd)
+static bool try_file_lock(int fd, part which)
 {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    return fcntl(fd, F_SETLK, &whole) == 0;
+    struct flock byte = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)which, .l_len = 1};
+    return fcntl(fd, F_SETLK, &byte) == 0;
+}
+
+static int touch(int fd, int64_t seconds)
+{
+    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)seconds}};
+    return futimens(fd, times);
+}
+
+/* Open it, or make it, with a time that says that nobody had a turn yet. -1 with errno. */
+static int open_or_make(const assay_store *store, const char *file)
+{
+    int fd = assay_store_open_file(store, file, O_RDWR);
+    if (fd >= 0 || errno != ENOENT)
+        return fd;
+    fd = assay_store_open_file(store, file, O_RDWR | O_CREAT | O_EXCL);
+    if (fd < 0 && errno == EEXIST) /* somebody else made it meanwhile */
+        return assay_store_open_file(store, file, O_RDWR);
+    if (fd >= 0)
+        (void)touch(fd, 0);
+    return fd;
 }
 
 static int open_lock(const assay_store *store, const char *name, int *lock, assay_failure *failure)
@@ -43,7 +66,7 @@ static int open_lock(const assay_store *store, const char *name, int *lock, assa
     char file[ASSAY_STORE_FILE];
     struct stat found;
     (void)snprintf(file, sizeof file, "%s.lock", name);
-    ASSAY_CLEANUP(assay_store_close_fd) int fd = assay_store_open_file(store, file, O_RDWR | O_CREAT);
+    ASSAY_CLEANUP(assay_store_close_fd) int fd = open_or_make(store, file);
     if (fd < 0 || fstat(fd, &found) != 0)
         return assay_store_refuse(failure, "locking", file, errno);
     const char *problem = assay_store_vet(&found);
@@ -69,15 +92,17 @@ static int busy(assay_failure *failure)
     return assay_fail_note(failure, ASSAY_E_TIMEOUT, "another writer has the lock");
 }
 
-int assay_store_lock(const assay_store *store, const char *name, int64_t wait_ms, int *lock, assay_failure *failure)
+static int lock_part(const assay_store *store, const char *name, part which, int64_t wait_ms, int *lock,
+                     assay_failure *failure)
 {
     int64_t deadline = assay_clock_real_ms() + wait_ms;
     *lock = -1;
+    /* Another thread that writes may want the lock that whoever takes a turn holds: waiting for it would be in vain. */
     while (!take_process_lock())
-        if (!wait_a_little(deadline))
+        if (which == PART_TURN || !wait_a_little(deadline))
             return busy(failure);
     int code = open_lock(store, name, lock, failure);
-    while (code == ASSAY_OK && !try_file_lock(*lock)) {
+    while (code == ASSAY_OK && !try_file_lock(*lock, which)) {
         if (errno != EACCES && errno != EAGAIN && errno != EINTR)
             code = assay_store_refuse(failure, "locking", name, errno);
         else if (!wait_a_little(deadline))
@@ -90,8 +115,38 @@ int assay_store_lock(const assay_store *store, const char *name, int64_t wait_ms
     return code;
 }
 
+int assay_store_lock(const assay_store *store, const char *name, int64_t wait_ms, int *lock, assay_failure *failure)
+{
+    return lock_part(store, name, PART_WRITING, wait_ms, lock, failure);
+}
+
 void assay_store_unlock(int lock)
 {
     assay_store_close_fd(&lock); /* which ends the lock of the file */
     drop_process_lock();
+}
+
+static int take_turn(int fd, const char *name, int64_t now, int64_t window, int64_t *age, assay_failure *failure)
+{
+    struct stat found;
+    if (fstat(fd, &found) != 0)
+        return assay_store_refuse(failure, "asking", name, errno);
+    int64_t last = found.st_mtim.tv_sec;
+    *age = last > now ? 0 : now - last;
+    if (*age < window && last - now <= ASSAY_LIMIT_STORE_FUTURE)
+        return assay_fail(failure, ASSAY_E_ABSENT);
+    return touch(fd, now) == 0 ? assay_fail(failure, ASSAY_OK) : assay_store_refuse(failure, "asking", name, errno);
+}
+
+int assay_store_take_turn(const assay_store *store, const char *name, int64_t now, int64_t window, int64_t *age,
+                          assay_failure *failure)
+{
+    int lock = -1;
+    *age = 0;
+    int code = lock_part(store, name, PART_TURN, ASSAY_LIMIT_STORE_TURN_MS, &lock, failure);
+    if (code != ASSAY_OK)
+        return code;
+    code = take_turn(lock, name, now, window, age, failure);
+    assay_store_unlock(lock);
+    return code;
 }

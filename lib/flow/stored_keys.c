@@ -66,6 +66,22 @@ int assay_stored_keys_load(assay_issuer_keys *keys)
     return code;
 }
 
+/* One thread at a time, and none again at once. */
+static bool is_time_to_look(assay_issuer_keys *keys, int64_t now)
+{
+    int64_t next = atomic_load(&keys->next_look_at);
+    bool wanted = atomic_load(&keys->unknown_kid_allowed_at) <= now || atomic_load(&keys->asked_elsewhere);
+    if (!wanted || atomic_load(&keys->flying) || (next > now && next - now <= ASSAY_LIMIT_STORE_LOOK_MS))
+        return false;
+    return atomic_compare_exchange_strong(&keys->next_look_at, &next, now + ASSAY_LIMIT_STORE_LOOK_MS);
+}
+
+bool assay_stored_keys_look(assay_issuer_keys *keys)
+{
+    return keys->keyring->runtime->store != NULL && is_time_to_look(keys, assay_issuer_keys_now(keys)) &&
+           assay_stored_keys_load(keys) == ASSAY_OK;
+}
+
 static int write_out(assay_issuer_keys *keys, const char *name, bool durable, assay_failure *failure)
 {
     size_t len = 0;
@@ -116,4 +132,21 @@ int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure 
     if (failure != NULL)
         *failure = why;
     return code;
+}
+
+bool assay_stored_keys_may_ask(assay_issuer_keys *keys)
+{
+    int64_t age;
+    char name[ASSAY_RECORD_NAME + 1];
+    const assay_runtime *runtime = keys->keyring->runtime;
+    int64_t now_wall = runtime->store == NULL ? -1 : assay_clock_wall(&runtime->clock);
+    bool asked = now_wall >= 0 && assay_source_record_name(keys->source, name) == ASSAY_OK &&
+                 assay_store_take_turn(runtime->store, name, now_wall, ASSAY_LIMIT_UNKNOWN_KID_WINDOW, &age, NULL) ==
+                     ASSAY_E_ABSENT;
+    atomic_store(&keys->asked_elsewhere, asked);
+    if (!asked)
+        return true;
+    assay_source_asked_elsewhere(keys->source, age * 1000, assay_issuer_keys_now(keys));
+    assay_issuer_keys_publish(keys);
+    return false;
 }

@@ -2,7 +2,7 @@
 #ifndef ASSAY_FLOW_STORED_KEYS_H
 #define ASSAY_FLOW_STORED_KEYS_H
 
-/* The keys of an issuer and what the store of the runtime has of them. Both are called without the issuer's lock. */
+/* The keys of an issuer and what the store of the runtime has of them. All but the last are called without the issuer's lock. */
 
 #include "flow/issuer_keys.h"
 
@@ -13,10 +13,22 @@
 int assay_stored_keys_load(assay_issuer_keys *keys);
 
 /*
+ * The same for a kid that is not known, which another process may have fetched: only where a fetch would be allowed, or another process makes one, and once in
+ * ASSAY_LIMIT_STORE_LOOK_MS, so that a flood of forged tokens does not read a file each. True: there are other keys now.
+ */
+bool assay_stored_keys_look(assay_issuer_keys *keys);
+
+/*
  * Write to the store what is known, united with what is there: after a fetch, a push, a purge. @p durable: wait for other writers, ASSAY_LIMIT_STORE_WAIT_MS at most, and
  * make sure that it outlives a loss of power. Otherwise try once: a cache may miss something.
  * ASSAY_OK: written. ASSAY_E_ABSENT: no store, nothing to write, or (not durable) somebody else is writing. ASSAY_E_STORE and others: not written.
  */
 int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure *failure);
+
+/*
+ * With the issuer's lock, where the own budget allows a fetch for an unknown kid: whether that of all processes does. True: it is spent now for the others, or
+ * there is no store that could tell. False: another process has asked, which spends the own budget too.
+ */
+bool assay_stored_keys_may_ask(assay_issuer_keys *keys);
 
 #endif

@@ -34,6 +34,8 @@ static int decide(assay_attempt *attempt, int64_t deadline, assay_claims **claim
 {
     assay_lack lack;
     int code = assay_attempt_look(attempt, &lack);
+    if (deadline != 0)
+        code = assay_attempt_look_in_store(attempt, &lack, code);
     if (lack != ASSAY_LACK_NOTHING)
         code = deadline == 0 ? assay_attempt_answer(attempt, lack, code, false)
                              : fetch_and_look(attempt, lack, code, deadline);
