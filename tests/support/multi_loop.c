@@ -80,6 +80,7 @@ void multi_result_done(void *user_data, int code, assay_http_response *response,
     multi_result *result = user_data;
     result->calls++;
     result->code = code;
+    assay_http_response_clear(&result->response); /* of an earlier one, where several share it */
     result->response = *response;
     result->failure = *failure;
     assay_http_response_init(response);

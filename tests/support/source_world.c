@@ -2,6 +2,7 @@
 #include "support/source_world.h"
 
 #include "base/base64url.h"
+#include "discovery/source_record.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -189,5 +190,33 @@ int world_push(world *w, const char *set)
     int code = assay_source_push(w->source, &keys, w->now);
     assay_key_set_clear(&keys);
     world_free_retired(w);
+    return code;
+}
+
+void world_serve(world *w, const char *set)
+{
+    w->keys.body = set;
+    must(world_fly(w, ASSAY_SOURCE_FORCED) == ASSAY_OK, "no fetch");
+}
+
+char *world_record(world *from, int64_t wall)
+{
+    char *text = NULL;
+    size_t len = 0;
+    must(assay_source_record_write(from->source, from->now, wall, &text, &len) == ASSAY_OK, "no record");
+    must(strlen(text) == len, "a length");
+    return text;
+}
+
+int world_take(world *into, char *text, int64_t wall, size_t *buried)
+{
+    size_t ignored;
+    ASSAY_CLEANUP(assay_source_record_free_p) assay_source_record *record = NULL;
+    int code = assay_source_record_read(into->source, text, strlen(text), &record, &into->failure);
+    assay_release(text);
+    must((code == ASSAY_OK) == (record != NULL), "a record without a code");
+    if (code == ASSAY_OK)
+        code = assay_source_record_adopt(into->source, record, into->now, wall, buried == NULL ? &ignored : buried);
+    world_free_retired(into);
     return code;
 }

@@ -59,6 +59,12 @@ void world_sets_free(world_sets *sets);
 char *world_jwk(const char *kid);
 /* A set of one or two of them; free() it. */
 char *world_set(const char *first, const char *second);
+/* A fetch, because the host wants it, that brings a set. */
+void world_serve(world *world, const char *set);
+/* The record of the source at a time of the wall clock; assay_release() it. */
+char *world_record(world *from, int64_t wall);
+/* Take a record in at a time of the wall clock; returns what reading or adopting says. Releases the text. @p buried may be NULL. */
+int world_take(world *into, char *record, int64_t wall, size_t *buried);
 /* Push a set into the source; frees what was retired. */
 int world_push(world *world, const char *set);
 void world_free_retired(world *world);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Records that are older than the source's own success: what of their keys still counts. */
+#include "support/source_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define WALL INT64_C(1700000000)
+
+static world_sets sets;
+static world w;     /* the one that fetches and writes */
+static world other; /* the one that takes in: another process, with a steady clock of its own */
+
+static int make_sets(void **state)
+{
+    (void)state;
+    world_sets_make(&sets);
+    return 0;
+}
+
+static int free_sets(void **state)
+{
+    (void)state;
+    world_sets_free(&sets);
+    return 0;
+}
+
+static const assay_source_config plain = {.mode = ASSAY_SOURCE_OPENID};
+
+static int start(void **state)
+{
+    (void)state;
+    world_init(&w, &plain);
+    world_init(&other, &plain);
+    other.now = 7 * HOUR;
+    w.keys.body = sets.ab;
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    world_clear(&w);
+    world_clear(&other);
+    return 0;
+}
+
+static void restart_other(const assay_source_config *config)
+{
+    world_clear(&other);
+    world_init(&other, config);
+    other.now = 7 * HOUR;
+}
+
+/* A key that another process saw before the source's own success is missing since then, as if the source had seen it itself. */
+static void an_older_record_still_knows_keys(void **state)
+{
+    (void)state;
+    world_serve(&w, sets.ab);
+    w.now += 5 * MINUTE;
+    world_serve(&w, sets.a);
+    w.now += 5 * MINUTE;
+    char *old = world_record(&w, WALL); /* a is served, b has been missing for ten minutes */
+    other.now += 10 * MINUTE;
+    world_serve(&other, sets.c);
+    other.now += 10 * MINUTE;
+    assert_int_equal(world_take(&other, assay_strdup(old), WALL + 1200, NULL), ASSAY_OK);
+    assert_int_equal(assay_source_snapshot(other.source)->served, 1);
+    assert_true(world_has(&other, "a") && world_has(&other, "b") && world_has(&other, "c"));
+    assert_int_equal(world_take(&other, old, WALL + 1201, NULL), ASSAY_E_ABSENT); /* nothing new any more */
+
+    /* The other way round: what is written now gives the first one the keys that it lacks, and its own as they were. */
+    w.now += 20 * MINUTE;
+    assert_int_equal(world_take(&w, world_record(&other, WALL + 1200), WALL + 1200, NULL), ASSAY_OK);
+    assert_true(world_has(&w, "a") && world_has(&w, "b") && world_has(&w, "c"));
+    /* Each ends with its own time: b after the hour that began 25 minutes ago, a with the one that began 10 minutes ago. */
+    other.now += 35 * MINUTE + SECOND;
+    w.now += 35 * MINUTE + SECOND;
+    assert_false(world_has(&other, "b") || world_has(&w, "b"));
+    assert_true(world_has(&other, "a") && world_has(&w, "a"));
+    other.now += 15 * MINUTE;
+    w.now += 15 * MINUTE;
+    assert_false(world_has(&other, "a") || world_has(&w, "a"));
+    assert_true(world_has(&other, "c") && world_has(&w, "c"));
+}
+
+/* Two processes that refresh in turn, and each time read what the other wrote, don't keep a key alive that has gone. */
+static void keys_are_not_passed_back_and_forth_for_ever(void **state)
+{
+    (void)state;
+    int64_t wall = WALL, gone_for = 0;
+    world_serve(&w, sets.ab);
+    char *record = world_record(&w, wall);
+    for (int turn = 0; turn < 24; turn++) {
+        world *writer = turn % 2 == 0 ? &other : &w;
+        w.now += 10 * MINUTE;
+        other.now += 10 * MINUTE;
+        wall += 600;
+        world_serve(writer, sets.a);
+        (void)world_take(writer, record, wall, NULL);
+        record = world_record(writer, wall);
+        gone_for = turn == 0 ? 0 : gone_for + 10 * MINUTE;
+        if (gone_for != HOUR) /* each counts from its own first fetch without it, the second ten minutes later */
+            assert_int_equal(world_has(writer, "b"), gone_for < HOUR);
+    }
+    assay_release(record);
+    /* Nor does one that can't replace the record get its keys back from it with each refresh. */
+    restart_other(&plain);
+    world_serve(&w, sets.ab);
+    record = world_record(&w, wall);
+    for (int turn = 0; turn < 8; turn++) {
+        other.now += 30 * MINUTE;
+        wall += 1800;
+        world_serve(&other, sets.a);
+        (void)world_take(&other, assay_strdup(record), wall, NULL);
+        assert_int_equal(world_has(&other, "b"), turn < 2);
+    }
+    assay_release(record);
+}
+
+static void what_an_older_record_can_t_bring_back(void **state)
+{
+    (void)state;
+    size_t buried;
+    world_serve(&w, sets.ab);
+    char *old = world_record(&w, WALL);
+    other.now += 10 * MINUTE;
+    /* Without retention, nothing. */
+    restart_other(&(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .retention_ms = -1});
+    world_serve(&other, sets.c);
+    assert_int_equal(world_take(&other, assay_strdup(old), WALL + 600, NULL), ASSAY_E_ABSENT);
+    assert_int_equal(world_count(&other), 1);
+    /* Not what was purged here. */
+    restart_other(&plain);
+    assert_int_equal(assay_source_purge(other.source, "b", other.now), ASSAY_E_KEY_UNKNOWN);
+    world_serve(&other, sets.c);
+    assert_int_equal(world_take(&other, assay_strdup(old), WALL + 600, &buried), ASSAY_OK);
+    assert_true(world_has(&other, "a") && !world_has(&other, "b"));
+    /* Nor material that was replaced, not even where what replaced it is missing by now. */
+    restart_other(&plain);
+    char *jwk = world_jwk("b"), *set = world_set(jwk, NULL);
+    world_serve(&other, set);
+    other.now += MINUTE;
+    world_serve(&other, sets.c);
+    assert_int_equal(world_take(&other, old, WALL + 600, NULL), ASSAY_OK);
+    assert_true(world_has(&other, "a"));
+    assert_int_equal(world_count(&other), 3); /* c, the new b, a */
+    free(set);
+    free(jwk);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
+    const struct CMUnitTest tests[] = {
+        CASE(an_older_record_still_knows_keys),
+        CASE(keys_are_not_passed_back_and_forth_for_ever),
+        CASE(what_an_older_record_can_t_bring_back),
+    };
+    return cmocka_run_group_tests(tests, make_sets, free_sets);
+}
