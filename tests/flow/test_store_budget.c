@@ -106,17 +106,23 @@ static int be_a_process(int number, char *const *tokens)
 static void many_processes_make_one_fetch(void **state)
 {
     (void)state;
+    int gate[2];
     pid_t children[PROCESSES];
     char *tokens[TOKENS];
     for (int window = 0; window < 2; window++, scene_advance(&at, WINDOW + 1)) {
         for (int i = 0; i < TOKENS; i++)
             tokens[i] = scene_mint(&at, "{\"forge\":\"unknown-kid\"}");
         int64_t before = scene_requests(&at, "jwks");
+        /* All at once, and none before the last is forked: the issuer's threads are idle then. */
+        assert_int_equal(pipe(gate), 0);
         for (int i = 0; i < PROCESSES; i++) {
+            char end;
             children[i] = fork();
             if (children[i] == 0)
-                _exit(be_a_process(i, tokens));
+                _exit(close(gate[1]) == 0 && read(gate[0], &end, 1) == 0 ? be_a_process(i, tokens) : 101);
         }
+        close(gate[0]);
+        close(gate[1]);
         for (int i = 0; i < PROCESSES; i++)
             assert_int_equal(store_wait_for(children[i]), 0);
         assert_int_equal(scene_requests(&at, "jwks") - before, 1);
