@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+enum { WAITING = 2000 };
 #define WAIT 20000
 #define ISSUERS 500
 
@@ -226,7 +227,7 @@ static void five_hundred_issuers_at_once(void **state)
     print_message("%d issuers: longest call %d us, %d us of processor time\n", ISSUERS, (int)turning.longest_wall,
                   (int)turning.longest_cpu);
     if (!is_slowed())
-        assert_in_range(turning.longest_cpu, 0, 5000 * 4); /* of all that is ready, a turn does only so much */
+        assert_in_range(turning.longest_cpu, 0, 5000); /* of all that is ready, a turn does only so much */
     loop_close(&turning);
     assay_validator_unref(validator);
     assay_runtime_unref(runtime);
@@ -234,7 +235,7 @@ static void five_hundred_issuers_at_once(void **state)
         assay_issuer_free(issuers[i]);
 }
 
-/* 64 operations wait for an issuer that takes 3 s for each document, while the loop has a heartbeat of 1 ms. */
+/* 2000 operations wait for an issuer that takes 3 s for each document, while the loop has a heartbeat of 1 ms. */
 static void loop_never_pauses_for_long(void **state)
 {
     (void)state;
@@ -244,13 +245,13 @@ static void loop_never_pauses_for_long(void **state)
     loop_open(&turning, LOOP_EDGE);
     /* What a host does before its loop starts. */
     assert_int_equal(assay_driver_keep_fresh(turning.driver, at.validator, NULL), ASSAY_OK);
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < WAITING; i++) {
         assay_op *op = NULL;
         assert_int_equal(assay_op_new_validate(at.validator, token, strlen(token), NULL, WAIT, &op, NULL), ASSAY_OK);
         loop_add(&turning, op);
     }
     int64_t beat = scene_real_ms(), end = beat + WAIT;
-    for (int done = 0; done < 64 && beat < end;) {
+    for (int done = 0; done < WAITING && beat < end;) {
         loop_turn(&turning, 1);
         for (assay_op *op; (op = assay_driver_next_done(turning.driver)) != NULL; done++)
             assert_int_equal(loop_result(op), ASSAY_OK);
@@ -258,8 +259,8 @@ static void loop_never_pauses_for_long(void **state)
         longest_beat = now - beat > longest_beat ? now - beat : longest_beat;
         beat = now;
     }
-    print_message("64 operations, an issuer of 3 s: longest call %d us, %d us of processor time; longest beat %d ms\n",
-                  (int)turning.longest_wall, (int)turning.longest_cpu, (int)longest_beat);
+    print_message("%d operations, an issuer of 3 s: longest call %d us, %d us of processor time; longest beat %d ms\n",
+                  WAITING, (int)turning.longest_wall, (int)turning.longest_cpu, (int)longest_beat);
     assert_int_equal(scene_requests(&at, "jwks"), 1);
     if (!is_slowed())
         assert_in_range(turning.longest_cpu, 0, 5000);

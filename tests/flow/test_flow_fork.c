@@ -398,6 +398,45 @@ static void fork_while_threads_wait_for_a_flight(void **state)
     assert_int_equal(stat_of(ASSAY_STAT_KEY_FETCHES), 1);
 }
 
+static pthread_mutex_t interpreter = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int logging;
+
+static void log_under_a_lock(void *user_data, int level, const char *text, size_t len)
+{
+    (void)user_data;
+    (void)level;
+    (void)text;
+    (void)len;
+    atomic_fetch_add(&logging, 1);
+    pthread_mutex_lock(&interpreter);
+    pthread_mutex_unlock(&interpreter);
+}
+
+static int leave(void *argument)
+{
+    (void)argument;
+    return 0;
+}
+
+/* As a language does that holds one lock while it forks, which its log function wants too. */
+static void fork_while_the_log_waits_for_it(void **state)
+{
+    (void)state;
+    assay_runtime *runtime = far_issuer_runtime(&issuer);
+    assert_int_equal(assay_runtime_set_log(runtime, ASSAY_LOG_DEBUG, log_under_a_lock, NULL, NULL, NULL), ASSAY_OK);
+    assay_validator_unref(validator);
+    validator = far_issuer_validator(&issuer, runtime);
+    assay_runtime_unref(runtime);
+    pthread_mutex_lock(&interpreter);
+    assert_int_equal(assay_validator_start_refresh_thread(validator, NULL), ASSAY_OK);
+    for (int i = 0; i < 5000 && atomic_load(&logging) == 0; i++)
+        usleep(1000);
+    assert_int_not_equal(atomic_load(&logging), 0);
+    int child = process_start(leave, NULL, SECONDS);
+    pthread_mutex_unlock(&interpreter);
+    assert_int_equal(process_wait(child), 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_validator, close_validator)
 
 int main(void)
@@ -411,6 +450,7 @@ int main(void)
         CASE(children_refresh_at_moments_of_their_own),
         CASE(forks_while_threads_validate),
         CASE(fork_while_threads_wait_for_a_flight),
+        CASE(fork_while_the_log_waits_for_it),
     };
     return cmocka_run_group_tests(tests, start_issuer, stop_issuer);
 }
