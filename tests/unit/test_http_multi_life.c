@@ -330,6 +330,8 @@ static int refuse_often(void)
     return atomic_load(&was_changed) ? 6 : 0;
 }
 
+static const char *program; /* this one; /proc/self/exe may be valgrind */
+
 /* The program of the child: WAY TARGET CA. It ends by SIGPIPE, or with 0. */
 static int child(char **arguments)
 {
@@ -357,7 +359,7 @@ static int status_of_child(const char *way, const char *target, const char *pem)
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        execl("/proc/self/exe", "child", way, target, pem, (char *)NULL);
+        execl(program, "child", way, target, pem, (char *)NULL);
         _exit(3);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -469,6 +471,7 @@ int main(int argc, char **argv)
 {
     if (argc == 4)
         return child(argv + 1);
+    program = argv[0];
 #define LOOP_TEST(function) cmocka_unit_test_setup_teardown(function, open_loop, close_loop)
     const struct CMUnitTest tests[] = {
         LOOP_TEST(test_cancel_at_each_moment),
