@@ -109,6 +109,7 @@ void far_issuer_start(far_issuer *at, bool tls)
 void far_issuer_stop(far_issuer *at)
 {
     int status = -1;
+    (void)shutdown(at->link, SHUT_RDWR); /* whoever else inherited it */
     close(at->link);
     while (waitpid(at->pid, &status, 0) < 0 && errno == EINTR)
         ;
