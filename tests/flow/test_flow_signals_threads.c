@@ -220,7 +220,7 @@ static void *close_all(void *argument)
     for (int fd; (fd = accept(at->listener, NULL, NULL)) >= 0; close(fd)) {
         if (!at->answers || recv(fd, request, sizeof request, 0) <= 0)
             continue;
-        (void)send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{", 47, MSG_NOSIGNAL);
+        (void)send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{", 46, MSG_NOSIGNAL);
     }
     return NULL;
 }
