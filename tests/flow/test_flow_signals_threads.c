@@ -215,12 +215,13 @@ typedef struct rude_server {
 
 static void *close_all(void *argument)
 {
+    static const char begun[] = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{";
     const rude_server *at = argument;
     char request[4096];
     for (int fd; (fd = accept(at->listener, NULL, NULL)) >= 0; close(fd)) {
         if (!at->answers || recv(fd, request, sizeof request, 0) <= 0)
             continue;
-        (void)send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{", 46, MSG_NOSIGNAL);
+        (void)send(fd, begun, sizeof begun - 1, MSG_NOSIGNAL);
     }
     return NULL;
 }
