@@ -27,6 +27,7 @@ int assay_driver_watch(assay_driver *driver, assay_validator *validator, bool co
         (void)atomic_fetch_add_explicit(&validator->references, 1, memory_order_relaxed);
     *watched = (assay_watched){validator, counted, INT64_MIN, driver->watched};
     driver->watched = watched;
+    atomic_fetch_add(&validator->keyring->watchers, 1);
     assay_driver_wake(driver);
     return ASSAY_OK;
 }
@@ -35,6 +36,8 @@ void assay_driver_forget_watched(assay_driver *driver)
 {
     for (assay_watched *watched = driver->watched, *next; watched != NULL; watched = next) {
         next = watched->next;
+        if (assay_driver_check(driver, NULL) == ASSAY_OK) /* a fork counts from nought */
+            atomic_fetch_sub(&watched->validator->keyring->watchers, 1);
         if (watched->counted)
             assay_validator_drop(watched->validator);
         assay_release(watched);

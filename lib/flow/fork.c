@@ -37,6 +37,7 @@ static void in_child(void)
     uint64_t salt = (uint64_t)getpid() * UINT64_C(0x9e3779b97f4a7c15);
     for (assay_keyring *keyring = keyrings; keyring != NULL; keyring = keyring->next) {
         assay_readers_forked(keyring->readers);
+        atomic_store(&keyring->watchers, 0);
         for (assay_issuer_keys *keys = keyring->first; keys != NULL; keys = keys->next)
             assay_issuer_keys_forked(keys, salt++);
     }

@@ -19,6 +19,7 @@ typedef struct assay_keyring {
     pthread_mutex_t lock;
     struct assay_issuer_keys *first;             /* every issuer's, for a fork */
     _Atomic(struct assay_refresher *) refresher; /* NULL: no thread; changed by refresher.c */
+    atomic_uint watchers;                        /* drivers that keep the keys fresh */
     struct assay_keyring *next, **link;          /* fork.c */
 } assay_keyring;
 

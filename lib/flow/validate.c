@@ -19,14 +19,21 @@ static int fetch_and_look(assay_attempt *attempt, assay_lack lack, int code, int
     return assay_attempt_look_again(attempt, lack, fetched, &why);
 }
 
-/* One caller pays for a refresh that is due, unless a thread does; whether it succeeds does not matter to its token, which was decided already. */
+/* A driver that is alive begins a refresh in a moment; one whose loop hangs must not keep the keys from being refreshed. */
+static bool is_left_to_driver(const assay_issuer_keys *keys, int64_t due_at, int64_t now_ms)
+{
+    enum { MOMENT_MS = 60000 };
+    return atomic_load(&keys->keyring->watchers) > 0 && now_ms - due_at < MOMENT_MS;
+}
+
+/* One caller pays for a refresh that is due, unless a thread or a driver does; whether it succeeds does not matter to its token, which was decided already. */
 static void refresh_if_due(const assay_attempt *attempt, int64_t deadline)
 {
     assay_issuer_keys *keys = &attempt->issuer->keys;
-    if (atomic_load(&keys->due_at) > attempt->now_ms || atomic_load(&keys->scheduled_allowed_at) > attempt->now_ms ||
-        assay_issuer_keys_is_flying(keys))
+    int64_t now = attempt->now_ms, due_at = atomic_load(&keys->due_at);
+    if (due_at > now || atomic_load(&keys->scheduled_allowed_at) > now || assay_issuer_keys_is_flying(keys))
         return;
-    if (!assay_refresher_poke(keys->keyring))
+    if (!assay_refresher_poke(keys->keyring) && !is_left_to_driver(keys, due_at, now))
         (void)assay_flight_join(keys, ASSAY_SOURCE_SCHEDULED, attempt->seen, deadline, NULL);
 }
 

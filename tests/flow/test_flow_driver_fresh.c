@@ -84,6 +84,29 @@ static void missing_keys_are_fetched_at_once_and_due_ones_in_time(void **state)
     loop_close(&turning);
 }
 
+/* A call that may wait does not pay for what a driver will do in a moment; for what it has not done in a minute it does. */
+static void nobody_pays_while_a_driver_is_alive(void **state)
+{
+    (void)state;
+    loop_open(&turning, LOOP_LEVEL);
+    assert_int_equal(assay_driver_keep_fresh(turning.driver, at.validator, NULL), ASSAY_OK);
+    loop_run(&turning, 200);
+    assert_int_equal(scene_requests(&at, "jwks"), 1);
+    int64_t wait_ms = 0;
+    assert_int_equal(assay_validator_refresh_due(at.validator, &wait_ms, NULL), ASSAY_OK);
+    scene_advance(&at, wait_ms / 1000 + 2);
+    assert_int_equal(scene_try(&at, "{}", WAIT), ASSAY_OK);
+    assert_int_equal(scene_requests(&at, "jwks"), 1);
+    scene_advance(&at, 61);
+    assert_int_equal(scene_try(&at, "{}", WAIT), ASSAY_OK);
+    assert_int_equal(scene_requests(&at, "jwks"), 2);
+    loop_close(&turning);
+    assert_int_equal(assay_validator_refresh_due(at.validator, &wait_ms, NULL), ASSAY_OK);
+    scene_advance(&at, wait_ms / 1000 + 2);
+    assert_int_equal(scene_try(&at, "{}", WAIT), ASSAY_OK); /* there is no driver any more */
+    assert_int_equal(scene_requests(&at, "jwks"), 3);
+}
+
 static void it_backs_off_while_the_issuer_is_down(void **state)
 {
     (void)state;
@@ -319,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hung_name_server_outlasts_no_deadline), /* first: while there is one thread */
         CASE(missing_keys_are_fetched_at_once_and_due_ones_in_time),
+        CASE(nobody_pays_while_a_driver_is_alive),
         CASE(it_backs_off_while_the_issuer_is_down),
         CASE(two_drivers_make_each_refresh_once),
         CASE(refresh_that_came_forward_is_made),
