@@ -31,7 +31,7 @@
 #define ASSAY_LIMIT_STORE_BYTES 4194304 /* bytes: one file of the key store; all keys and tombstones of an issuer fit */
 #define ASSAY_LIMIT_STORE_WAIT_MS 1000  /* milliseconds: that a purge waits for another process to let go of a file */
 #define ASSAY_LIMIT_STORE_TURN_MS 20    /* milliseconds: that asking for a turn waits for others who ask */
-#define ASSAY_LIMIT_STORE_LOOK_MS 1000  /* milliseconds: between looks in the store for an unknown kid */
+#define ASSAY_LIMIT_STORE_LOOK_MS 20    /* milliseconds: between looks in the store while another process fetches */
 #define ASSAY_LIMIT_STORE_FUTURE 60     /* seconds: by which a stored time may lie ahead of the clock */
 #define ASSAY_LIMIT_STORE_LEFTOVERS 64  /* files: abandoned temporary ones that opening a store removes at once */
 #define ASSAY_LIMIT_STORE_LEFTOVER_AGE 3600 /* seconds: after which such a file of a process that is gone is removed */

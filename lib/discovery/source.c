@@ -220,15 +220,15 @@ static void remember_failure(assay_source *source, int code, const assay_failure
 
 void assay_source_asked_elsewhere(assay_source *source, int64_t age_ms, int64_t now_ms)
 {
-    enum { ROUNDING_MS = 3000 }; /* of times that are whole seconds of a record, each for the worse */
-    assay_failure why;
     int64_t at = assay_schedule_add(assay_source_own_time(source, now_ms), -age_ms);
     if (at > source->unknown_kid_stamp)
         source->unknown_kid_stamp = at;
-    if (source->last_code != ASSAY_OK || assay_schedule_add(source->succeeded_at, ROUNDING_MS) >= at)
-        return;
-    int code = assay_fail_note(&why, ASSAY_E_TIMEOUT, "another process asked for them, and they have not come yet");
-    remember_failure(source, code, &why);
+}
+
+bool assay_source_may_know_kid(const assay_source *source)
+{
+    enum { ROUNDING_MS = 4000 }; /* of times that are whole seconds of a record and of a turn, each for the worse */
+    return assay_schedule_add(source->succeeded_at, ROUNDING_MS) >= source->unknown_kid_stamp;
 }
 
 /* Scheduled and cold fetches back off; those for unknown kids have a window of their own, and forced ones are the host's affair. */

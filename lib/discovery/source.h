@@ -75,11 +75,10 @@ int64_t assay_source_allowed_at(const assay_source *source, assay_source_reason 
 /* Whether the last fetch failed, with what (0: it did not, or there was none), for the answers between fetches. */
 int assay_source_last_failure(const assay_source *source, assay_failure *failure);
 
-/*
- * Another process that shares the keys asked because of an unknown kid, so long ago: that spends the budget here as well, until the same moment. Where this source has
- * had no success since, what it asked for is under way or has failed, and so it counts as a failure here: nobody can tell what the kid is.
- */
+/* Another process that shares the keys asked because of an unknown kid, so long ago: that spends the budget here as well, until the same moment. */
 void assay_source_asked_elsewhere(assay_source *source, int64_t age_ms, int64_t now_ms);
+/* Whether the last success can be of what was last asked for because of an unknown kid, here or elsewhere, as far as whole seconds tell. */
+bool assay_source_may_know_kid(const assay_source *source);
 /* Begin a flight. Stamps the budget of its reason first, so that however it ends it has been spent. The caller checked assay_source_allowed_at(). */
 void assay_source_begin(assay_source *source, assay_source_reason reason, int64_t now_ms);
 /* What to fetch now; false: the flight is over. Texts are borrowed until the next call with this source. */

@@ -107,24 +107,16 @@ int assay_attempt_look(assay_attempt *attempt, assay_lack *lack)
     return code;
 }
 
-int assay_attempt_look_in_store(assay_attempt *attempt, assay_lack *lack, int code)
-{
-    bool found = *lack == ASSAY_LACK_KID && assay_stored_keys_look(&attempt->issuer->keys);
-    return found ? assay_attempt_look(attempt, lack) : code;
-}
-
-int assay_attempt_answer(assay_attempt *attempt, assay_lack lack, int code, bool fetch_wanted)
+/* Whether keys came since the look: another process fetched them, or another thread took them in. */
+static bool has_news(const assay_attempt *attempt)
 {
     assay_issuer_keys *keys = &attempt->issuer->keys;
-    int64_t allowed_at = atomic_load(lack == ASSAY_LACK_KEYS ? &keys->cold_allowed_at : &keys->unknown_kid_allowed_at);
-    bool pending = allowed_at <= attempt->now_ms || assay_issuer_keys_is_flying(keys);
-    if (!fetch_wanted && pending)
-        return assay_fail(attempt->failure, ASSAY_E_KEYS_NEEDED);
-    /* An unknown key whose fetch failed could still be a good one: that is no verdict on the token. */
-    if (lack == ASSAY_LACK_KEYS || atomic_load(&keys->last_failure) != ASSAY_OK)
-        return assay_issuer_keys_unavailable(keys, allowed_at, attempt->now_ms, attempt->failure);
-    atomic_fetch_add_explicit(&keys->unknown_kid_refused, 1, memory_order_relaxed);
-    return code;
+    return assay_stored_keys_look(keys) || assay_flight_seen(keys) != attempt->seen;
+}
+
+int assay_attempt_look_in_store(assay_attempt *attempt, assay_lack *lack, int code)
+{
+    return *lack == ASSAY_LACK_KID && has_news(attempt) ? assay_attempt_look(attempt, lack) : code;
 }
 
 /* Time has passed while keys were fetched: look at the clocks again, and at what depends on them. */
@@ -136,6 +128,28 @@ static int check_times_again(assay_attempt *attempt)
                : assay_check_before(&attempt->issuer->policy, attempt->token, attempt->now, attempt->failure);
 }
 
+int assay_attempt_answer(assay_attempt *attempt, assay_lack lack, int code, bool fetch_wanted)
+{
+    assay_issuer_keys *keys = &attempt->issuer->keys;
+    if (fetch_wanted && lack == ASSAY_LACK_KID && has_news(attempt)) {
+        int times = check_times_again(attempt);
+        if (times != ASSAY_OK)
+            return times;
+        code = assay_attempt_look(attempt, &lack);
+        if (lack == ASSAY_LACK_NOTHING)
+            return code;
+    }
+    int64_t allowed_at = atomic_load(lack == ASSAY_LACK_KEYS ? &keys->cold_allowed_at : &keys->unknown_kid_allowed_at);
+    bool pending = allowed_at <= attempt->now_ms || assay_issuer_keys_is_flying(keys);
+    if (!fetch_wanted && pending)
+        return assay_fail(attempt->failure, ASSAY_E_KEYS_NEEDED);
+    /* An unknown key whose fetch failed, or is another process's affair, could still be a good one: that is no verdict on the token. */
+    if (lack == ASSAY_LACK_KEYS || atomic_load(&keys->last_failure) != ASSAY_OK || atomic_load(&keys->awaited))
+        return assay_issuer_keys_unavailable(keys, allowed_at, attempt->now_ms, attempt->failure);
+    atomic_fetch_add_explicit(&keys->unknown_kid_refused, 1, memory_order_relaxed);
+    return code;
+}
+
 int assay_attempt_look_again(assay_attempt *attempt, assay_lack lack, int fetched, const assay_failure *why)
 {
     assay_issuer_keys *keys = &attempt->issuer->keys;
@@ -144,7 +158,7 @@ int assay_attempt_look_again(assay_attempt *attempt, assay_lack lack, int fetche
         return times;
     assay_lack still;
     int code = assay_attempt_look(attempt, &still);
-    if (still == ASSAY_LACK_NOTHING || (still == ASSAY_LACK_KID && fetched == ASSAY_OK))
+    if (still == ASSAY_LACK_NOTHING || (still == ASSAY_LACK_KID && fetched == ASSAY_OK && !atomic_load(&keys->awaited)))
         return code;
     if (fetched == ASSAY_E_TIMEOUT && atomic_load(&keys->last_failure) == ASSAY_OK)
         return assay_fail_note(attempt->failure, ASSAY_E_KEYS_UNAVAILABLE, "%s", why->note);

@@ -30,7 +30,7 @@ void assay_attempt_close(assay_attempt *attempt);
 
 /* Find the key and verify, with the keys at hand. With a lack the code is what it would be without a fetch. */
 int assay_attempt_look(assay_attempt *attempt, assay_lack *lack);
-/* After a look that lacks a kid, where a fetch is wanted: what another process fetched may have it. Reads a file now and then. @p code is that of the look. */
+/* After a look that lacks a kid, where a fetch is wanted: what another process fetched may have it. Reads a file where it is a new one. @p code is that of the look. */
 int assay_attempt_look_in_store(assay_attempt *attempt, assay_lack *lack, int code);
 /* The reason of the fetch that a lack asks for. */
 static inline assay_source_reason assay_lack_reason(assay_lack lack)

@@ -20,14 +20,17 @@ int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *c
 {
     memset(keys, 0, sizeof *keys);
     keys->keyring = keyring;
-    atomic_init(&keys->next_look_at, INT64_MIN);
     assay_text_escape(config->issuer, strlen(config->issuer), keys->shown, sizeof keys->shown);
     int code = assay_source_new(config, &keys->source);
     if (code != ASSAY_OK)
         return code;
-    if (!init_wait(&keys->landed)) {
+    if (keyring->runtime->store != NULL)
+        code = assay_source_record_name(keys->source, keys->record_name);
+    if (code == ASSAY_OK || code == ASSAY_E_ABSENT)
+        code = init_wait(&keys->landed) ? ASSAY_OK : ASSAY_E_MEMORY;
+    if (code != ASSAY_OK) {
         assay_source_free(ASSAY_STEAL(keys->source));
-        return ASSAY_E_MEMORY;
+        return code;
     }
     assay_issuer_keys_lock(keys);
     keys->next = keyring->first;
@@ -126,6 +129,9 @@ static void explain_without_failure(const assay_issuer_keys *keys, int code, ass
         (void)snprintf(failure->note, sizeof failure->note, "the time of the call that fetched them ran out");
     else if (atomic_load(&keys->snapshot) == NULL)
         (void)snprintf(failure->note, sizeof failure->note, "they have not been fetched yet");
+    else if (atomic_load(&keys->awaited))
+        (void)snprintf(failure->note, sizeof failure->note,
+                       "another process asked for them, and they have not come yet");
     else
         (void)snprintf(failure->note, sizeof failure->note,
                        "the last successful fetch is longer ago than the hard limit");

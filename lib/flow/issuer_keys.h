@@ -7,14 +7,15 @@
  * changes the source (discovery/), and publishes.
  */
 
-#include "discovery/source.h"
+#include "discovery/source_record.h"
 #include "flow/keyring.h"
 
 struct assay_seat;
 
 typedef struct assay_issuer_keys {
     assay_keyring *keyring;
-    char shown[128]; /* the issuer, made safe for log lines */
+    char shown[128];                         /* the issuer, made safe for log lines */
+    char record_name[ASSAY_RECORD_NAME + 1]; /* in the store; "": it has no record, or there is no store */
 
     /* Published: read without the lock. Times are milliseconds of the runtime's steady clock. */
     _Atomic(const assay_snapshot *) snapshot;
@@ -27,9 +28,10 @@ typedef struct assay_issuer_keys {
     atomic_uint_fast64_t
         generation; /* counts the snapshots that brought keys: whoever saw an older one need not fetch for what may be there by now */
     atomic_uint_fast64_t unknown_kid_refused;
-    atomic_int_fast64_t next_look_at; /* in the store, for an unknown kid */
-    atomic_bool asked_elsewhere; /* another process spent the budget for unknown kids: what it gets is worth a look */
-    atomic_bool store_reported;  /* the log was told that the store can't be used */
+    atomic_uint_fast64_t stored; /* version of the record that was looked at last */
+    atomic_bool awaited; /* another process spent the budget for unknown kids, and what it asked for is not here yet */
+    atomic_int_fast64_t awaited_until; /* real milliseconds; then it has failed */
+    atomic_bool store_reported;        /* the log was told that the store can't be used */
 
     /* Under the lock of the keyring. */
     assay_source *source;
@@ -44,6 +46,7 @@ typedef struct assay_issuer_keys {
     assay_failure landing;      /* and why */
     unsigned heirs;             /* how often the lead of the current flight was taken over */
     bool passed_on;             /* the current flight was passed on by a leader in haste: there is no third one */
+    uint32_t turn_mark;         /* of the record that another process had when it spent that budget; 0: none did */
 
     /* A leader whose own time ran out says nothing about the issuer: no back-off, but a pause for all who have not twice as much time. */
     int64_t hurried_ms;    /* the time that it had; 0: none */

@@ -74,18 +74,40 @@ static int unreadable(assay_failure *failure, const char *file, int error)
     return lasts ? code : ASSAY_E_SYSTEM;
 }
 
-int assay_store_read(const assay_store *store, const char *name, char **text, size_t *len, assay_failure *failure)
+static uint64_t version_of(const struct stat *found)
+{
+    const uint64_t factor = 0x9e3779b97f4a7c15u;
+    /* Of the times that of the last change: it tells of renaming and of a new mode too. */
+    uint64_t version = (uint64_t)found->st_ino;
+    version = version * factor + (uint64_t)found->st_size;
+    version = version * factor + (uint64_t)found->st_ctim.tv_sec;
+    version = version * factor + (uint64_t)found->st_ctim.tv_nsec;
+    return version == 0 ? 1 : version;
+}
+
+uint64_t assay_store_version(const assay_store *store, const char *name)
+{
+    char file[ASSAY_STORE_FILE];
+    struct stat found;
+    (void)snprintf(file, sizeof file, "%s.json", name);
+    return fstatat(store->fd, file, &found, AT_SYMLINK_NOFOLLOW) == 0 ? version_of(&found) : 0;
+}
+
+int assay_store_read(const assay_store *store, const char *name, char **text, size_t *len, uint64_t *version,
+                     assay_failure *failure)
 {
     char file[ASSAY_STORE_FILE];
     struct stat found;
     *text = NULL;
     *len = 0;
+    *version = 0;
     (void)snprintf(file, sizeof file, "%s.json", name);
     ASSAY_CLEANUP(assay_store_close_fd) int fd = assay_store_open_file(store, file, O_RDONLY);
     if (fd < 0 && errno == ENOENT)
         return assay_fail(failure, ASSAY_E_ABSENT);
     if (fd < 0 || fstat(fd, &found) != 0)
         return unreadable(failure, file, errno);
+    *version = version_of(&found);
     const char *problem = assay_store_vet(&found);
     if (problem != NULL)
         return assay_fail_note(failure, ASSAY_E_STORE, "%s is not read: %s", file, problem);

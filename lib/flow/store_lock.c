@@ -41,9 +41,9 @@ static bool try_file_lock(int fd, part which)
     return fcntl(fd, F_SETLK, &byte) == 0;
 }
 
-static int touch(int fd, int64_t seconds)
+static int touch(int fd, int64_t seconds, uint32_t mark)
 {
-    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)seconds}};
+    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)seconds, .tv_nsec = (long)mark}};
     return futimens(fd, times);
 }
 
@@ -57,7 +57,7 @@ static int open_or_make(const assay_store *store, const char *file)
     if (fd < 0 && errno == EEXIST) /* somebody else made it meanwhile */
         return assay_store_open_file(store, file, O_RDWR);
     if (fd >= 0)
-        (void)touch(fd, 0);
+        (void)touch(fd, 0, 0);
     return fd;
 }
 
@@ -126,27 +126,29 @@ void assay_store_unlock(int lock)
     drop_process_lock();
 }
 
-static int take_turn(int fd, const char *name, int64_t now, int64_t window, int64_t *age, assay_failure *failure)
+static int take_turn(int fd, const char *name, int64_t now, int64_t window, uint32_t mark, assay_store_turn *turn,
+                     assay_failure *failure)
 {
     struct stat found;
     if (fstat(fd, &found) != 0)
         return assay_store_refuse(failure, "asking", name, errno);
     int64_t last = found.st_mtim.tv_sec;
-    *age = last > now ? 0 : now - last;
-    if (*age < window && last - now <= ASSAY_LIMIT_STORE_FUTURE)
+    *turn = (assay_store_turn){last > now ? 0 : now - last, (uint32_t)found.st_mtim.tv_nsec};
+    if (turn->age < window && last - now <= ASSAY_LIMIT_STORE_FUTURE)
         return assay_fail(failure, ASSAY_E_ABSENT);
-    return touch(fd, now) == 0 ? assay_fail(failure, ASSAY_OK) : assay_store_refuse(failure, "asking", name, errno);
+    return touch(fd, now, mark) == 0 ? assay_fail(failure, ASSAY_OK)
+                                     : assay_store_refuse(failure, "asking", name, errno);
 }
 
-int assay_store_take_turn(const assay_store *store, const char *name, int64_t now, int64_t window, int64_t *age,
-                          assay_failure *failure)
+int assay_store_take_turn(const assay_store *store, const char *name, int64_t now, int64_t window,
+                          assay_store_turn *turn, assay_failure *failure)
 {
     int lock = -1;
-    *age = 0;
+    *turn = (assay_store_turn){0, 0};
     int code = lock_part(store, name, PART_TURN, ASSAY_LIMIT_STORE_TURN_MS, &lock, failure);
     if (code != ASSAY_OK)
         return code;
-    code = take_turn(lock, name, now, window, age, failure);
+    code = take_turn(lock, name, now, window, assay_store_mark(assay_store_version(store, name)), turn, failure);
     assay_store_unlock(lock);
     return code;
 }

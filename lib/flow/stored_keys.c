@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/stored_keys.h"
 
-#include "discovery/source_record.h"
 #include "flow/store.h"
+
+#include <time.h>
 
 /* Whatever is wrong with the store, it is told once until it is right again: a process may come here for every connection. */
 static void report(assay_issuer_keys *keys, int code, const assay_failure *failure)
@@ -38,51 +39,70 @@ static int adopt(assay_issuer_keys *keys, const assay_source_record *record, siz
     return assay_fail(failure, code);
 }
 
-static int take_in(assay_issuer_keys *keys, const char *name, size_t *buried, assay_failure *failure)
+/*
+ * What another process asked for is here where the record is not the one that it had then, and is of a success that is not older: one that purges writes a record too.
+ * With the lock.
+ */
+static void settle(assay_issuer_keys *keys)
+{
+    bool same = assay_store_mark(atomic_load(&keys->stored)) == keys->turn_mark;
+    atomic_store(&keys->awaited, keys->turn_mark != 0 && (same || !assay_source_may_know_kid(keys->source)));
+}
+
+static void remember_version(assay_issuer_keys *keys, uint64_t version)
+{
+    assay_issuer_keys_lock(keys);
+    if (!atomic_load(&keys->flying)) /* else its keys were passed over, for an answer that may not come */
+        atomic_store(&keys->stored, version);
+    settle(keys);
+    assay_issuer_keys_unlock(keys);
+}
+
+static int take_in(assay_issuer_keys *keys, size_t *buried, assay_failure *failure)
 {
     size_t len = 0;
+    uint64_t version = 0;
     *buried = 0;
     ASSAY_AUTO_RELEASE char *text = NULL;
     ASSAY_CLEANUP(assay_source_record_free_p) assay_source_record *record = NULL;
-    int code = assay_store_read(keys->keyring->runtime->store, name, &text, &len, failure);
+    int code = assay_store_read(keys->keyring->runtime->store, keys->record_name, &text, &len, &version, failure);
     if (code == ASSAY_OK)
         code = assay_source_record_read(keys->source, text, len, &record, failure);
-    return code != ASSAY_OK ? code : adopt(keys, record, buried, failure);
+    if (code == ASSAY_OK)
+        code = adopt(keys, record, buried, failure);
+    /* What could not be read for want of memory, or of an answer of the disk, is worth another attempt. */
+    if (code == ASSAY_OK || code == ASSAY_E_ABSENT || code == ASSAY_E_STORE)
+        remember_version(keys, version);
+    return code;
+}
+
+static bool has_record(const assay_issuer_keys *keys)
+{
+    return keys->record_name[0] != '\0';
 }
 
 int assay_stored_keys_load(assay_issuer_keys *keys)
 {
     size_t buried = 0;
     assay_failure why;
-    char name[ASSAY_RECORD_NAME + 1];
-    if (keys->keyring->runtime->store == NULL)
+    if (!has_record(keys))
         return ASSAY_E_ABSENT;
     assay_failure_clear(&why);
-    int code = assay_source_record_name(keys->source, name);
-    if (code == ASSAY_OK)
-        code = take_in(keys, name, &buried, &why);
+    int code = take_in(keys, &buried, &why);
     report_buried(keys, buried);
     report(keys, code, &why);
     return code;
 }
 
-/* One thread at a time, and none again at once. */
-static bool is_time_to_look(assay_issuer_keys *keys, int64_t now)
-{
-    int64_t next = atomic_load(&keys->next_look_at);
-    bool wanted = atomic_load(&keys->unknown_kid_allowed_at) <= now || atomic_load(&keys->asked_elsewhere);
-    if (!wanted || atomic_load(&keys->flying) || (next > now && next - now <= ASSAY_LIMIT_STORE_LOOK_MS))
-        return false;
-    return atomic_compare_exchange_strong(&keys->next_look_at, &next, now + ASSAY_LIMIT_STORE_LOOK_MS);
-}
-
 bool assay_stored_keys_look(assay_issuer_keys *keys)
 {
-    return keys->keyring->runtime->store != NULL && is_time_to_look(keys, assay_issuer_keys_now(keys)) &&
-           assay_stored_keys_load(keys) == ASSAY_OK;
+    if (!has_record(keys) || atomic_load(&keys->flying))
+        return false;
+    uint64_t version = assay_store_version(keys->keyring->runtime->store, keys->record_name);
+    return version != 0 && version != atomic_load(&keys->stored) && assay_stored_keys_load(keys) == ASSAY_OK;
 }
 
-static int write_out(assay_issuer_keys *keys, const char *name, bool durable, assay_failure *failure)
+static int write_out(assay_issuer_keys *keys, bool durable, assay_failure *failure)
 {
     size_t len = 0;
     ASSAY_AUTO_RELEASE char *text = NULL;
@@ -94,18 +114,18 @@ static int write_out(assay_issuer_keys *keys, const char *name, bool durable, as
         return assay_fail(failure, code);
     if (len > ASSAY_LIMIT_STORE_BYTES)
         return assay_fail_note(failure, ASSAY_E_STORE, "the record is longer than %d bytes", ASSAY_LIMIT_STORE_BYTES);
-    return assay_store_write(keys->keyring->runtime->store, name, text, len, durable, failure);
+    return assay_store_write(keys->keyring->runtime->store, keys->record_name, text, len, durable, failure);
 }
 
 /*
  * With the file locked, so nothing is logged here. A record that is no good is replaced: it counts for nobody. One that only could not be read just now is
  * not, since it may hold tombstones.
  */
-static int update(assay_issuer_keys *keys, const char *name, bool durable, size_t *buried, assay_failure *failure)
+static int update(assay_issuer_keys *keys, bool durable, size_t *buried, assay_failure *failure)
 {
-    int code = take_in(keys, name, buried, failure);
+    int code = take_in(keys, buried, failure);
     bool known = code == ASSAY_OK || code == ASSAY_E_ABSENT || code == ASSAY_E_STORE;
-    return known ? write_out(keys, name, durable, failure) : code;
+    return known ? write_out(keys, durable, failure) : code;
 }
 
 int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure *failure)
@@ -113,16 +133,13 @@ int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure 
     int lock = -1;
     size_t buried = 0;
     assay_failure why;
-    char name[ASSAY_RECORD_NAME + 1];
     const assay_store *store = keys->keyring->runtime->store;
-    if (store == NULL)
+    if (!has_record(keys))
         return ASSAY_E_ABSENT;
     assay_failure_clear(&why);
-    int code = assay_source_record_name(keys->source, name);
-    if (code == ASSAY_OK)
-        code = assay_store_lock(store, name, durable ? ASSAY_LIMIT_STORE_WAIT_MS : 0, &lock, &why);
+    int code = assay_store_lock(store, keys->record_name, durable ? ASSAY_LIMIT_STORE_WAIT_MS : 0, &lock, &why);
     if (code == ASSAY_OK) {
-        code = update(keys, name, durable, &buried, &why);
+        code = update(keys, durable, &buried, &why);
         assay_store_unlock(lock);
     } else if (code == ASSAY_E_TIMEOUT) {
         code = durable ? ASSAY_E_STORE : ASSAY_E_ABSENT;
@@ -136,17 +153,31 @@ int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure 
 
 bool assay_stored_keys_may_ask(assay_issuer_keys *keys)
 {
-    int64_t age;
-    char name[ASSAY_RECORD_NAME + 1];
+    assay_store_turn turn = {0, 0};
     const assay_runtime *runtime = keys->keyring->runtime;
-    int64_t now_wall = runtime->store == NULL ? -1 : assay_clock_wall(&runtime->clock);
-    bool asked = now_wall >= 0 && assay_source_record_name(keys->source, name) == ASSAY_OK &&
-                 assay_store_take_turn(runtime->store, name, now_wall, ASSAY_LIMIT_UNKNOWN_KID_WINDOW, &age, NULL) ==
-                     ASSAY_E_ABSENT;
-    atomic_store(&keys->asked_elsewhere, asked);
-    if (!asked)
-        return true;
-    assay_source_asked_elsewhere(keys->source, age * 1000, assay_issuer_keys_now(keys));
-    assay_issuer_keys_publish(keys);
-    return false;
+    int64_t now_wall = has_record(keys) ? assay_clock_wall(&runtime->clock) : -1;
+    bool asked = now_wall >= 0 && assay_store_take_turn(runtime->store, keys->record_name, now_wall,
+                                                        ASSAY_LIMIT_UNKNOWN_KID_WINDOW, &turn, NULL) == ASSAY_E_ABSENT;
+    keys->turn_mark = asked ? turn.mark : 0;
+    if (asked) {
+        assay_source_asked_elsewhere(keys->source, turn.age * 1000, assay_issuer_keys_now(keys));
+        atomic_store(&keys->awaited_until, assay_clock_real_ms() + runtime->fetch_timeout_ms - turn.age * 1000);
+        assay_issuer_keys_publish(keys);
+    }
+    settle(keys);
+    return !asked;
+}
+
+bool assay_stored_keys_await(assay_issuer_keys *keys, uint64_t seen, int64_t deadline)
+{
+    const struct timespec pause = {.tv_nsec = ASSAY_LIMIT_STORE_LOOK_MS * 1000000L};
+    int64_t until = atomic_load(&keys->awaited_until);
+    if (!atomic_load(&keys->awaited))
+        return false;
+    until = until < deadline ? until : deadline;
+    while (atomic_load(&keys->awaited) && atomic_load(&keys->generation) == seen && assay_clock_real_ms() < until) {
+        (void)nanosleep(&pause, NULL);
+        (void)assay_stored_keys_look(keys);
+    }
+    return !atomic_load(&keys->awaited) || atomic_load(&keys->generation) != seen;
 }

@@ -2,7 +2,7 @@
 #ifndef ASSAY_FLOW_STORED_KEYS_H
 #define ASSAY_FLOW_STORED_KEYS_H
 
-/* The keys of an issuer and what the store of the runtime has of them. All but the last are called without the issuer's lock. */
+/* The keys of an issuer and what the store of the runtime has of them. All but assay_stored_keys_may_ask() are called without the issuer's lock. */
 
 #include "flow/issuer_keys.h"
 
@@ -12,10 +12,8 @@
  */
 int assay_stored_keys_load(assay_issuer_keys *keys);
 
-/*
- * The same for a kid that is not known, which another process may have fetched: only where a fetch would be allowed, or another process makes one, and once in
- * ASSAY_LIMIT_STORE_LOOK_MS, so that a flood of forged tokens does not read a file each. True: there are other keys now.
- */
+/* The same for a kid that is not known, which another process may have fetched: only where the record is not the one that was read last, and no fetch is under way here.
+ * True: there are other keys now. */
 bool assay_stored_keys_look(assay_issuer_keys *keys);
 
 /*
@@ -27,8 +25,14 @@ int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure 
 
 /*
  * With the issuer's lock, where the own budget allows a fetch for an unknown kid: whether that of all processes does. True: it is spent now for the others, or
- * there is no store that could tell. False: another process has asked, which spends the own budget too.
+ * there is no store that could tell. False: another process has asked, which spends the own budget too; keys->awaited says whether its answer is here.
  */
 bool assay_stored_keys_may_ask(assay_issuer_keys *keys);
+
+/*
+ * Wait for that answer, until @p deadline (real milliseconds) and for as long as a fetch may take. @p seen: the generation of the keys that were looked at. True: it is worth another look
+ * at the keys. False: nothing is awaited, or it has not come.
+ */
+bool assay_stored_keys_await(assay_issuer_keys *keys, uint64_t seen, int64_t deadline);
 
 #endif

@@ -2,18 +2,22 @@
 #include "flow/attempt.h"
 #include "flow/flight.h"
 #include "flow/refresher.h"
+#include "flow/stored_keys.h"
 
 /*
  * The decision about a token for a caller who may wait: the steps of attempt.h, with one fetch in between where only that could decide (architecture, section
  * 4).
  */
 
-/* Make the fetch that could decide, and look once more; @p code is that of the keys at hand. */
+/* Make the fetch that could decide, or wait for that of another process, and look once more; @p code is that of the keys at hand. */
 static int fetch_and_look(assay_attempt *attempt, assay_lack lack, int code, int64_t deadline)
 {
     assay_failure why;
     assay_issuer_keys *keys = &attempt->issuer->keys;
     int fetched = assay_flight_join(keys, assay_lack_reason(lack), attempt->seen, deadline, &why);
+    if (fetched == ASSAY_E_KEYS_NEEDED && lack == ASSAY_LACK_KID &&
+        assay_stored_keys_await(keys, attempt->seen, deadline))
+        fetched = assay_fail(&why, ASSAY_OK);
     if (fetched == ASSAY_E_KEYS_NEEDED)
         return assay_attempt_answer(attempt, lack, code, true);
     return assay_attempt_look_again(attempt, lack, fetched, &why);

@@ -137,6 +137,8 @@ static void leftovers_of_the_dead_are_removed(void **state)
 
 /* ---- writing ---- */
 
+static uint64_t version; /* of the file that was read last */
+
 static assay_store *open_store(void)
 {
     assay_store *store = NULL;
@@ -148,9 +150,10 @@ static void assert_holds(const assay_store *store, const char *name, const char 
 {
     char *text = NULL;
     size_t len = 0;
-    assert_int_equal(assay_store_read(store, name, &text, &len, NULL), ASSAY_OK);
+    assert_int_equal(assay_store_read(store, name, &text, &len, &version, NULL), ASSAY_OK);
     assert_int_equal(len, strlen(wanted));
     assert_string_equal(text, wanted);
+    assert_true(version != 0 && version == assay_store_version(store, name));
     assay_release(text);
 }
 
@@ -181,7 +184,7 @@ static void the_old_file_stays_where_the_new_one_can_t_be_written(void **state)
         const struct rlimit limit = {0, 0};
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
             _exit(2);
-        _exit(assay_store_read(store, "n", &text, &len, &why) == ASSAY_E_SYSTEM ? 0 : 1);
+        _exit(assay_store_read(store, "n", &text, &len, &version, &why) == ASSAY_E_SYSTEM ? 0 : 1);
     }
     assert_int_equal(store_wait_for(child), 0);
 
@@ -198,7 +201,7 @@ static void the_old_file_stays_where_the_new_one_can_t_be_written(void **state)
             _exit(2);
         bool right = assay_store_write(store, "n", "new", 3, false, &why) == ASSAY_E_STORE &&
                      assay_store_lock(store, "n", 0, &lock, &why) == ASSAY_E_STORE && lock == -1 &&
-                     assay_store_read(store, "n", &text, &len, &why) == ASSAY_OK && len == 3;
+                     assay_store_read(store, "n", &text, &len, &version, &why) == ASSAY_OK && len == 3;
         _exit(right ? 0 : 1);
     }
     assert_int_equal(store_wait_for(child), 0);
@@ -272,7 +275,7 @@ static bool count_up(const assay_store *store, const assay_crypto *crypto)
     assay_span inside = {"0", 1};
     if (assay_store_lock(store, "n", 60000, &lock, NULL) != ASSAY_OK)
         return false;
-    int code = assay_store_read(store, "n", &text, &len, NULL);
+    int code = assay_store_read(store, "n", &text, &len, &version, NULL);
     if (code == ASSAY_OK)
         code = assay_record_unframe(crypto, text, len, &inside);
     else if (code == ASSAY_E_ABSENT)
@@ -312,7 +315,7 @@ static void many_processes_write_one_file(void **state)
         char *text = NULL;
         size_t len = 0;
         assay_span inside;
-        int code = assay_store_read(store, "n", &text, &len, NULL);
+        int code = assay_store_read(store, "n", &text, &len, &version, NULL);
         if (code == ASSAY_OK) {
             assert_int_equal(assay_record_unframe(crypto, text, len, &inside), ASSAY_OK);
             int now = atoi(inside.ptr);
@@ -333,6 +336,27 @@ static void many_processes_write_one_file(void **state)
     assay_store_close(store);
 }
 
+/* However fast a file is replaced, whoever was told of a turn can tell. */
+static void a_turn_remembers_the_file(void **state)
+{
+    (void)state;
+    assay_store_turn turn;
+    assay_store *store = open_store();
+    assert_true(assay_store_version(store, "n") == 0);
+    assert_int_equal(assay_store_take_turn(store, "n", 1000, 30, &turn, NULL), ASSAY_OK);
+    assert_int_equal(assay_store_take_turn(store, "n", 1010, 30, &turn, NULL), ASSAY_E_ABSENT);
+    assert_int_equal(turn.age, 10);
+    assert_int_equal(turn.mark, assay_store_mark(0));
+    for (int i = 1; i < 50; i++) {
+        assert_int_equal(assay_store_write(store, "n", "text", 4, false, NULL), ASSAY_OK);
+        assert_true(turn.mark != assay_store_mark(assay_store_version(store, "n")));
+        assert_int_equal(assay_store_take_turn(store, "n", 1000 + 30 * i, 30, &turn, NULL), ASSAY_OK);
+        assert_int_equal(assay_store_take_turn(store, "n", 1000 + 30 * i, 30, &turn, NULL), ASSAY_E_ABSENT);
+        assert_int_equal(turn.mark, assay_store_mark(assay_store_version(store, "n")));
+    }
+    assay_store_close(store);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, store_folder_open, store_folder_remove)
@@ -343,6 +367,7 @@ int main(void)
         CASE(the_old_file_stays_where_the_new_one_can_t_be_written),
         CASE(locks_are_waited_for),
         CASE(many_processes_write_one_file),
+        CASE(a_turn_remembers_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

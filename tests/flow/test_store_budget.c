@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -56,12 +57,23 @@ static int close_two(void **state)
     return store_folder_remove(state);
 }
 
-static int validate(assay_validator *validator, const char *token)
+static int validate_within(assay_validator *validator, const char *token, int timeout_ms)
 {
     assay_claims *claims = NULL;
-    int code = assay_validator_validate(validator, token, strlen(token), NULL, WAIT, &claims, NULL);
+    int code = assay_validator_validate(validator, token, strlen(token), NULL, timeout_ms, &claims, NULL);
     assay_claims_unref(claims);
     return code;
+}
+
+static int validate(assay_validator *validator, const char *token)
+{
+    return validate_within(validator, token, WAIT);
+}
+
+/* Where what another process asks for does not come. */
+static int validate_in_vain(assay_validator *validator, const char *token)
+{
+    return validate_within(validator, token, 100);
 }
 
 static int validate_forged(assay_validator *validator)
@@ -83,9 +95,9 @@ static char *mint_after_rotation(void)
 /* What another process does that asks the issuer, so long ago. */
 static int ask_elsewhere(int64_t ago)
 {
-    int64_t age;
+    assay_store_turn turn;
     int64_t now = assay_clock_wall(&at.runtime->clock) - ago;
-    return assay_store_take_turn(at.runtime->store, name, now, WINDOW, &age, NULL);
+    return assay_store_take_turn(at.runtime->store, name, now, WINDOW, &turn, NULL);
 }
 
 /* Each connection has its process, and each brings forged tokens; half of them were warm before. */
@@ -178,15 +190,64 @@ static void what_another_process_asks_for(void **state)
     scene_advance(&at, 60);
     char *token = mint_after_rotation();
     assert_int_equal(ask_elsewhere(0), ASSAY_OK);
-    assert_int_equal(validate(second, token), ASSAY_E_KEYS_UNAVAILABLE);
+    assert_int_equal(validate_in_vain(second, token), ASSAY_E_KEYS_UNAVAILABLE);
     assert_int_equal(scene_requests(&at, "jwks"), 1);
     must_ok(assay_validator_refresh(at.validator, NULL, WAIT, NULL));
-    scene_advance(&at, 2);
     assert_int_equal(validate(second, token), ASSAY_OK);
     assert_int_equal(validate_forged(second), ASSAY_E_KEY_UNKNOWN);
     assert_int_equal(scene_requests(&at, "jwks"), 2);
     must_ok(assay_validator_get_stat(second, NULL, ASSAY_STAT_UNKNOWN_KID_FETCHES, &own));
     assert_int_equal(own, 0);
+    free(token);
+}
+
+/* However late the last success was: nobody can tell until the answer is there, not even where others write to the store meanwhile. */
+static void a_rotation_just_after_a_success(void **state)
+{
+    (void)state;
+    char *token = mint_after_rotation();
+    assay_validator *third = another();
+    assert_int_equal(ask_elsewhere(0), ASSAY_OK);
+    assert_int_equal(validate_in_vain(second, token), ASSAY_E_KEYS_UNAVAILABLE);
+    assert_int_equal(validate_in_vain(third, token), ASSAY_E_KEYS_UNAVAILABLE);
+    assert_int_equal(validate_within(third, token, 0), ASSAY_E_KEYS_UNAVAILABLE);
+    must_ok(assay_validator_refresh(at.validator, NULL, WAIT, NULL));
+    assert_int_equal(validate(second, token), ASSAY_OK);
+    assert_int_equal(validate(third, token), ASSAY_OK);
+    assert_int_equal(validate_forged(third), ASSAY_E_KEY_UNKNOWN);
+    assert_int_equal(scene_requests(&at, "jwks"), 2);
+    assay_validator_unref(third);
+    free(token);
+}
+
+static void a_purge_is_no_answer(void **state)
+{
+    (void)state;
+    scene_advance(&at, 60);
+    char *token = mint_after_rotation();
+    assert_int_equal(ask_elsewhere(0), ASSAY_OK);
+    must_fail(assay_validator_purge(at.validator, dev_issuer_url(at.issuer), "none", &error), ASSAY_E_KEY_UNKNOWN);
+    assert_int_equal(validate_in_vain(second, token), ASSAY_E_KEYS_UNAVAILABLE);
+    must_ok(assay_validator_refresh(at.validator, NULL, WAIT, NULL));
+    assert_int_equal(validate(second, token), ASSAY_OK);
+    free(token);
+}
+
+/* A caller who has the time for it waits for what another process fetches. */
+static void an_answer_that_comes_in_time(void **state)
+{
+    (void)state;
+    char *token = mint_after_rotation();
+    assert_int_equal(ask_elsewhere(0), ASSAY_OK);
+    pid_t child = fork();
+    if (child == 0) {
+        const struct timespec pause = {.tv_nsec = 300000000};
+        (void)nanosleep(&pause, NULL);
+        _exit(assay_validator_refresh(at.validator, NULL, WAIT, NULL) == ASSAY_OK ? 0 : 1);
+    }
+    assert_int_equal(validate(second, token), ASSAY_OK);
+    assert_int_equal(store_wait_for(child), 0);
+    assert_int_equal(scene_requests(&at, "jwks"), 2);
     free(token);
 }
 
@@ -212,7 +273,9 @@ static void implausible_times_count_for_nothing(void **state)
     (void)state;
     scene_advance(&at, 60);
     assert_int_equal(ask_elsewhere(-ASSAY_LIMIT_STORE_FUTURE + 10), ASSAY_OK);
-    assert_int_equal(validate_forged(at.validator), ASSAY_E_KEYS_UNAVAILABLE);
+    char *token = scene_mint(&at, "{\"forge\":\"unknown-kid\"}");
+    assert_int_equal(validate_in_vain(at.validator, token), ASSAY_E_KEYS_UNAVAILABLE);
+    free(token);
     assert_int_equal(scene_requests(&at, "jwks"), 1);
     const struct timespec far[] = {{.tv_nsec = UTIME_OMIT},
                                    {.tv_sec = (time_t)assay_clock_wall(&at.runtime->clock) + 3600}};
@@ -272,10 +335,17 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_two, close_two)
     const struct CMUnitTest tests[] = {
-        CASE(many_processes_make_one_fetch),     CASE(a_rotation_costs_one_fetch),
-        CASE(operations_share_it_too),           CASE(what_another_process_asks_for),
-        CASE(what_another_process_does_not_get), CASE(implausible_times_count_for_nothing),
-        CASE(a_new_file_is_nobody_s_turn),       CASE(a_store_that_can_t_tell),
+        CASE(many_processes_make_one_fetch),
+        CASE(a_rotation_costs_one_fetch),
+        CASE(operations_share_it_too),
+        CASE(what_another_process_asks_for),
+        CASE(a_rotation_just_after_a_success),
+        CASE(a_purge_is_no_answer),
+        CASE(an_answer_that_comes_in_time),
+        CASE(what_another_process_does_not_get),
+        CASE(implausible_times_count_for_nothing),
+        CASE(a_new_file_is_nobody_s_turn),
+        CASE(a_store_that_can_t_tell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
