@@ -60,7 +60,10 @@ static void clear_copies(copies *made)
     assay_snapshot_free(made->old);
 }
 
-/* The keys that were missing at @p succeeded_at, on the source's clock. */
+/*
+ * The keys that were missing at @p succeeded_at, on the source's clock, and the source's own. What of these the record doesn't name is missing since the source's own success, when it
+ * was seen last: a process that idled must not bring back what the others have dropped.
+ */
 static int recall(const assay_source *source, const assay_source_record *record, int64_t succeeded_at,
                   assay_snapshot **old)
 {
@@ -71,7 +74,7 @@ static int recall(const assay_source *source, const assay_source_record *record,
         int64_t since = assay_schedule_add(succeeded_at, -record->missing[i].missing_since_ms);
         missing[i] = (assay_snapshot_key){record->missing[i].jwk, since, since};
     }
-    return assay_snapshot_recall(source->snapshot, missing, record->missing_count, old);
+    return assay_snapshot_recall(source->snapshot, source->succeeded_at, missing, record->missing_count, old);
 }
 
 static int make_copies(const assay_source *source, const assay_source_record *record, int64_t succeeded_at,

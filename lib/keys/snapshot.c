@@ -37,6 +37,11 @@ static void append(assay_snapshot *snapshot, assay_jwk *jwk, int64_t missing_sin
         snapshot->served++;
 }
 
+static void append_copy(assay_snapshot *made, const assay_snapshot_key *key)
+{
+    append(made, key->jwk, key->missing_since_ms, key->usable_until_ms);
+}
+
 static bool same_kid(const assay_jwk *a, const assay_jwk *b)
 {
     return assay_text_same(a->kid, b->kid);
@@ -211,29 +216,25 @@ static bool is_among(const assay_jwk *jwk, const assay_snapshot_key *keys, size_
     return false;
 }
 
-int assay_snapshot_recall(const assay_snapshot *old, const assay_snapshot_key *missing, size_t count,
+int assay_snapshot_recall(const assay_snapshot *old, int64_t seen_ms, const assay_snapshot_key *missing, size_t count,
                           assay_snapshot **made)
 {
-    size_t old_count = old == NULL ? 0 : old->count;
-    size_t served = old == NULL ? 0 : old->served;
-    *made = new_snapshot(old_count + count);
+    size_t next = 0;
+    *made = new_snapshot((old == NULL ? 0 : old->count) + count);
     if (*made == NULL)
         return ASSAY_E_MEMORY;
     /* In the order in which they went missing, the latest first: merging counts on it. */
-    for (size_t i = 0; i < served; i++)
-        if (!is_among(old->keys[i].jwk, missing, count))
-            append(*made, old->keys[i].jwk, ASSAY_SERVED_NOW, INT64_MAX);
-    for (size_t i = 0; i < count; i++)
-        append(*made, missing[i].jwk, missing[i].missing_since_ms, missing[i].usable_until_ms);
-    for (size_t i = served; i < old_count; i++)
-        if (!is_among(old->keys[i].jwk, missing, count))
-            append(*made, old->keys[i].jwk, old->keys[i].missing_since_ms, old->keys[i].usable_until_ms);
+    for (size_t i = 0; old != NULL && i < old->count; i++) {
+        const assay_snapshot_key *key = &old->keys[i];
+        int64_t since = key->missing_since_ms == ASSAY_SERVED_NOW ? seen_ms : key->missing_since_ms;
+        while (next < count && missing[next].missing_since_ms >= since)
+            append_copy(*made, &missing[next++]);
+        if (!is_among(key->jwk, missing, count))
+            append(*made, key->jwk, since, key->usable_until_ms);
+    }
+    while (next < count)
+        append_copy(*made, &missing[next++]);
     return ASSAY_OK;
-}
-
-static void append_copy(assay_snapshot *made, const assay_snapshot_key *key)
-{
-    append(made, key->jwk, key->missing_since_ms, key->usable_until_ms);
 }
 
 int assay_snapshot_learn(const assay_snapshot *from, const assay_snapshot_key *older, size_t count,

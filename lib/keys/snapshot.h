@@ -59,10 +59,10 @@ int assay_snapshot_copy(const assay_snapshot *from, const assay_tombstone *tombs
 int assay_snapshot_without_buried(const assay_snapshot *old, const assay_tombstone *tombstones, size_t tombstone_count,
                                   size_t *dropped, assay_snapshot **made);
 /*
- * What a newer set is to be merged into, where it brings knowledge of missing keys with it: @p missing, and the keys of @p old (may be NULL) that
- * are not among them. ASSAY_OK, ASSAY_E_MEMORY.
+ * What a newer set is to be merged into, where it brings knowledge of missing keys with it: @p missing, the latest first, and the keys of @p old (may be NULL) that
+ * are not among them; those that it serves as missing since @p seen_ms, when they were seen last. ASSAY_OK, ASSAY_E_MEMORY.
  */
-int assay_snapshot_recall(const assay_snapshot *old, const assay_snapshot_key *missing, size_t count,
+int assay_snapshot_recall(const assay_snapshot *old, int64_t seen_ms, const assay_snapshot_key *missing, size_t count,
                           assay_snapshot **made);
 /*
  * A copy that knows what an older set knew as well: @p older, missing since the times it names, the latest first. As in a merge, what has been missing for @p retention_ms or

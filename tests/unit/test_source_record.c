@@ -154,19 +154,21 @@ static void only_what_is_newer_is_adopted(void **state)
     assert_int_equal(assay_source_snapshot(other.source)->served, 1);
     assert_true(world_has(&other, "a") && world_has(&other, "b"));
 
-    w.now += HOUR;
-    other.now += HOUR;
+    w.now += HOUR + 20 * MINUTE;
+    other.now += 20 * MINUTE;
     world_serve(&w, sets.a);
-    old = world_record(&w, WALL + 7200);
-    assert_int_equal(world_take(&other, assay_strdup(old), WALL + 7200, NULL), ASSAY_OK);
+    old = world_record(&w, WALL + 4800);
+    assert_int_equal(world_take(&other, assay_strdup(old), WALL + 4800, NULL), ASSAY_OK);
     assert_true(world_has(&other, "a"));
-    /* What the other had is missing from the newer set, and is retained for its own time. */
+    /* What the other had is missing from the newer set, and is retained for its own time, from when it was seen last. */
     assert_true(world_has(&other, "b"));
     assert_int_equal(assay_source_snapshot(other.source)->served, 1);
     int64_t due = assay_source_due_at(other.source);
-    assert_int_equal(world_take(&other, old, WALL + 7201, NULL), ASSAY_E_ABSENT); /* the same once more */
+    assert_int_equal(world_take(&other, old, WALL + 4801, NULL), ASSAY_E_ABSENT); /* the same once more */
     assert_int_equal(assay_source_due_at(other.source), due);
-    other.now += HOUR;
+    other.now += 40 * MINUTE - SECOND;
+    assert_true(world_has(&other, "b"));
+    other.now += SECOND;
     assert_false(world_has(&other, "b"));
 }
 

@@ -154,6 +154,29 @@ static void what_an_older_record_can_t_bring_back(void **state)
     free(jwk);
 }
 
+/* A process that wakes after hours takes a newer record in: what the others have dropped is gone here too, and from what it writes. */
+static void an_idle_process_brings_nothing_back(void **state)
+{
+    (void)state;
+    world_serve(&w, sets.ab);
+    assert_int_equal(world_take(&other, world_record(&w, WALL), WALL, NULL), ASSAY_OK);
+    for (int i = 0; i < 20; i++) {
+        other.now += 30 * MINUTE;
+        world_serve(&other, sets.a);
+    }
+    assert_false(world_has(&other, "b"));
+    w.now += 10 * HOUR + MINUTE;
+    other.now += MINUTE;
+    assert_true(world_has(&w, "b")); /* its own keys still count, until it looks */
+    assert_int_equal(world_take(&w, world_record(&other, WALL + 36060), WALL + 36060, NULL), ASSAY_OK);
+    assert_false(world_has(&w, "b"));
+    world fresh;
+    world_init(&fresh, &plain);
+    assert_int_equal(world_take(&fresh, world_record(&w, WALL + 36061), WALL + 36061, NULL), ASSAY_OK);
+    assert_true(world_has(&fresh, "a") && !world_has(&fresh, "b"));
+    world_clear(&fresh);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -161,6 +184,7 @@ int main(void)
         CASE(an_older_record_still_knows_keys),
         CASE(keys_are_not_passed_back_and_forth_for_ever),
         CASE(what_an_older_record_can_t_bring_back),
+        CASE(an_idle_process_brings_nothing_back),
     };
     return cmocka_run_group_tests(tests, make_sets, free_sets);
 }
