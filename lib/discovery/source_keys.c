@@ -46,9 +46,14 @@ assay_snapshot *assay_source_take_retired(assay_source *source)
     return source->retired_count == 0 ? NULL : source->retired[--source->retired_count];
 }
 
+const assay_snapshot *assay_source_living(const assay_source *source)
+{
+    return source->mode != ASSAY_SOURCE_STATIC && source->latest >= source->expires_at ? NULL : source->snapshot;
+}
+
 int assay_source_adopt(assay_source *source, assay_key_set *fresh, int64_t now)
 {
-    return assay_source_adopt_over(source, source->snapshot, fresh, now);
+    return assay_source_adopt_over(source, assay_source_living(source), fresh, now);
 }
 
 int assay_source_adopt_over(assay_source *source, const assay_snapshot *old, assay_key_set *fresh, int64_t now)

@@ -74,7 +74,8 @@ static int recall(const assay_source *source, const assay_source_record *record,
         int64_t since = assay_schedule_add(succeeded_at, -record->missing[i].missing_since_ms);
         missing[i] = (assay_snapshot_key){record->missing[i].jwk, since, since};
     }
-    return assay_snapshot_recall(source->snapshot, source->succeeded_at, missing, record->missing_count, old);
+    return assay_snapshot_recall(assay_source_living(source), source->succeeded_at, missing, record->missing_count,
+                                 old);
 }
 
 static int make_copies(const assay_source *source, const assay_source_record *record, int64_t succeeded_at,

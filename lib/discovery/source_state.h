@@ -63,6 +63,8 @@ struct assay_source {
 int64_t assay_source_own_time(assay_source *source, int64_t now_ms);
 /* Every successful fetch of keys ends here: freshness, limits, failures forgotten. */
 void assay_source_succeeded(assay_source *source, int64_t max_age_seconds, int64_t now);
+/* What newer keys are merged into: the source's own, or NULL where they are past the hard limit. They don't come back as missing ones. */
+const assay_snapshot *assay_source_living(const assay_source *source);
 /* Merge a document's keys; @p fresh is emptied into the source, or is source->served itself. ASSAY_OK, ASSAY_E_JWKS, ASSAY_E_MEMORY: nothing changed. */
 int assay_source_adopt(assay_source *source, assay_key_set *fresh, int64_t now);
 /* The same with another snapshot in place of the source's own as what is there already; NULL: nothing is. */

@@ -177,14 +177,50 @@ static void an_idle_process_brings_nothing_back(void **state)
     world_clear(&fresh);
 }
 
+/* Past the hard limit a key is gone for good: neither a fetch, nor a push, nor a record makes it a missing one. */
+static void keys_past_the_hard_limit_don_t_come_back(void **state)
+{
+    (void)state;
+    /* Retention may be longer than the hard limit. */
+    const assay_source_config config = {.mode = ASSAY_SOURCE_OPENID, .retention_ms = 48 * HOUR};
+    world_serve(&w, sets.c);
+    char *record = world_record(&w, WALL);
+    for (int way = 0; way < 3; way++) {
+        for (int late = 0; late < 2; late++) {
+            restart_other(&config);
+            world_serve(&other, sets.ab);
+            other.now += 24 * HOUR - (late == 1 ? 0 : 10 * SECOND);
+            if (way == 0)
+                world_serve(&other, sets.c);
+            else if (way == 1)
+                assert_int_equal(world_push(&other, sets.c), ASSAY_OK);
+            else
+                assert_int_equal(world_take(&other, assay_strdup(record), WALL, NULL), ASSAY_OK);
+            assert_true(world_has(&other, "c"));
+            assert_int_equal(world_has(&other, "a"), late == 0);
+            assert_int_equal(world_count(&other), late == 0 ? 3 : 1);
+        }
+    }
+    assay_release(record);
+    /* Not even where the issuer says that nothing has changed, for those that were missing. */
+    restart_other(&config);
+    world_serve(&other, sets.ab);
+    other.now += HOUR;
+    other.keys.etag = "\"k\"";
+    world_serve(&other, sets.a);
+    other.now += 24 * HOUR;
+    other.keys = (canned_answer){.status = 304};
+    assert_int_equal(world_fly(&other, ASSAY_SOURCE_COLD), ASSAY_OK);
+    assert_true(world_has(&other, "a") && !world_has(&other, "b"));
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
-        CASE(an_older_record_still_knows_keys),
-        CASE(keys_are_not_passed_back_and_forth_for_ever),
-        CASE(what_an_older_record_can_t_bring_back),
-        CASE(an_idle_process_brings_nothing_back),
+        CASE(an_older_record_still_knows_keys),         CASE(keys_are_not_passed_back_and_forth_for_ever),
+        CASE(what_an_older_record_can_t_bring_back),    CASE(an_idle_process_brings_nothing_back),
+        CASE(keys_past_the_hard_limit_don_t_come_back),
     };
     return cmocka_run_group_tests(tests, make_sets, free_sets);
 }
