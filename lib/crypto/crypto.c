@@ -89,6 +89,11 @@ void assay_crypto_unref(assay_crypto *crypto)
     assay_release(crypto);
 }
 
+const char *assay_crypto_properties(const assay_crypto *crypto)
+{
+    return crypto->properties;
+}
+
 bool assay_crypto_is_alike(const assay_crypto *a, const assay_crypto *b)
 {
     return a == b || assay_text_same(a->properties, b->properties);

@@ -29,6 +29,8 @@ int assay_crypto_new(const char *properties, assay_crypto **crypto);
 assay_crypto *assay_crypto_ref(assay_crypto *crypto);
 void assay_crypto_unref(assay_crypto *crypto);
 ASSAY_DEFINE_CLEANUP(assay_crypto, assay_crypto_unref)
+/* The property query; NULL: none. */
+const char *assay_crypto_properties(const assay_crypto *crypto);
 /* Whether both were fetched by one property query, so that keys made with one may be used with the other. */
 bool assay_crypto_is_alike(const assay_crypto *a, const assay_crypto *b);
 

@@ -51,6 +51,7 @@ static void put_identity(assay_buffer *out, const assay_source *source)
     put_text(out, "issuer", source->issuer);
     put_text(out, "metadata_url", source->metadata_url);
     put_text(out, "jwks_uri", assay_record_configured_uri(source));
+    put_text(out, "properties", assay_crypto_properties(source->crypto)); /* by which its keys were vetted */
     assay_buffer_put(out, "}");
 }
 
@@ -128,7 +129,8 @@ static void put_keys(assay_buffer *out, const assay_source *source, int64_t now,
                         seconds_between(source->succeeded_at, metadata_due));
     put_text(out, "jwks_uri", source->mode == ASSAY_SOURCE_JWKS ? NULL : source->jwks_uri);
     put_text(out, "metadata_etag", source->metadata_etag);
-    put_text(out, "keys_etag", source->keys_etag);
+    /* Whoever could use what was skipped here would never see it, if the document that has it came to be called unchanged. */
+    put_text(out, "keys_etag", source->snapshot->skipped > 0 ? NULL : source->keys_etag);
     assay_buffer_put(out, ",\"served\":[");
     put_served(out, source->snapshot);
     assay_buffer_put(out, "],\"missing\":[");

@@ -56,7 +56,8 @@ static bool is_of(const assay_source *source, const assay_json *identity)
 {
     return has_text(identity, "mode", assay_record_mode(source)) && has_text(identity, "issuer", source->issuer) &&
            has_text(identity, "metadata_url", source->metadata_url) &&
-           has_text(identity, "jwks_uri", assay_record_configured_uri(source));
+           has_text(identity, "jwks_uri", assay_record_configured_uri(source)) &&
+           has_text(identity, "properties", assay_crypto_properties(source->crypto));
 }
 
 /* ASSAY_OK, ASSAY_E_STORE, ASSAY_E_MEMORY. */
@@ -115,7 +116,7 @@ static int read_key(const assay_source *source, const assay_json *json, assay_jw
     return code == ASSAY_E_CONFIG_KEYS ? ASSAY_OK : assay_fail(failure, code);
 }
 
-/* *usable counts what could be used, whether or not it is buried. */
+/* What is buried can be used all the same. */
 static int read_served(const assay_source *source, const assay_json *array, assay_source_record *record,
                        assay_failure *failure)
 {
@@ -131,6 +132,8 @@ static int read_served(const assay_source *source, const assay_json *array, assa
         if (code != ASSAY_OK)
             return assay_fail(failure, code);
     }
+    if (usable < count) /* what is written next lacks those keys, so it must not bear the tag either */
+        assay_source_replace_text(&record->keys_etag, NULL);
     return usable == 0 ? broken(failure, "none of its keys can be used") : ASSAY_OK;
 }
 

@@ -172,6 +172,36 @@ static void only_what_is_newer_is_adopted(void **state)
     assert_false(world_has(&other, "b"));
 }
 
+/* Whoever can't use a key of a document says nothing by which others would take the document for known. */
+static void tags_of_documents_with_skipped_keys(void **state)
+{
+    (void)state;
+    size_t len = strlen(sets.a);
+    char *text = malloc(len + 64);
+    assert_non_null(text);
+    snprintf(text, len + 64, "%.*s,{\"kty\":\"unheard-of\"}]}", (int)(len - 2), sets.a);
+    w.keys.etag = "\"k1\"";
+    world_serve(&w, text);
+    assert_int_equal(assay_source_snapshot(w.source)->skipped, 1);
+    char *record = world_record(&w, WALL);
+    assert_null(strstr(record, "keys_etag"));
+    assert_int_equal(world_take(&other, record, WALL, NULL), ASSAY_OK);
+    other.keys.body = sets.ab;
+    assert_int_equal(world_fly(&other, ASSAY_SOURCE_FORCED), ASSAY_OK);
+    assert_string_equal(other.keys_tag, "");
+    free(text);
+    /* Nor does one that takes such a key from a record. */
+    restart_other(&plain);
+    world_serve(&w, sets.a);
+    record = world_record(&w, WALL);
+    assert_non_null(strstr(record, "keys_etag"));
+    record = altered(record, "\"served\":[", "\"served\":[{\"kty\":\"unheard-of\"},");
+    assert_int_equal(world_take(&other, record, WALL, NULL), ASSAY_OK);
+    record = world_record(&other, WALL);
+    assert_null(strstr(record, "keys_etag"));
+    assay_release(record);
+}
+
 static void missing_keys_stay_missing(void **state)
 {
     (void)state;
@@ -427,6 +457,22 @@ static void records_are_of_one_source(void **state)
         if (assay_source_record_name(other.source, another) == ASSAY_OK)
             assert_int_equal(strcmp(name, another) == 0, rows[i].jwks_hosts != NULL);
     }
+    /* Keys that were vetted otherwise are others. */
+    assay_crypto *queried = NULL;
+    assert_int_equal(assay_crypto_new("provider=default", &queried), ASSAY_OK);
+    assay_source *source = NULL;
+    assay_source_config vetted = {.mode = ASSAY_SOURCE_OPENID,
+                                  .issuer = WORLD_ISSUER,
+                                  .retention_ms = HOUR,
+                                  .hard_limit_ms = 24 * HOUR,
+                                  .crypto = queried};
+    assert_int_equal(assay_source_new(&vetted, &source), ASSAY_OK);
+    assert_int_equal(assay_source_record_name(source, another), ASSAY_OK);
+    assert_string_not_equal(name, another);
+    assay_source_record *record = NULL;
+    assert_int_equal(assay_source_record_read(source, text, strlen(text), &record, NULL), ASSAY_E_STORE);
+    assay_source_free(source);
+    assay_crypto_unref(queried);
     /* Keys from a place that is not allowed are refused; what was purged counts all the same. */
     size_t buried = 0;
     assert_int_equal(assay_source_purge(w.source, "gone", w.now), ASSAY_E_KEY_UNKNOWN);
@@ -613,6 +659,7 @@ int main(void)
         CASE(a_cold_source_becomes_warm),
         CASE(without_anything_there_is_no_record),
         CASE(only_what_is_newer_is_adopted),
+        CASE(tags_of_documents_with_skipped_keys),
         CASE(missing_keys_stay_missing),
         CASE(the_loading_source_has_its_own_limits),
         CASE(records_are_older_than_the_steady_clock),
