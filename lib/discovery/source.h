@@ -47,6 +47,13 @@ typedef struct assay_source_counters {
     uint64_t metadata_fetches, key_fetches, failures, unknown_kid_fetches, not_modified;
 } assay_source_counters;
 
+/* What came of tombstones that another process, or the store, has. */
+typedef struct assay_source_burial {
+    size_t buried;  /* tombstones that were new */
+    size_t dropped; /* keys that went */
+    bool crowded;   /* not every tombstone could be taken over: there are too many. What they cover went all the same */
+} assay_source_burial;
+
 typedef struct assay_source assay_source;
 
 /* ASSAY_OK; ASSAY_E_CONFIG_ISSUER, ASSAY_E_CONFIG_URL: a URL that may not be fetched, or none; ASSAY_E_MEMORY. */

@@ -207,11 +207,12 @@ static int append_tombstones(assay_source *source, const assay_tombstone *tombst
     return ASSAY_OK;
 }
 
-int assay_source_bury(assay_source *source, const assay_tombstone *tombstones, size_t count, size_t *buried)
+int assay_source_bury(assay_source *source, const assay_tombstone *tombstones, size_t count,
+                      assay_source_burial *burial)
 {
     size_t before = source->tombstone_count, dropped = 0;
     ASSAY_CLEANUP(assay_snapshot_free_p) assay_snapshot *made = NULL;
-    *buried = 0;
+    *burial = (assay_source_burial){0, 0, false};
     if (!assay_source_reserve_retired(source) || !reserve_tombstones(source, count))
         return ASSAY_E_MEMORY;
     if (source->snapshot != NULL &&
@@ -223,8 +224,8 @@ int assay_source_bury(assay_source *source, const assay_tombstone *tombstones, s
             clear_tombstone(&source->tombstones[--source->tombstone_count]);
         return code;
     }
-    *buried = source->tombstone_count - before;
+    *burial = (assay_source_burial){source->tombstone_count - before, dropped, code == ASSAY_E_RANGE};
     if (dropped > 0)
         assay_source_replace_snapshot(source, ASSAY_STEAL(made));
-    return code;
+    return ASSAY_OK;
 }

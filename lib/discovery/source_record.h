@@ -37,12 +37,12 @@ void assay_source_record_free(assay_source_record *record);
 ASSAY_DEFINE_CLEANUP(assay_source_record, assay_source_record_free)
 
 /*
- * Take a record in; with the lock. Its tombstones are united with the source's in every case but the last, *buried of them were new. Its keys are adopted where they are
+ * Take a record in; with the lock. Its tombstones are united with the source's in every case but the last, and *burial says what came of it. Its keys are adopted where they are
  * from a later success than the source's own. Of an older one, those that the source does not know are missing: since its own success, or for as long as they were there.
  * ASSAY_OK: there are keys that the source had not. ASSAY_E_ABSENT: nothing new, a flight is under way whose answer will be, or the source has symmetric keys. ASSAY_E_STORE: its keys may not be used,
  * or the times make no sense: from the future by more than a minute, older than the hard limit, or the wall clock can't be read. ASSAY_E_MEMORY: keys and times did not change.
  */
 int assay_source_record_adopt(assay_source *source, const assay_source_record *record, int64_t now_ms, int64_t now_wall,
-                              size_t *buried);
+                              assay_source_burial *burial);
 
 #endif

@@ -151,11 +151,11 @@ static int learn_keys(assay_source *source, const assay_source_record *record, i
 }
 
 int assay_source_record_adopt(assay_source *source, const assay_source_record *record, int64_t now_ms, int64_t now_wall,
-                              size_t *buried)
+                              assay_source_burial *burial)
 {
     int64_t now = assay_source_own_time(source, now_ms);
-    int code = assay_source_bury(source, record->tombstones, record->tombstone_count, buried);
-    if (code == ASSAY_E_MEMORY)
+    int code = assay_source_bury(source, record->tombstones, record->tombstone_count, burial);
+    if (code != ASSAY_OK)
         return code;
     if (record->refused)
         return ASSAY_E_STORE;

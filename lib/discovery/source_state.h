@@ -70,10 +70,11 @@ int assay_source_adopt(assay_source *source, assay_key_set *fresh, int64_t now);
 /* The same with another snapshot in place of the source's own as what is there already; NULL: nothing is. */
 int assay_source_adopt_over(assay_source *source, const assay_snapshot *old, assay_key_set *fresh, int64_t now);
 /*
- * Take over the tombstones that this source has not got yet, as far as there is room; what any of them covers goes at once. *buried counts those taken.
- * ASSAY_OK; ASSAY_E_RANGE: not all of them; ASSAY_E_MEMORY: nothing changed.
+ * Take over the tombstones that this source has not got yet, as far as there is room; what any of them covers goes at once. ASSAY_OK; ASSAY_E_MEMORY: nothing
+ * changed.
  */
-int assay_source_bury(assay_source *source, const assay_tombstone *tombstones, size_t count, size_t *buried);
+int assay_source_bury(assay_source *source, const assay_tombstone *tombstones, size_t count,
+                      assay_source_burial *burial);
 void assay_source_clear_keys(assay_source *source);
 /* Room for one more retired snapshot, made before anything changes, so that replacing can't fail half-way. */
 bool assay_source_reserve_retired(assay_source *source);

@@ -15,21 +15,29 @@ static void report(assay_issuer_keys *keys, int code, const assay_failure *failu
                       assay_code_summary(code), failure->note[0] == '\0' ? "" : ": ", failure->note);
 }
 
-static void report_buried(const assay_issuer_keys *keys, size_t buried)
+static void report_burial(const assay_issuer_keys *keys, const assay_source_burial *burial)
 {
-    if (buried > 0)
-        assay_runtime_log(keys->keyring->runtime, ASSAY_LOG_WARNING, "%s: dropped what another process purged",
-                          keys->shown);
+    const assay_runtime *runtime = keys->keyring->runtime;
+    if (burial->dropped > 0)
+        assay_runtime_log(runtime, ASSAY_LOG_WARNING, "%s: dropped what another process purged", keys->shown);
+    if (burial->crowded)
+        assay_runtime_log(runtime, ASSAY_LOG_WARNING,
+                          "%s: %s: more than %d keys that this and other processes purged can't be remembered: a fetch "
+                          "may bring them back",
+                          keys->shown, assay_code_name(ASSAY_E_RANGE), ASSAY_LIMIT_TOMBSTONES);
 }
 
 /* Take a record in and publish what changed. */
-static int adopt(assay_issuer_keys *keys, const assay_source_record *record, size_t *buried, assay_failure *failure)
+static int adopt(assay_issuer_keys *keys, const assay_source_record *record, assay_source_burial *burial,
+                 assay_failure *failure)
 {
     assay_issuer_keys_lock(keys);
     int code = assay_source_record_adopt(keys->source, record, assay_issuer_keys_now(keys),
-                                         assay_clock_wall(&keys->keyring->runtime->clock), buried);
-    if (code == ASSAY_OK || *buried > 0)
+                                         assay_clock_wall(&keys->keyring->runtime->clock), burial);
+    if (code == ASSAY_OK)
         assay_issuer_keys_publish(keys);
+    else if (burial->dropped > 0)
+        assay_issuer_keys_publish_purge(keys);
     assay_issuer_keys_unlock(keys);
     if (code == ASSAY_E_STORE && failure->note[0] != '\0') /* its keys were refused when it was read */
         return code;
@@ -58,18 +66,18 @@ static void remember_version(assay_issuer_keys *keys, uint64_t version)
     assay_issuer_keys_unlock(keys);
 }
 
-static int take_in(assay_issuer_keys *keys, size_t *buried, assay_failure *failure)
+static int take_in(assay_issuer_keys *keys, assay_source_burial *burial, assay_failure *failure)
 {
     size_t len = 0;
     uint64_t version = 0;
-    *buried = 0;
+    *burial = (assay_source_burial){0, 0, false};
     ASSAY_AUTO_RELEASE char *text = NULL;
     ASSAY_CLEANUP(assay_source_record_free_p) assay_source_record *record = NULL;
     int code = assay_store_read(keys->keyring->runtime->store, keys->record_name, &text, &len, &version, failure);
     if (code == ASSAY_OK)
         code = assay_source_record_read(keys->source, text, len, &record, failure);
     if (code == ASSAY_OK)
-        code = adopt(keys, record, buried, failure);
+        code = adopt(keys, record, burial, failure);
     /* What could not be read for want of memory, or of an answer of the disk, is worth another attempt. */
     if (code == ASSAY_OK || code == ASSAY_E_ABSENT || code == ASSAY_E_STORE)
         remember_version(keys, version);
@@ -83,13 +91,13 @@ static bool has_record(const assay_issuer_keys *keys)
 
 int assay_stored_keys_load(assay_issuer_keys *keys)
 {
-    size_t buried = 0;
+    assay_source_burial burial = {0, 0, false};
     assay_failure why;
     if (!has_record(keys))
         return ASSAY_E_ABSENT;
     assay_failure_clear(&why);
-    int code = take_in(keys, &buried, &why);
-    report_buried(keys, buried);
+    int code = take_in(keys, &burial, &why);
+    report_burial(keys, &burial);
     report(keys, code, &why);
     return code;
 }
@@ -121,9 +129,9 @@ static int write_out(assay_issuer_keys *keys, bool durable, assay_failure *failu
  * With the file locked, so nothing is logged here. A record that is no good is replaced: it counts for nobody. One that only could not be read just now is
  * not, since it may hold tombstones.
  */
-static int update(assay_issuer_keys *keys, bool durable, size_t *buried, assay_failure *failure)
+static int update(assay_issuer_keys *keys, bool durable, assay_source_burial *burial, assay_failure *failure)
 {
-    int code = take_in(keys, buried, failure);
+    int code = take_in(keys, burial, failure);
     bool known = code == ASSAY_OK || code == ASSAY_E_ABSENT || code == ASSAY_E_STORE;
     return known ? write_out(keys, durable, failure) : code;
 }
@@ -131,7 +139,7 @@ static int update(assay_issuer_keys *keys, bool durable, size_t *buried, assay_f
 int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure *failure)
 {
     int lock = -1;
-    size_t buried = 0;
+    assay_source_burial burial = {0, 0, false};
     assay_failure why;
     const assay_store *store = keys->keyring->runtime->store;
     if (!has_record(keys))
@@ -139,12 +147,12 @@ int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure 
     assay_failure_clear(&why);
     int code = assay_store_lock(store, keys->record_name, durable ? ASSAY_LIMIT_STORE_WAIT_MS : 0, &lock, &why);
     if (code == ASSAY_OK) {
-        code = update(keys, durable, &buried, &why);
+        code = update(keys, durable, &burial, &why);
         assay_store_unlock(lock);
     } else if (code == ASSAY_E_TIMEOUT) {
         code = durable ? ASSAY_E_STORE : ASSAY_E_ABSENT;
     }
-    report_buried(keys, buried);
+    report_burial(keys, &burial);
     report(keys, code, &why);
     if (failure != NULL)
         *failure = why;

@@ -22,7 +22,7 @@
 #define NOBODY 65534
 
 static scene at;
-static int warnings;
+static int warnings, crowded;
 
 static void count_warnings(void *user_data, int level, const char *text, size_t len)
 {
@@ -30,13 +30,15 @@ static void count_warnings(void *user_data, int level, const char *text, size_t 
     (void)len;
     if (level == ASSAY_LOG_WARNING && strstr(text, "the store of keys") != NULL)
         warnings++;
+    if (level == ASSAY_LOG_WARNING && strstr(text, "ASSAY_E_RANGE") != NULL)
+        crowded++;
 }
 
 static int open_scene(void **state)
 {
     if (store_folder_open(state) != 0)
         return -1;
-    warnings = 0;
+    warnings = crowded = 0;
     scene_open(&at, NULL);
     must_ok(assay_runtime_set_store_directory(at.runtime, store_directory, NULL));
     must_ok(assay_runtime_set_log(at.runtime, ASSAY_LOG_WARNING, count_warnings, NULL, NULL, NULL));
@@ -157,6 +159,30 @@ static void a_purge_takes_what_others_have_fetched(void **state)
     assert_int_equal(check(at.validator, token), ASSAY_OK);
     assert_int_equal(assay_stored_keys_load(keys_of(at.validator)), ASSAY_E_ABSENT);
     assert_true(check(at.validator, token) != ASSAY_OK);
+    assay_validator_unref(second);
+    free(token);
+}
+
+/* Where no tombstone can be added, what another process purged goes all the same, and the log is told that it may come back. */
+static void a_purge_that_can_t_be_remembered(void **state)
+{
+    (void)state;
+    char kid[32];
+    warm();
+    char *token = scene_mint(&at, "{}");
+    assay_validator *second = another();
+    for (int i = 0; i < ASSAY_LIMIT_TOMBSTONES; i++) {
+        snprintf(kid, sizeof kid, "other %d", i);
+        assert_int_equal(assay_source_purge(keys_of(second)->source, kid, 0), ASSAY_E_KEY_UNKNOWN);
+    }
+    must_ok(assay_validator_purge(at.validator, dev_issuer_url(at.issuer), NULL, NULL));
+    assert_int_equal(check(second, token), ASSAY_OK);
+    uint64_t generation = atomic_load(&keys_of(second)->generation);
+    assert_int_equal(crowded, 0);
+    assert_int_equal(assay_stored_keys_load(keys_of(second)), ASSAY_E_ABSENT);
+    assert_int_equal(crowded, 1);
+    assert_true(check(second, token) != ASSAY_OK);
+    assert_int_equal(atomic_load(&keys_of(second)->generation), generation); /* nobody waits for keys that went */
     assay_validator_unref(second);
     free(token);
 }
@@ -421,6 +447,7 @@ int main(void)
         CASE(a_new_process_begins_warm),
         CASE(a_purge_reaches_the_others),
         CASE(a_purge_takes_what_others_have_fetched),
+        CASE(a_purge_that_can_t_be_remembered),
         CASE(a_purge_that_others_can_t_hear_of_says_so),
         CASE(a_landing_keeps_what_another_process_saw),
         CASE(pushed_keys_are_shared),

@@ -79,7 +79,8 @@ static void check_keys(const assay_source *source)
 static void check_again(const assay_source *source, assay_source_mode mode)
 {
     char *text = NULL;
-    size_t len = 0, buried = 0;
+    size_t len = 0;
+    assay_source_burial burial = {0, 0, false};
     assay_source_record *record = NULL;
     int code = assay_source_record_write(source, NOW, WALL, &text, &len);
     MUST(code == ASSAY_OK || code == ASSAY_E_ABSENT);
@@ -87,7 +88,7 @@ static void check_again(const assay_source *source, assay_source_mode mode)
         return;
     assay_source *next = new_source(mode);
     MUST(assay_source_record_read(next, text, len, &record, NULL) == ASSAY_OK);
-    code = assay_source_record_adopt(next, record, NOW, WALL, &buried);
+    code = assay_source_record_adopt(next, record, NOW, WALL, &burial);
     if (assay_source_snapshot(source) == NULL) {
         MUST(code == ASSAY_E_ABSENT);
     } else {
@@ -104,7 +105,7 @@ static void check_again(const assay_source *source, assay_source_mode mode)
 static void take(const char *text, size_t len, assay_source_mode mode)
 {
     assay_failure failure;
-    size_t buried = 0;
+    assay_source_burial burial = {0, 0, false};
     assay_source_record *record = NULL;
     assay_source *source = new_source(mode);
     assay_failure_clear(&failure);
@@ -112,14 +113,14 @@ static void take(const char *text, size_t len, assay_source_mode mode)
     MUST((code == ASSAY_OK) == (record != NULL));
     MUST(code == ASSAY_OK || (code == ASSAY_E_STORE && failure.note[0] != '\0'));
     if (code == ASSAY_OK) {
-        code = assay_source_record_adopt(source, record, NOW, WALL, &buried);
+        code = assay_source_record_adopt(source, record, NOW, WALL, &burial);
         MUST(code == ASSAY_OK || code == ASSAY_E_ABSENT || code == ASSAY_E_STORE);
         MUST((code == ASSAY_OK) == (assay_source_snapshot(source) != NULL));
         if (code == ASSAY_OK)
             check_keys(source);
         check_again(source, mode);
         /* Once more is nothing new. */
-        MUST(assay_source_record_adopt(source, record, NOW, WALL, &buried) != ASSAY_OK && buried == 0);
+        MUST(assay_source_record_adopt(source, record, NOW, WALL, &burial) != ASSAY_OK && burial.buried == 0);
     }
     assay_source_record_free(record);
     free_retired(source);

@@ -210,13 +210,15 @@ char *world_record(world *from, int64_t wall)
 
 int world_take(world *into, char *text, int64_t wall, size_t *buried)
 {
-    size_t ignored;
+    assay_source_burial burial = {0, 0, false};
     ASSAY_CLEANUP(assay_source_record_free_p) assay_source_record *record = NULL;
     int code = assay_source_record_read(into->source, text, strlen(text), &record, &into->failure);
     assay_release(text);
     must((code == ASSAY_OK) == (record != NULL), "a record without a code");
     if (code == ASSAY_OK)
-        code = assay_source_record_adopt(into->source, record, into->now, wall, buried == NULL ? &ignored : buried);
+        code = assay_source_record_adopt(into->source, record, into->now, wall, &burial);
+    if (buried != NULL)
+        *buried = burial.buried;
     world_free_retired(into);
     return code;
 }
