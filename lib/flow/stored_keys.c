@@ -149,8 +149,12 @@ int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure 
     if (code == ASSAY_OK) {
         code = update(keys, durable, &burial, &why);
         assay_store_unlock(lock);
-    } else if (code == ASSAY_E_TIMEOUT) {
-        code = durable ? ASSAY_E_STORE : ASSAY_E_ABSENT;
+    } else {
+        assay_failure ignored; /* what others purged counts all the same */
+        assay_failure_clear(&ignored);
+        (void)take_in(keys, &burial, &ignored);
+        if (code == ASSAY_E_TIMEOUT)
+            code = durable ? ASSAY_E_STORE : ASSAY_E_ABSENT;
     }
     report_burial(keys, &burial);
     report(keys, code, &why);

@@ -18,7 +18,8 @@ bool assay_stored_keys_look(assay_issuer_keys *keys);
 
 /*
  * Write to the store what is known, united with what is there: after a fetch, a push, a purge. @p durable: wait for other writers, ASSAY_LIMIT_STORE_WAIT_MS at most, and
- * make sure that it outlives a loss of power. Otherwise try once: a cache may miss something.
+ * make sure that it outlives a loss of power. Otherwise try once: a cache may miss something. Where it can't be
+ * written it is read all the same.
  * ASSAY_OK: written. ASSAY_E_ABSENT: no store, nothing to write, or (not durable) somebody else is writing. ASSAY_E_STORE and others: not written.
  */
 int assay_stored_keys_save(assay_issuer_keys *keys, bool durable, assay_failure *failure);

@@ -187,6 +187,24 @@ static void a_purge_that_can_t_be_remembered(void **state)
     free(token);
 }
 
+/* Another writer keeps a process from writing, but not from hearing what was purged. */
+static void a_purge_is_heard_of_while_others_write(void **state)
+{
+    (void)state;
+    int lock = -1;
+    warm();
+    char *token = scene_mint(&at, "{}");
+    assay_validator *second = another();
+    must_ok(assay_validator_purge(at.validator, dev_issuer_url(at.issuer), NULL, NULL));
+    assert_int_equal(assay_store_lock(at.runtime->store, keys_of(second)->record_name, 0, &lock, NULL), ASSAY_OK);
+    assert_int_equal(check(second, token), ASSAY_OK);
+    assert_int_equal(assay_stored_keys_save(keys_of(second), false, NULL), ASSAY_E_ABSENT);
+    assert_true(check(second, token) != ASSAY_OK);
+    assay_store_unlock(lock);
+    assay_validator_unref(second);
+    free(token);
+}
+
 static void a_purge_that_others_can_t_hear_of_says_so(void **state)
 {
     (void)state;
@@ -448,6 +466,7 @@ int main(void)
         CASE(a_purge_reaches_the_others),
         CASE(a_purge_takes_what_others_have_fetched),
         CASE(a_purge_that_can_t_be_remembered),
+        CASE(a_purge_is_heard_of_while_others_write),
         CASE(a_purge_that_others_can_t_hear_of_says_so),
         CASE(a_landing_keeps_what_another_process_saw),
         CASE(pushed_keys_are_shared),
