@@ -28,7 +28,7 @@
 #define ASSAY_LIMIT_SYMMETRIC_BYTES 1024 /* bytes: longest symmetric key */
 #define ASSAY_LIMIT_X5C_BYTES 16384      /* bytes: the first certificate of x5c, in DER */
 #define ASSAY_LIMIT_TOMBSTONES 4096      /* keys: remembered as purged, per issuer */
-#define ASSAY_LIMIT_STORE_BYTES 4194304 /* bytes: one file of the key store; all keys and tombstones of an issuer fit */
+#define ASSAY_LIMIT_STORE_BYTES 8388608 /* bytes: one file of the key store; all keys and tombstones of an issuer fit */
 #define ASSAY_LIMIT_STORE_WAIT_MS 1000  /* milliseconds: that a purge waits for another process to let go of a file */
 #define ASSAY_LIMIT_STORE_TURN_MS 20    /* milliseconds: that asking for a turn waits for others who ask */
 #define ASSAY_LIMIT_STORE_LOOK_MS 20    /* milliseconds: between looks in the store while another process fetches */
