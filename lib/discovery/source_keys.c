@@ -93,11 +93,6 @@ int assay_source_push(assay_source *source, const assay_key_set *keys, int64_t n
     return ASSAY_OK;
 }
 
-static bool is_named(const assay_jwk *jwk, const char *kid)
-{
-    return kid == NULL || (jwk->kid != NULL && strcmp(jwk->kid, kid) == 0);
-}
-
 static bool has_tombstone(const assay_source *source, const assay_jwk *jwk)
 {
     for (size_t i = 0; i < source->tombstone_count; i++)
@@ -124,7 +119,7 @@ static int bury_keys(assay_source *source, const char *kid)
 {
     for (size_t i = 0; i < source->snapshot->count; i++) {
         const assay_jwk *jwk = source->snapshot->keys[i].jwk;
-        if (!is_named(jwk, kid) || has_tombstone(source, jwk))
+        if (!assay_jwk_is_named(jwk, kid) || has_tombstone(source, jwk))
             continue;
         if (source->tombstone_count >= ASSAY_LIMIT_TOMBSTONES)
             return ASSAY_E_RANGE;
@@ -157,7 +152,7 @@ int assay_source_purge(assay_source *source, const char *kid, int64_t now_ms)
     (void)assay_source_own_time(source, now_ms);
     size_t count = 0, dropped = 0;
     for (size_t i = 0; source->snapshot != NULL && i < source->snapshot->count; i++)
-        count += is_named(source->snapshot->keys[i].jwk, kid) ? 1 : 0;
+        count += assay_jwk_is_named(source->snapshot->keys[i].jwk, kid) ? 1 : 0;
     if (count == 0)
         return kid == NULL ? ASSAY_E_KEY_UNKNOWN : bury_kid(source, kid);
 
@@ -180,7 +175,7 @@ static bool same_tombstone(const assay_tombstone *a, const assay_tombstone *b)
                              : strcmp(a->kid, b->kid) == 0;
 }
 
-static bool holds_tombstone(const assay_source *source, const assay_tombstone *wanted, size_t likely)
+bool assay_source_holds_tombstone(const assay_source *source, const assay_tombstone *wanted, size_t likely)
 {
     /* Those that share a store have them in much the same order. */
     if (likely < source->tombstone_count && same_tombstone(&source->tombstones[likely], wanted))
@@ -195,7 +190,7 @@ static bool holds_tombstone(const assay_source *source, const assay_tombstone *w
 static int append_tombstones(assay_source *source, const assay_tombstone *tombstones, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (holds_tombstone(source, &tombstones[i], i))
+        if (assay_source_holds_tombstone(source, &tombstones[i], i))
             continue;
         if (source->tombstone_count >= ASSAY_LIMIT_TOMBSTONES)
             return ASSAY_E_RANGE;

@@ -69,6 +69,8 @@ const assay_snapshot *assay_source_living(const assay_source *source);
 int assay_source_adopt(assay_source *source, assay_key_set *fresh, int64_t now);
 /* The same with another snapshot in place of the source's own as what is there already; NULL: nothing is. */
 int assay_source_adopt_over(assay_source *source, const assay_snapshot *old, assay_key_set *fresh, int64_t now);
+/* Whether it has that tombstone already; @p likely: where to look first. */
+bool assay_source_holds_tombstone(const assay_source *source, const assay_tombstone *wanted, size_t likely);
 /*
  * Take over the tombstones that this source has not got yet, as far as there is room; what any of them covers goes at once. ASSAY_OK; ASSAY_E_MEMORY: nothing
  * changed.

@@ -99,17 +99,6 @@ static int make_own_keys(const assay_source *source, const assay_source *old, in
     return code;
 }
 
-static bool is_known(const assay_source *source, const assay_tombstone *tombstone)
-{
-    for (size_t i = 0; i < source->tombstone_count; i++) {
-        const assay_tombstone *other = &source->tombstones[i];
-        if (other->has_thumbprint == tombstone->has_thumbprint && assay_text_same(other->kid, tombstone->kid) &&
-            memcmp(other->thumbprint, tombstone->thumbprint, sizeof other->thumbprint) == 0)
-            return true;
-    }
-    return false;
-}
-
 static int make_tombstones(const assay_source *source, const assay_source *old, inheritance *heir)
 {
     heir->tombstones = assay_zalloc_array(source->tombstone_count + old->tombstone_count, sizeof *heir->tombstones);
@@ -120,7 +109,7 @@ static int make_tombstones(const assay_source *source, const assay_source *old, 
     heir->own = heir->count;
     for (size_t i = 0; i < old->tombstone_count; i++) {
         assay_tombstone copy = old->tombstones[i];
-        if (is_known(source, &copy))
+        if (assay_source_holds_tombstone(source, &copy, i))
             continue;
         if (heir->count >= ASSAY_LIMIT_TOMBSTONES) {
             heir->lacks_room = true;

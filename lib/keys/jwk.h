@@ -24,6 +24,12 @@ typedef struct assay_jwk {
     size_t json_len;
 } assay_jwk;
 
+/* Whether it bears that kid; NULL: any does, and none. */
+static inline bool assay_jwk_is_named(const assay_jwk *jwk, const char *kid)
+{
+    return kid == NULL || (jwk->kid != NULL && strcmp(jwk->kid, kid) == 0);
+}
+
 /*
  * Read one JWK.
  * ASSAY_OK; ASSAY_E_CONFIG_KEYS where it can't be used, with @p why a sentence in the caller's buffer of @p why_size bytes; ASSAY_E_MEMORY;

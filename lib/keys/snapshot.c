@@ -145,17 +145,12 @@ int assay_snapshot_merge(const assay_snapshot *old, const assay_key_set *fresh, 
     return ASSAY_OK;
 }
 
-static bool is_named(const assay_jwk *jwk, const char *kid)
-{
-    return kid == NULL || (jwk->kid != NULL && strcmp(jwk->kid, kid) == 0);
-}
-
 /* A key of that kid, or the same material under another: what is purged is the material. */
 static bool goes_with(const assay_snapshot *old, const assay_jwk *jwk, const char *kid)
 {
     for (size_t i = 0; i < old->count; i++) {
         const assay_jwk *other = old->keys[i].jwk;
-        if (is_named(other, kid) && same_material(other, jwk))
+        if (assay_jwk_is_named(other, kid) && same_material(other, jwk))
             return true;
     }
     return false;
