@@ -157,7 +157,7 @@ static void nobody_pays(void **state)
         }
         free(token);
         print_message("%d calls while keys are refreshed: longest %d ms\n", (int)calls, (int)longest);
-        assert_in_range(longest, 0, 99);
+        assert_in_range(longest, 0, 700); /* who pays takes a second; a busy machine may take some of it */
         assert_int_equal(scene_requests(&at, "jwks"), round + 1); /* it was made, once */
     }
 }
