@@ -170,7 +170,8 @@ bool assay_stored_keys_may_ask(assay_issuer_keys *keys)
     int64_t now_wall = has_record(keys) ? assay_clock_wall(&runtime->clock) : -1;
     bool asked = now_wall >= 0 && assay_store_take_turn(runtime->store, keys->record_name, now_wall,
                                                         ASSAY_LIMIT_UNKNOWN_KID_WINDOW, &turn, NULL) == ASSAY_E_ABSENT;
-    keys->turn_mark = asked ? turn.mark : 0;
+    /* Where the file system kept no mark, the record is never the one that was there: then only its time tells. */
+    keys->turn_mark = !asked ? 0 : turn.mark != 0 ? turn.mark : UINT32_MAX;
     if (asked) {
         assay_source_asked_elsewhere(keys->source, turn.age * 1000, assay_issuer_keys_now(keys));
         atomic_store(&keys->awaited_until, assay_clock_real_ms() + runtime->fetch_timeout_ms - turn.age * 1000);

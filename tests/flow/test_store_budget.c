@@ -233,6 +233,22 @@ static void a_purge_is_no_answer(void **state)
     free(token);
 }
 
+/* On a file system of whole seconds the times of the wall clock must do. */
+static void a_turn_without_a_mark(void **state)
+{
+    (void)state;
+    scene_advance(&at, 60);
+    char *token = mint_after_rotation();
+    const struct timespec now[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)assay_clock_wall(&at.runtime->clock)}};
+    assert_int_equal(utimensat(AT_FDCWD, store_only_file(".lock"), now, 0), 0);
+    assert_int_equal(validate_in_vain(second, token), ASSAY_E_KEYS_UNAVAILABLE);
+    must_ok(assay_validator_refresh(at.validator, NULL, WAIT, NULL));
+    assert_int_equal(validate(second, token), ASSAY_OK);
+    assert_int_equal(validate_forged(second), ASSAY_E_KEY_UNKNOWN);
+    assert_int_equal(scene_requests(&at, "jwks"), 2);
+    free(token);
+}
+
 /* A caller who has the time for it waits for what another process fetches. */
 static void an_answer_that_comes_in_time(void **state)
 {
@@ -341,6 +357,7 @@ int main(void)
         CASE(what_another_process_asks_for),
         CASE(a_rotation_just_after_a_success),
         CASE(a_purge_is_no_answer),
+        CASE(a_turn_without_a_mark),
         CASE(an_answer_that_comes_in_time),
         CASE(what_another_process_does_not_get),
         CASE(implausible_times_count_for_nothing),
