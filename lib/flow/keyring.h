@@ -15,7 +15,8 @@ struct assay_refresher;
 typedef struct assay_keyring {
     assay_readers *readers;
     assay_runtime *runtime; /* a reference */
-    /* Of every source and flight: held for moments, never while a document is fetched or read. */
+    /* Of every source and flight: held for moments, never while a document is fetched or read. Only the turn that processes share
+     * (assay_stored_keys_may_ask()) touches a file with it. */
     pthread_mutex_t lock;
     struct assay_issuer_keys *first;             /* every issuer's, for a fork */
     _Atomic(struct assay_refresher *) refresher; /* NULL: no thread; changed by refresher.c */
