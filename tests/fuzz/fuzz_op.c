@@ -131,17 +131,25 @@ static bool is_refresh(const slot *at)
     return at->kind >= REFRESH_A;
 }
 
-/* It leaves its flight: the lead passes on where somebody waits, but not for ever. */
+static bool is_awaited_by_others(const slot *at)
+{
+    for (int i = 0; i < SLOTS; i++)
+        if (&slots[i] != at && slots[i].op != NULL && !slots[i].ended && slots[i].want == ASSAY_WANT_WAIT &&
+            slots[i].issuer == at->issuer && slots[i].flight == sources[at->issuer].flight)
+            return true;
+    return false;
+}
+
+/* It leaves its flight: the lead passes on where somebody waits, but not for ever; where the heir leaves, to the next, if there is one. */
 static void leave(const slot *at)
 {
-    if (at->want != ASSAY_WANT_FETCH || at->ended)
+    if (at->ended || at->issuer < 0)
         return;
     source *from = &sources[at->issuer];
-    bool waiting = false;
-    for (int i = 0; i < SLOTS; i++)
-        waiting = waiting || (slots[i].op != NULL && !slots[i].ended && slots[i].want == ASSAY_WANT_WAIT &&
-                              slots[i].issuer == at->issuer && slots[i].flight == from->flight);
-    from->handed = waiting && from->leads < LEADS;
+    if (at->want == ASSAY_WANT_FETCH)
+        from->handed = is_awaited_by_others(at) && from->leads < LEADS;
+    else if (at->want == ASSAY_WANT_WAIT)
+        from->handed = from->handed && is_awaited_by_others(at);
 }
 
 static void check_validation(const slot *at, int code, const assay_claims *claims)
