@@ -8,13 +8,16 @@
  */
 
 #include <assay/bearer.h>
+#include <assay/caller.h>
 #include <assay/claims.h>
 #include <assay/driver.h>
+#include <assay/entra.h>
 #include <assay/error.h>
 #include <assay/issuer.h>
 #include <assay/jws.h>
 #include <assay/keyset.h>
 #include <assay/op.h>
+#include <assay/permission.h>
 #include <assay/request.h>
 #include <assay/runtime.h>
 #include <assay/types.h>

@@ -45,48 +45,62 @@ enum assay_code {
     ASSAY_E_FORKED = -120,           /**< the object belongs to the process that this one was forked from */
     ASSAY_E_UNSUPPORTED = -121,      /**< this system lacks what the function needs */
 
+    ASSAY_E_CONFIG_TENANT = -122, /**< a tenant, object id or client id of Entra is malformed or missing */
+
     /* the Authorization header, RFC 6750 */
     ASSAY_E_NO_CREDENTIALS = -200,    /**< no Authorization value */
     ASSAY_E_OTHER_SCHEME = -201,      /**< the scheme is not Bearer */
     ASSAY_E_BAD_AUTHORIZATION = -202, /**< the scheme is Bearer, but what follows is not one token */
 
     /* the token is refused */
-    ASSAY_E_TOKEN_SIZE = -300,       /**< longer than the limit */
-    ASSAY_E_MALFORMED = -301,        /**< not three base64url segments (RFC 7515, section 7.1) */
-    ASSAY_E_BASE64URL = -302,        /**< a segment is not canonical base64url (RFC 7515, section 2) */
-    ASSAY_E_ENCRYPTED = -303,        /**< an encrypted token (JWE) */
-    ASSAY_E_HEADER = -304,           /**< the header is not one acceptable JSON object */
-    ASSAY_E_PAYLOAD = -305,          /**< the payload is not one acceptable JSON object */
-    ASSAY_E_CRIT = -306,             /**< `crit` names an extension that is not understood */
-    ASSAY_E_UNENCODED = -307,        /**< `b64` is present (RFC 7797) */
-    ASSAY_E_ALGORITHM_NONE = -310,   /**< the token is not signed */
-    ASSAY_E_ALGORITHM = -311,        /**< the algorithm is not on the allow-list */
-    ASSAY_E_ALGORITHM_KEY = -312,    /**< the algorithm does not fit the key */
-    ASSAY_E_TYP = -313,              /**< the header's `typ` is not the one demanded */
-    ASSAY_E_KID_MISSING = -314,      /**< no `kid`, and the key can't be told without one */
-    ASSAY_E_ID_TOKEN = -315,         /**< an ID token where an access token is demanded */
-    ASSAY_E_ACCESS_TOKEN = -316,     /**< an access token where an ID token is demanded */
-    ASSAY_E_ISSUER = -320,           /**< the issuer is not a configured one */
-    ASSAY_E_ISSUER_MISSING = -321,   /**< no `iss` */
-    ASSAY_E_AUDIENCE = -322,         /**< the token is meant for another audience */
-    ASSAY_E_AUDIENCE_MISSING = -323, /**< no `aud` */
-    ASSAY_E_EXPIRED = -324,          /**< past `exp` */
-    ASSAY_E_EXPIRY_MISSING = -325,   /**< no `exp` */
-    ASSAY_E_NOT_YET_VALID = -326,    /**< before `nbf` */
-    ASSAY_E_ISSUED_IN_FUTURE = -327, /**< `iat` lies in the future */
-    ASSAY_E_LIFETIME = -328,         /**< the lifetime is longer than the cap */
-    ASSAY_E_TIME = -329,             /**< a time is not a NumericDate within range */
-    ASSAY_E_KEY_UNKNOWN = -330,      /**< the issuer has no key of this `kid` */
-    ASSAY_E_SIGNATURE = -331,        /**< the signature is wrong */
-    ASSAY_E_CLAIM_MISSING = -340,    /**< a demanded claim is absent */
-    ASSAY_E_CLAIM_VALUE = -341,      /**< a claim has not the demanded value */
-    ASSAY_E_CLAIM_TYPE = -342,       /**< a claim has not the type that its specification gives it */
-    ASSAY_E_SUBJECT = -343,          /**< `sub` is not the demanded one */
-    ASSAY_E_NONCE = -344,            /**< `nonce` is not the one of the request */
-    ASSAY_E_HASH = -345,             /**< `at_hash` or `c_hash` does not match */
-    ASSAY_E_AUTH_TIME = -346,        /**< the user signed in longer ago than allowed */
-    ASSAY_E_ACR = -347,              /**< `acr` is not one of those demanded */
-    ASSAY_E_AUTHORIZED_PARTY = -348, /**< `azp` is not the client */
+    ASSAY_E_TOKEN_SIZE = -300,        /**< longer than the limit */
+    ASSAY_E_MALFORMED = -301,         /**< not three base64url segments (RFC 7515, section 7.1) */
+    ASSAY_E_BASE64URL = -302,         /**< a segment is not canonical base64url (RFC 7515, section 2) */
+    ASSAY_E_ENCRYPTED = -303,         /**< an encrypted token (JWE) */
+    ASSAY_E_HEADER = -304,            /**< the header is not one acceptable JSON object */
+    ASSAY_E_PAYLOAD = -305,           /**< the payload is not one acceptable JSON object */
+    ASSAY_E_CRIT = -306,              /**< `crit` names an extension that is not understood */
+    ASSAY_E_UNENCODED = -307,         /**< `b64` is present (RFC 7797) */
+    ASSAY_E_ALGORITHM_NONE = -310,    /**< the token is not signed */
+    ASSAY_E_ALGORITHM = -311,         /**< the algorithm is not on the allow-list */
+    ASSAY_E_ALGORITHM_KEY = -312,     /**< the algorithm does not fit the key */
+    ASSAY_E_TYP = -313,               /**< the header's `typ` is not the one demanded */
+    ASSAY_E_KID_MISSING = -314,       /**< no `kid`, and the key can't be told without one */
+    ASSAY_E_ID_TOKEN = -315,          /**< an ID token where an access token is demanded */
+    ASSAY_E_ACCESS_TOKEN = -316,      /**< an access token where an ID token is demanded */
+    ASSAY_E_ISSUER = -320,            /**< the issuer is not a configured one */
+    ASSAY_E_ISSUER_MISSING = -321,    /**< no `iss` */
+    ASSAY_E_AUDIENCE = -322,          /**< the token is meant for another audience */
+    ASSAY_E_AUDIENCE_MISSING = -323,  /**< no `aud` */
+    ASSAY_E_EXPIRED = -324,           /**< past `exp` */
+    ASSAY_E_EXPIRY_MISSING = -325,    /**< no `exp` */
+    ASSAY_E_NOT_YET_VALID = -326,     /**< before `nbf` */
+    ASSAY_E_ISSUED_IN_FUTURE = -327,  /**< `iat` lies in the future */
+    ASSAY_E_LIFETIME = -328,          /**< the lifetime is longer than the cap */
+    ASSAY_E_TIME = -329,              /**< a time is not a NumericDate within range */
+    ASSAY_E_KEY_UNKNOWN = -330,       /**< the issuer has no key of this `kid` */
+    ASSAY_E_SIGNATURE = -331,         /**< the signature is wrong */
+    ASSAY_E_CLAIM_MISSING = -340,     /**< a demanded claim is absent */
+    ASSAY_E_CLAIM_VALUE = -341,       /**< a claim has not the demanded value */
+    ASSAY_E_CLAIM_TYPE = -342,        /**< a claim has not the type that its specification gives it */
+    ASSAY_E_SUBJECT = -343,           /**< `sub` is not the demanded one */
+    ASSAY_E_NONCE = -344,             /**< `nonce` is not the one of the request */
+    ASSAY_E_HASH = -345,              /**< `at_hash` or `c_hash` does not match */
+    ASSAY_E_AUTH_TIME = -346,         /**< the user signed in longer ago than allowed */
+    ASSAY_E_ACR = -347,               /**< `acr` is not one of those demanded */
+    ASSAY_E_AUTHORIZED_PARTY = -348,  /**< `azp` is not the client */
+    ASSAY_E_TENANT = -350,            /**< the tenant is not one of those accepted */
+    ASSAY_E_TENANT_ID = -351,         /**< `tid` is missing, malformed or not the tenant of `iss` */
+    ASSAY_E_VERSION = -352,           /**< `ver` is not accepted, or does not agree with `iss` */
+    ASSAY_E_KEY_ISSUER = -353,        /**< the key may not sign for this tenant */
+    ASSAY_E_KEY_CLOUD = -354,         /**< the key belongs to another cloud */
+    ASSAY_E_GRAPH_TOKEN = -355,       /**< a token for Microsoft Graph, which nobody else can verify */
+    ASSAY_E_POLICY = -356,            /**< the token is of another B2C policy */
+    ASSAY_E_NO_PERMISSION = -357,     /**< neither scope nor role, and the caller is not on the allow-list */
+    ASSAY_E_EXCHANGE_AUDIENCE = -358, /**< a Kubernetes token that is a credential for Entra */
+    ASSAY_E_UNPROVEN = -360,          /**< the token is bound to a key, and nothing proves that the caller has it */
+    ASSAY_E_BINDING = -361,           /**< the token is not bound to the client's certificate */
+    ASSAY_E_REVOKED = -362,           /**< issued before its caller's tokens were revoked */
 
     /* keys */
     ASSAY_E_KEYS_NEEDED = -400,      /**< only a fetch of keys could decide; assay_validator_check() never fetches */
@@ -107,6 +121,17 @@ enum assay_code {
     ASSAY_E_JWKS_URI = -512,        /**< `jwks_uri` is missing, or a place that keys may not come from */
     ASSAY_E_JWKS = -513,            /**< the key set is not one, or holds no usable key */
 
+    /* accepted, but not allowed here */
+    ASSAY_E_SCOPE = -600,                 /**< a demanded scope is missing */
+    ASSAY_E_ROLE = -601,                  /**< a demanded role is missing, or is of the other kind */
+    ASSAY_E_GROUP = -602,                 /**< not a member of a demanded group */
+    ASSAY_E_GROUPS_UNKNOWN = -603,        /**< the token had no room for the groups */
+    ASSAY_E_CALLER = -604,                /**< the caller is not a demanded one */
+    ASSAY_E_GUEST = -605,                 /**< a guest, or nobody knows */
+    ASSAY_E_CLIENT_AUTHENTICATION = -606, /**< the client authenticated too weakly */
+    ASSAY_E_CONTEXT = -607,               /**< a demanded authentication context is missing */
+    ASSAY_E_CLAIMS_CHALLENGE = -608,      /**< the same, and the client understands a claims challenge */
+
     /* this side is broken */
     ASSAY_E_MEMORY = -900,   /**< out of memory */
     ASSAY_E_CRYPTO = -901,   /**< OpenSSL failed for a reason of its own */
@@ -118,20 +143,21 @@ enum assay_code {
 
 /** Categories of codes. @since 0.1 */
 enum assay_category {
-    ASSAY_CATEGORY_NONE = 0,    /**< ASSAY_OK, or not a code */
-    ASSAY_CATEGORY_USAGE = 1,   /**< the program or its configuration must change */
-    ASSAY_CATEGORY_REQUEST = 2, /**< the request carried no usable credentials */
-    ASSAY_CATEGORY_TOKEN = 3,   /**< the token is refused */
-    ASSAY_CATEGORY_KEYS = 4,    /**< could not decide: keys are missing */
-    ASSAY_CATEGORY_NETWORK = 5, /**< a document could not be fetched or was refused */
-    ASSAY_CATEGORY_INTERNAL = 9 /**< memory, OpenSSL, a defect */
+    ASSAY_CATEGORY_NONE = 0,       /**< ASSAY_OK, or not a code */
+    ASSAY_CATEGORY_USAGE = 1,      /**< the program or its configuration must change */
+    ASSAY_CATEGORY_REQUEST = 2,    /**< the request carried no usable credentials */
+    ASSAY_CATEGORY_TOKEN = 3,      /**< the token is refused */
+    ASSAY_CATEGORY_KEYS = 4,       /**< could not decide: keys are missing */
+    ASSAY_CATEGORY_NETWORK = 5,    /**< a document could not be fetched or was refused */
+    ASSAY_CATEGORY_PERMISSION = 6, /**< the token is accepted, but its caller may not do this */
+    ASSAY_CATEGORY_INTERNAL = 9    /**< memory, OpenSSL, a defect */
 };
 
 /** Name of a code, such as "ASSAY_E_EXPIRED"; "unknown" for any other number. Static. @since 0.1 */
 ASSAY_API const char *assay_code_name(int code);
 /** Category of a code; ASSAY_CATEGORY_NONE for ASSAY_OK and for any unknown number. @since 0.1 */
 ASSAY_API int assay_code_category(int code);
-/** HTTP status that a resource server answers with: 400, 401, 500 or 503; 200 for ASSAY_OK, 500 for
+/** HTTP status that a resource server answers with: 400, 401, 403, 500 or 503; 200 for ASSAY_OK, 500 for
  *  any unknown number. RFC 6750, section 3.1. @since 0.1 */
 ASSAY_API int assay_code_http_status(int code);
 /** The sentence that says what a code means. Static. @since 0.1 */
@@ -146,7 +172,7 @@ ASSAY_API int assay_code_at(size_t index);
 /*
  * The texts below are borrowed from the error, UTF-8, terminated, and "" where there is nothing to
  * say, never NULL. None holds token text, key material, a secret or a claim that names a person: of
- * claim values only iss, aud, ver, alg, kid, typ, azp, acr and times appear, with every byte
+ * claim values only iss, aud, tid, ver, alg, kid, typ, azp, acr, tfp and times appear, with every byte
  * outside printable ASCII escaped, and cut at 200 bytes. Each accepts NULL and then answers as for ASSAY_OK.
  */
 

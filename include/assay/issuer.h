@@ -45,6 +45,12 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_add_algorithm(assay_issuer *issuer, 
  *  - "id-token": an OIDC ID token; iss, sub, aud, exp, iat present, and `azp` of this client where there are several audiences
  *    (OIDC Core, sections 2 and 3.1.3.7). A token that is evidently an access token is refused: with scopes and neither `at_hash` nor `c_hash`;
  *    with a `client_id`, `azpacr` or the like and nothing of a sign-in. Always send a nonce and demand it by assay_request_set_nonce().
+ *  - "kubernetes": a service-account token; `kid`, the structured claim `kubernetes.io` and a `sub` that agrees with it (Kubernetes,
+ *    "Managing Service Accounts"). AKS issuers end in a slash. See docs/guide/kubernetes.md;
+ *  - "github", "gitlab": the token of a CI job. Demand ids, such as "/repository_id", rather than names: see docs/guide/github.md;
+ *  - "google": an ID token of Google, `https://accounts.google.com`;
+ *  - "keycloak": an access token of Keycloak, which says "Bearer" in its payload's `typ`.
+ *  The profiles of Entra come with assay_issuer_entra_new() and its kin.
  *  @retval ASSAY_E_CONFIG_PROFILE unknown. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_profile(assay_issuer *issuer, const char *profile, assay_error **error);
 /** The client id that `azp` must name, which is looked at in one case only: with the profile "id-token", where the token has several
@@ -73,10 +79,17 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_text(assay_issuer *issuer, c
  *
  *  **Not for `scope`**: its value "read write" (RFC 8693, section 4.2) is one text, and texts are compared whole. "/scope" contains "read" is
  *  met by "read" alone and not by "read write"; such a token is refused with ASSAY_E_CLAIM_VALUE. Demands on scopes and roles, answered with
- *  403, come with a later release; until then read the claim after acceptance and split it at the spaces.
+ *  403, are those of permission.h.
  *  @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_contains(assay_issuer *issuer, const char *pointer,
                                                              const char *text, assay_error **error);
+
+/** Accept a token that is bound to a key or certificate (`cnf`, RFC 7800) though nothing proves that the caller has it. **A stolen one is then as
+ *  good as its owner's**; by default such a token is refused unless assay_request_set_client_certificate() proves it. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_accept_unproven_binding(assay_issuer *issuer, assay_error **error);
+/** Accept, with the profile "kubernetes", tokens whose audience makes them a credential for Entra (`api://AzureADTokenExchange…`,
+ *  `api://AKSIdentityBinding`). **Whoever gets such a token can become that workload in Azure**, so they are refused by default. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_allow_exchange_audience(assay_issuer *issuer, assay_error **error);
 
 /** Where the keys come from. Without one of the next four calls: OIDC Discovery, `{issuer}/.well-known/openid-configuration`
  *  (OIDC Discovery, section 4). With this one: RFC 8414, section 3.1, the well-known path before the issuer's path.

@@ -33,6 +33,17 @@ ASSAY_API ASSAY_MUST_CHECK int assay_request_set_max_age(assay_request *request,
 /** Add one value that `acr` may have; one of those added must be there (OIDC Core, section 3.1.3.7, item 12).
  *  Copied. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_request_add_acr(assay_request *request, const char *acr, assay_error **error);
+/**
+ * Demand that the token is bound to this client certificate of the TLS connection: `cnf` with `x5t#S256` (RFC 8705, section 3; Entra's
+ * scheme MTLS_POP). Without this call a token that is bound to anything is refused, since nobody proved it.
+ * @param der [in] the certificate in DER, as the TLS library gives it; copied as its digest
+ * @retval ASSAY_E_ARGUMENT empty, or longer than 65536 bytes. @since 0.1
+ */
+ASSAY_API ASSAY_MUST_CHECK int assay_request_set_client_certificate(assay_request *request, const uint8_t *der,
+                                                                    size_t len, assay_error **error);
+/** Accept a token that is bound to nothing as well, for a service whose clients all have certificates but some of them plain Bearer tokens.
+ *  A bound one must still fit the certificate. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_request_allow_unbound(assay_request *request, assay_error **error);
 
 ASSAY_END_DECLS
 

@@ -25,10 +25,11 @@ ASSAY_BEGIN_DECLS
  * Make a validator of one or several issuers.
  *
  * @param runtime [in]  may be NULL for a private one with the defaults; frozen by this call
- * @param issuers [in]  @p count issuers, copied; none may be NULL, no two may have the same URL
+ * @param issuers [in]  @p count issuers, copied; none may be NULL. Where several have the same URL, a token goes to the first
+ *                      that has its audience (and B2C policy)
  * @param validator [out] release with assay_validator_unref()
  * @retval ASSAY_E_CONFIG_AUDIENCE an issuer without audience
- * @retval ASSAY_E_CONFIG_ISSUER no issuer, or the same one twice
+ * @retval ASSAY_E_CONFIG_ISSUER no issuer
  * @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_validator_new(assay_runtime *runtime, assay_issuer *const *issuers, size_t count,
@@ -126,6 +127,22 @@ ASSAY_API ASSAY_MUST_CHECK int assay_validator_purge(assay_validator *validator,
  *  @retval ASSAY_E_CONFIG_KEYS no usable key; the old ones stay. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_validator_push_keys(assay_validator *validator, const char *issuer,
                                                          const assay_keyset *keyset, assay_error **error);
+
+/**
+ * Refuse, from now on, every token of a caller that was issued before a time: somebody left, or a token leaked; Entra's live up to 28 hours.
+ * It holds for every later decision, and passes to a validator that takes over from this one. Remembered in this process alone, until the validator
+ * ends: tell each process.
+ *
+ * @param authority [in] the tenant's GUID for Entra, otherwise the issuer
+ * @param subject   [in] the object id for Entra, otherwise `sub`
+ * @param before    [in] seconds since 1970-01-01 UTC; tokens whose `iat` lies before it, or that have none, are refused with ASSAY_E_REVOKED. The
+ *                       later of two calls' times counts
+ * @retval ASSAY_E_ARGUMENT NULL, empty or too long, or a time out of range
+ * @retval ASSAY_E_RANGE more than 65536 callers: make a new validator
+ * @since 0.1
+ */
+ASSAY_API ASSAY_MUST_CHECK int assay_validator_revoke(assay_validator *validator, const char *authority,
+                                                      const char *subject, int64_t before, assay_error **error);
 
 /** What is counted for each issuer since the validator was made. @since 0.1 */
 enum assay_stat {

@@ -167,12 +167,15 @@ assay_error *assay_error_make(int code, const assay_failure *failure)
         return &out_of_memory;
 
     char message[512];
-    char challenge[256];
+    char challenge[1024];
     if (from->note[0] != '\0')
         (void)snprintf(message, sizeof message, "%s: %s", row->summary, from->note);
     else
         (void)snprintf(message, sizeof message, "%s", row->summary);
-    write_challenge(row, challenge, sizeof challenge);
+    if (from->challenge != NULL)
+        (void)snprintf(challenge, sizeof challenge, "%s", from->challenge);
+    else
+        write_challenge(row, challenge, sizeof challenge);
 
     size_t size = strlen(message) + strlen(challenge) + strlen(from->expected) + strlen(from->found) + 4;
     assay_error *error = assay_zalloc(sizeof *error + size);

@@ -60,6 +60,7 @@
 #define ASSAY_LIMIT_LEASE_GRACE_MS 250 /* milliseconds: after the time for a document another may take over its fetch */
 #define ASSAY_LIMIT_ABANDONED 8 /* times: flights are given up in a row until a pause, or the lead of one passes on */
 #define ASSAY_LIMIT_RETENTION 3600         /* seconds: a key that is no longer served stays usable, by default */
+#define ASSAY_LIMIT_RETENTION_ENTRA 172800 /* seconds: the same for Entra, whose keys vanish for up to two days */
 #define ASSAY_LIMIT_RETENTION_MAX 604800   /* seconds: the most that may be configured */
 #define ASSAY_LIMIT_HARD_LIMIT 86400       /* seconds: keys serve without a successful fetch, by default */
 #define ASSAY_LIMIT_HARD_LIMIT_MAX 2592000 /* seconds: the most that may be configured */
@@ -74,6 +75,9 @@
 #define ASSAY_LIMIT_REQUIREMENT_VALUES 64      /* texts: of one required value */
 #define ASSAY_LIMIT_ACRS 32                    /* texts: acr values of one request */
 #define ASSAY_LIMIT_ISSUERS 65536              /* issuers: of one validator */
+#define ASSAY_LIMIT_TENANTS 65536              /* tenants: of one issuer of Entra */
+#define ASSAY_LIMIT_CALLERS 65536              /* callers: on the allow-list of one issuer of Entra */
+#define ASSAY_LIMIT_REVOCATIONS 65536          /* callers: whose earlier tokens one validator refuses */
 #define ASSAY_LIMIT_JWKS_HOSTS 32              /* hosts: that a jwks_uri may lie on */
 #define ASSAY_LIMIT_FETCH_TIMEOUT_MS 5000      /* milliseconds: for one document, by default */
 #define ASSAY_LIMIT_FETCH_TIMEOUT_MIN_MS 100   /* milliseconds: the least that may be configured */

@@ -5,7 +5,7 @@
 
 static const char *const access_types[] = {"jwt", "at+jwt", NULL};
 static const char *const at_types[] = {"at+jwt", NULL};
-static const char *const id_types[] = {"jwt", NULL};
+static const char *const jwt_types[] = {"jwt", NULL};
 
 static const char *const no_claims[] = {NULL};
 /* RFC 9068, section 2.2. */
@@ -13,10 +13,22 @@ static const char *const rfc9068_claims[] = {"iss", "exp", "aud", "sub", "client
 /* OIDC Core, section 2. */
 static const char *const id_claims[] = {"iss", "sub", "aud", "exp", "iat", NULL};
 
+/* Microsoft, "Access token claims reference". `tid`, `ver` and who may be called what are looked at in entra_match.c. */
+static const char *const entra_claims[] = {"iss", "aud", "exp", "iat", "nbf", "sub", NULL};
+
 static const assay_profile profiles[] = {
-    {"generic", ASSAY_KIND_ACCESS, access_types, true, "JWT, at+jwt or none", no_claims, false, ASSAY_LIMIT_RETENTION},
-    {"rfc9068", ASSAY_KIND_ACCESS, at_types, false, "at+jwt", rfc9068_claims, false, ASSAY_LIMIT_RETENTION},
-    {"id-token", ASSAY_KIND_ID, id_types, true, "JWT or none", id_claims, false, ASSAY_LIMIT_RETENTION},
+    {"generic", ASSAY_FAMILY_OAUTH, ASSAY_KIND_ACCESS, access_types, true, "JWT, at+jwt or none", no_claims, false,
+     ASSAY_LIMIT_RETENTION},
+    {"rfc9068", ASSAY_FAMILY_OAUTH, ASSAY_KIND_ACCESS, at_types, false, "at+jwt", rfc9068_claims, false,
+     ASSAY_LIMIT_RETENTION},
+    {"id-token", ASSAY_FAMILY_OAUTH, ASSAY_KIND_ID, jwt_types, true, "JWT or none", id_claims, false,
+     ASSAY_LIMIT_RETENTION},
+    {"entra", ASSAY_FAMILY_ENTRA, ASSAY_KIND_ACCESS, jwt_types, true, "JWT or none", entra_claims, true,
+     ASSAY_LIMIT_RETENTION_ENTRA},
+    {"entra-external-id", ASSAY_FAMILY_ENTRA, ASSAY_KIND_ACCESS, jwt_types, true, "JWT or none", entra_claims, true,
+     ASSAY_LIMIT_RETENTION_ENTRA},
+    {"entra-b2c", ASSAY_FAMILY_B2C, ASSAY_KIND_ACCESS, jwt_types, true, "JWT or none", entra_claims, true,
+     ASSAY_LIMIT_RETENTION_ENTRA},
 };
 
 const assay_profile *assay_profile_find(const char *name)

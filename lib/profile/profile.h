@@ -9,8 +9,21 @@
 
 typedef enum assay_token_kind { ASSAY_KIND_ACCESS, ASSAY_KIND_ID } assay_token_kind;
 
+/* Whose rules hold beyond those of all JWTs. */
+typedef enum assay_family {
+    ASSAY_FAMILY_OAUTH, /* none */
+    ASSAY_FAMILY_ENTRA, /* External ID too */
+    ASSAY_FAMILY_B2C,
+    ASSAY_FAMILY_KUBERNETES,
+    ASSAY_FAMILY_GITHUB,
+    ASSAY_FAMILY_GITLAB,
+    ASSAY_FAMILY_GOOGLE,
+    ASSAY_FAMILY_KEYCLOAK
+} assay_family;
+
 typedef struct assay_profile {
     const char *name;
+    assay_family family;
     assay_token_kind kind;
     const char *const *types; /* accepted `typ`, lower case, without "application/"; NULL at the end */
     bool type_optional;       /* `typ` may be absent */

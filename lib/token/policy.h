@@ -6,6 +6,7 @@
 
 #include "base/failure.h"
 #include "base/list.h"
+#include "profile/entra.h"
 #include "profile/profile.h"
 #include "token/algorithm.h"
 
@@ -27,10 +28,13 @@ typedef struct assay_policy {
     assay_text_list audiences;
     assay_algorithm_set algorithms;
     bool algorithms_given;
-    int64_t leeway;       /* seconds */
-    int64_t max_lifetime; /* seconds; 0: no cap */
-    char *client_id;      /* NULL: the audiences stand for it */
-    char *subject;        /* NULL: any */
+    int64_t leeway;               /* seconds */
+    int64_t max_lifetime;         /* seconds; 0: no cap */
+    char *client_id;              /* NULL: the audiences stand for it */
+    char *subject;                /* NULL: any */
+    bool accept_unproven_binding; /* assay_issuer_accept_unproven_binding() */
+    bool allow_exchange_audience; /* assay_issuer_allow_exchange_audience() */
+    assay_entra *entra;           /* owned; NULL: not an issuer of Entra */
     assay_requirement *requirements;
     size_t requirement_count;
 } assay_policy;

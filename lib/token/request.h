@@ -16,6 +16,9 @@ struct assay_request {
     size_t code_len;
     int64_t max_age; /* seconds; negative: none */
     assay_text_list acrs;
+    bool has_certificate; /* a client certificate was given */
+    bool allow_unbound;
+    uint8_t certificate_sha256[32]; /* digest of it in DER */
 };
 
 /* NULL copies to NULL. ASSAY_OK, ASSAY_E_MEMORY. */

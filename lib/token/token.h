@@ -10,6 +10,8 @@
 #include "base/failure.h"
 #include "base/memory.h"
 #include "crypto/verify.h"
+#include "profile/entra.h"
+#include "profile/profile.h"
 #include "token/algorithm.h"
 #include "json/scan.h"
 
@@ -42,7 +44,16 @@ struct assay_claims {
     assay_span kid; /* decoded, terminated */
     assay_span typ; /* decoded */
 
-    const char *issuer;  /* terminated copies, set on acceptance */
+    /* Of the issuer that it is from; set when that is found, read by caller.c and permission.c once the token is accepted. */
+    const assay_profile *profile;
+    const assay_entra *entra;              /* NULL: not Entra. Not to be followed after acceptance */
+    const struct assay_entra_cloud *cloud; /* static; NULL: not Entra, or a cloud that is none of the known ones */
+    char tenant[ASSAY_GUID_TEXT + 1];      /* Entra's, by `iss`, lower case; "": none */
+    uint8_t version;                       /* Entra's form of `iss`: 1 or 2; 0: not Entra */
+    bool strict_idtyp;                     /* assay_issuer_entra_require_idtyp() */
+    bool caller_listed;                    /* it is on the issuer's allow-list */
+
+    const char *issuer;  /* terminated copies, set on acceptance: `iss` */
     const char *subject; /* NULL: none */
     int64_t expiry;
 
