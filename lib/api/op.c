@@ -37,7 +37,7 @@ int assay_op_new_refresh(assay_validator *validator, const char *issuer, int64_t
         return ASSAY_BAD("validator is NULL");
     if (!is_timeout(timeout_ms))
         return ASSAY_BAD(BAD_TIMEOUT);
-    assay_trusted_issuer *found = issuer == NULL ? NULL : assay_validator_find(validator, assay_span_of(issuer));
+    assay_trusted_issuer *found = issuer == NULL ? NULL : assay_validator_named(validator, issuer);
     if (issuer != NULL && found == NULL)
         return ASSAY_END(assay_fail_found(failure, ASSAY_E_NOT_CONFIGURED, NULL, issuer, strlen(issuer)));
     return ASSAY_END(assay_op_make_refresh(validator, found, timeout_ms, true, op, failure));

@@ -86,7 +86,7 @@ void assay_failure_clear(assay_failure *failure)
     if (failure == NULL)
         return;
     failure->note[0] = failure->expected[0] = failure->found[0] = '\0';
-    failure->check = failure->hint = NULL;
+    failure->check = failure->hint = failure->challenge = NULL;
     failure->found_is_verified = false;
     failure->retry_after = 0;
 }

@@ -75,6 +75,7 @@
 #define ASSAY_LIMIT_REQUIREMENT_VALUES 64      /* texts: of one required value */
 #define ASSAY_LIMIT_ACRS 32                    /* texts: acr values of one request */
 #define ASSAY_LIMIT_ISSUERS 65536              /* issuers: of one validator */
+#define ASSAY_LIMIT_SAME_ISSUER 64             /* issuers: of one validator that have one URL, told apart by audience */
 #define ASSAY_LIMIT_TENANTS 65536              /* tenants: of one issuer of Entra */
 #define ASSAY_LIMIT_CALLERS 65536              /* callers: on the allow-list of one issuer of Entra */
 #define ASSAY_LIMIT_REVOCATIONS 65536          /* callers: whose earlier tokens one validator refuses */

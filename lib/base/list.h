@@ -29,6 +29,6 @@ void assay_buffer_put(assay_buffer *buffer, const char *text);
 void assay_buffer_format(assay_buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A JSON string with its quotes; NULL writes null. @p text must be UTF-8. */
 void assay_buffer_json_string(assay_buffer *buffer, const char *text, size_t len);
-void assay_buffer_clear(assay_buffer *buffer);
+void assay_buffer_clear(assay_buffer *buffer); /* ASSAY_CLEANUP() takes it as it is */
 
 #endif

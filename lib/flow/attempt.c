@@ -15,19 +15,42 @@ static int read_clocks(assay_attempt *attempt)
     return sane ? ASSAY_OK : assay_fail(attempt->failure, ASSAY_E_CLOCK);
 }
 
+/* Why no issuer has it: whose it is instead, where that is known. */
+static int no_issuer(const assay_attempt *attempt, assay_span text)
+{
+    const assay_validator *validator = attempt->validator;
+    if (assay_lookup_form(validator, text) != NULL)
+        return assay_fail_found(attempt->failure, ASSAY_E_TENANT, NULL, text.ptr, text.len);
+    const char *expected = validator->count == 1 ? validator->issuers[0].policy.issuer.ptr : NULL;
+    int code = assay_fail_found(attempt->failure, ASSAY_E_ISSUER, expected, text.ptr, text.len);
+    return assay_check_explain_issuer(text, validator->lookup.form_count > 0, code, attempt->failure);
+}
+
+/* Of several issuers with this text the first that the token is meant for; what else they demand is not looked at, so that none is tried after another's refusal. */
+static assay_trusted_issuer *choose(const assay_attempt *attempt, assay_span text)
+{
+    assay_search search = {0};
+    assay_trusted_issuer *first = assay_lookup_next(attempt->validator, text, &search);
+    assay_trusted_issuer *next = first == NULL ? NULL : assay_lookup_next(attempt->validator, text, &search);
+    if (next == NULL || assay_check_is_meant_for(&first->policy, attempt->token))
+        return first;
+    for (; next != NULL; next = assay_lookup_next(attempt->validator, text, &search))
+        if (assay_check_is_meant_for(&next->policy, attempt->token))
+            return next;
+    return first;
+}
+
 static int find_issuer(assay_attempt *attempt)
 {
     char room[ASSAY_LIMIT_CONFIGURED_TEXT_BYTES * 2];
     assay_span text;
-    size_t longest = attempt->validator->longest_issuer;
     int code = assay_check_read_issuer(attempt->token, room, sizeof room, &text, attempt->failure);
     if (code != ASSAY_OK)
         return code;
-    attempt->issuer = text.len > longest ? NULL : assay_validator_find(attempt->validator, text);
-    if (attempt->issuer != NULL)
-        return ASSAY_OK;
-    const char *expected = attempt->validator->count == 1 ? attempt->validator->issuers[0].policy.issuer.ptr : NULL;
-    return assay_fail_found(attempt->failure, ASSAY_E_ISSUER, expected, text.ptr, text.len);
+    attempt->issuer = text.len > attempt->validator->lookup.longest ? NULL : choose(attempt, text);
+    return attempt->issuer == NULL
+               ? no_issuer(attempt, text)
+               : assay_check_issuer(&attempt->issuer->policy, attempt->token, text, attempt->failure);
 }
 
 /* Everything that can be told without a key. */
@@ -61,6 +84,18 @@ static int choose_without_kid(assay_attempt *attempt, assay_jwk **keys, size_t *
     return ASSAY_OK;
 }
 
+static int key_unknown(const assay_attempt *attempt)
+{
+    const assay_entra *entra = attempt->issuer->policy.entra;
+    const assay_span *kid = &attempt->token->kid;
+    int code = assay_fail_found(attempt->failure, ASSAY_E_KEY_UNKNOWN, NULL, kid->ptr, kid->len);
+    if (attempt->failure != NULL && entra != NULL && entra->application == NULL)
+        attempt->failure->hint =
+            "if claims of this application are mapped, it has signing keys of its own: set them by "
+            "assay_issuer_entra_set_application_keys() (?appid=); otherwise obtain a new token";
+    return code;
+}
+
 /* Key and signature with the snapshot of this moment; inside a reader section, so nothing here waits. */
 static int verify_with(assay_attempt *attempt, const assay_snapshot *snapshot, assay_lack *lack)
 {
@@ -79,9 +114,12 @@ static int verify_with(assay_attempt *attempt, const assay_snapshot *snapshot, a
     if (count == 0) {
         *lack = ASSAY_LACK_KID;
         return token->has_kid
-                   ? assay_fail_found(attempt->failure, ASSAY_E_KEY_UNKNOWN, NULL, token->kid.ptr, token->kid.len)
+                   ? key_unknown(attempt)
                    : assay_fail_note(attempt->failure, ASSAY_E_KEY_UNKNOWN, "the token has no kid, and no key fits");
     }
+    int permitted = assay_check_keys(&attempt->issuer->policy, token, keys, &count, attempt->failure);
+    if (permitted != ASSAY_OK)
+        return permitted;
     int code = assay_token_verify(attempt->token, keys, count, attempt->failure);
     /* A token that names no key may be signed with a new one: its signature says nothing about that. */
     if (code == ASSAY_E_SIGNATURE && !token->has_kid)
@@ -191,7 +229,7 @@ int assay_attempt_accept(assay_attempt *attempt, assay_claims **claims)
             attempt->failure->found_is_verified = true;
         return code;
     }
-    code = assay_token_accept(attempt->token, policy->issuer.ptr, policy->issuer.len);
+    code = assay_token_accept(attempt->token);
     if (code != ASSAY_OK)
         return assay_fail(attempt->failure, code);
     *claims = ASSAY_STEAL(attempt->token);

@@ -52,7 +52,7 @@ int assay_describe(const assay_validator *validator, const char *issuer, char **
 {
     *json = NULL;
     *len = 0;
-    assay_trusted_issuer *found = issuer == NULL ? NULL : assay_validator_find(validator, assay_span_of(issuer));
+    assay_trusted_issuer *found = issuer == NULL ? NULL : assay_validator_named(validator, issuer);
     if (found == NULL)
         return assay_fail_found(failure, ASSAY_E_NOT_CONFIGURED, NULL, issuer, issuer == NULL ? 0 : strlen(issuer));
     int64_t now = assay_clock_steady(&validator->keyring->runtime->clock);

@@ -3,6 +3,20 @@
 
 #include "http/url.h"
 
+int assay_issuer_make_entra(assay_entra *entra, assay_issuer **issuer, assay_failure *failure)
+{
+    int code = assay_issuer_make(entra->v2, issuer, failure);
+    if (code != ASSAY_OK) {
+        assay_entra_free(entra);
+        return code;
+    }
+    code = assay_policy_take_entra(&(*issuer)->policy, entra);
+    if (code == ASSAY_OK)
+        return code;
+    assay_issuer_drop(ASSAY_STEAL(*issuer));
+    return assay_fail(failure, code);
+}
+
 int assay_issuer_make(const char *url, assay_issuer **issuer, assay_failure *failure)
 {
     *issuer = NULL;
@@ -169,6 +183,16 @@ static int check_jwks_host(const assay_issuer *issuer, assay_failure *failure)
     return assay_fail_note(failure, ASSAY_E_CONFIG_URL, "the host of the jwks_uri is not one of the jwks hosts");
 }
 
+/* Where Entra's metadata is computed to lie. */
+static int check_entra_url(const assay_issuer *issuer, assay_failure *failure)
+{
+    ASSAY_AUTO_RELEASE char *url = assay_entra_metadata_url(issuer->policy.entra);
+    if (url == NULL)
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    const char *problem = assay_url_check_fetch(url, strlen(url), issuer->allow_loopback_http);
+    return problem == NULL ? ASSAY_OK : assay_fail_note(failure, ASSAY_E_CONFIG_ISSUER, "%s", problem);
+}
+
 int assay_issuer_check(const assay_issuer *issuer, assay_failure *failure)
 {
     if (issuer->policy.audiences.count == 0) {
@@ -176,10 +200,14 @@ int assay_issuer_check(const assay_issuer *issuer, assay_failure *failure)
                                     issuer->policy.issuer.len);
         return code;
     }
-    int code = check_algorithms(issuer, failure);
+    int code = issuer->policy.entra == NULL ? ASSAY_OK : assay_entra_check(issuer->policy.entra, failure);
+    if (code == ASSAY_OK)
+        code = check_algorithms(issuer, failure);
     if (code != ASSAY_OK || issuer->mode == ASSAY_SOURCE_STATIC)
         return code;
     bool http = issuer->allow_loopback_http;
+    if (issuer->policy.entra != NULL && issuer->mode == ASSAY_SOURCE_OPENID)
+        return check_entra_url(issuer, failure);
     const char *problem = assay_url_check_issuer(issuer->policy.issuer.ptr, issuer->policy.issuer.len, http);
     if (problem != NULL && issuer->mode != ASSAY_SOURCE_JWKS && issuer->mode != ASSAY_SOURCE_URL)
         return assay_fail_note(failure, ASSAY_E_CONFIG_ISSUER, "%s", problem);

@@ -23,6 +23,8 @@ struct assay_issuer {
 };
 
 int assay_issuer_make(const char *url, assay_issuer **issuer, assay_failure *failure);
+/* One of Entra; @p entra is owned from here on, also where this fails. */
+int assay_issuer_make_entra(assay_entra *entra, assay_issuer **issuer, assay_failure *failure);
 void assay_issuer_drop(assay_issuer *issuer);
 ASSAY_DEFINE_CLEANUP(assay_issuer, assay_issuer_drop)
 

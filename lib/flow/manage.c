@@ -5,13 +5,15 @@
 
 /* What a host does with the keys of its issuers beside validating tokens. */
 
-static int find(const assay_validator *validator, const char *issuer, assay_trusted_issuer **found,
-                assay_failure *failure)
+static int not_configured(const char *issuer, assay_failure *failure)
 {
-    *found = issuer == NULL ? NULL : assay_validator_find(validator, assay_span_of(issuer));
-    if (*found != NULL)
-        return ASSAY_OK;
     return assay_fail_found(failure, ASSAY_E_NOT_CONFIGURED, NULL, issuer, issuer == NULL ? 0 : strlen(issuer));
+}
+
+/* The next of those with a name, which differ by audience or policy: what is done to one is done to each. NULL: no more. */
+static assay_trusted_issuer *next_named(const assay_validator *validator, const char *issuer, assay_search *search)
+{
+    return issuer == NULL ? NULL : assay_lookup_next_named(validator, assay_span_of(issuer), search);
 }
 
 static bool has_keys(assay_validator *validator, assay_issuer_keys *keys)
@@ -81,23 +83,22 @@ static int refresh_one(assay_trusted_issuer *issuer, int64_t deadline, assay_fai
 
 int assay_manage_refresh(assay_validator *validator, const char *issuer, int64_t deadline, assay_failure *failure)
 {
-    assay_trusted_issuer *found;
-    if (issuer != NULL) {
-        int code = find(validator, issuer, &found, failure);
-        return code != ASSAY_OK ? code : refresh_one(found, deadline, failure);
-    }
     int first = ASSAY_OK;
+    bool any = false;
     for (size_t i = 0; i < validator->count; i++) {
         assay_failure why;
+        if (issuer != NULL && !assay_span_is(validator->issuers[i].policy.issuer, issuer))
+            continue;
+        any = true;
         assay_failure_clear(&why);
         int code = refresh_one(&validator->issuers[i], deadline, &why);
         if (code == ASSAY_OK || first != ASSAY_OK)
             continue;
-        first = name_issuer(&validator->issuers[i], code, &why);
+        first = issuer != NULL ? code : name_issuer(&validator->issuers[i], code, &why);
         if (failure != NULL)
             *failure = why;
     }
-    return first;
+    return any ? first : not_configured(issuer, failure);
 }
 
 static int too_many_purged(assay_failure *failure)
@@ -121,20 +122,16 @@ static int not_stored(assay_failure *failure, const assay_failure *why)
     return ASSAY_E_STORE;
 }
 
-int assay_manage_purge(assay_validator *validator, const char *issuer, const char *kid, assay_failure *failure)
+static int purge_one(assay_trusted_issuer *found, const char *kid, assay_failure *failure)
 {
-    assay_trusted_issuer *found;
-    int code = find(validator, issuer, &found, failure);
-    if (code != ASSAY_OK)
-        return code;
     assay_failure why;
     (void)assay_stored_keys_load(&found->keys); /* what other processes have goes as well */
     assay_issuer_keys_lock(&found->keys);
-    code = assay_source_purge(found->keys.source, kid, assay_issuer_keys_now(&found->keys));
+    int code = assay_source_purge(found->keys.source, kid, assay_issuer_keys_now(&found->keys));
     assay_issuer_keys_publish_purge(&found->keys);
     assay_issuer_keys_unlock(&found->keys);
     if (code == ASSAY_OK || code == ASSAY_E_RANGE)
-        assay_runtime_log(validator->keyring->runtime, ASSAY_LOG_WARNING, "%s: purged %s", found->keys.shown,
+        assay_runtime_log(found->keys.keyring->runtime, ASSAY_LOG_WARNING, "%s: purged %s", found->keys.shown,
                           kid == NULL ? "every key" : "a key");
     if (code == ASSAY_E_MEMORY)
         return assay_fail(failure, code);
@@ -148,21 +145,45 @@ int assay_manage_purge(assay_validator *validator, const char *issuer, const cha
     return assay_fail(failure, code);
 }
 
+/* What went wrong anywhere is told; that a key is unknown only where none of them had it. */
+int assay_manage_purge(assay_validator *validator, const char *issuer, const char *kid, assay_failure *failure)
+{
+    assay_search search = {0};
+    assay_trusted_issuer *found = next_named(validator, issuer, &search);
+    if (found == NULL)
+        return not_configured(issuer, failure);
+    int answer = purge_one(found, kid, failure);
+    while ((found = next_named(validator, issuer, &search)) != NULL) {
+        assay_failure why;
+        int code = purge_one(found, kid, &why);
+        bool tells = code == ASSAY_OK ? answer == ASSAY_E_KEY_UNKNOWN : code != ASSAY_E_KEY_UNKNOWN;
+        if (!tells)
+            continue;
+        answer = code;
+        if (failure != NULL)
+            *failure = why;
+    }
+    return answer;
+}
+
 int assay_manage_push(assay_validator *validator, const char *issuer, const assay_key_set *keys, assay_failure *failure)
 {
-    assay_trusted_issuer *found;
-    int code = find(validator, issuer, &found, failure);
-    if (code != ASSAY_OK)
-        return code;
-    assay_issuer_keys_lock(&found->keys);
-    code = assay_source_push(found->keys.source, keys, assay_issuer_keys_now(&found->keys));
-    assay_issuer_keys_publish(&found->keys);
-    assay_issuer_keys_unlock(&found->keys);
-    if (code == ASSAY_OK)
-        (void)assay_stored_keys_save(&found->keys, false, NULL);
-    if (code != ASSAY_E_CONFIG_KEYS)
-        return code == ASSAY_OK ? code : assay_fail(failure, code);
-    return assay_fail_note(failure, code, "no key of the set can be used");
+    assay_search search = {0};
+    assay_trusted_issuer *found = next_named(validator, issuer, &search);
+    int code = found == NULL ? not_configured(issuer, failure) : ASSAY_OK;
+    for (; found != NULL && code == ASSAY_OK; found = next_named(validator, issuer, &search)) {
+        assay_issuer_keys_lock(&found->keys);
+        code = assay_source_push(found->keys.source, keys, assay_issuer_keys_now(&found->keys));
+        assay_issuer_keys_publish(&found->keys);
+        assay_issuer_keys_unlock(&found->keys);
+        if (code == ASSAY_OK)
+            (void)assay_stored_keys_save(&found->keys, false, NULL);
+        else if (code == ASSAY_E_CONFIG_KEYS)
+            (void)assay_fail_note(failure, code, "no key of the set can be used");
+        else
+            (void)assay_fail(failure, code);
+    }
+    return code;
 }
 
 static int read_stat(assay_issuer_keys *keys, int stat, uint64_t *value)
@@ -209,22 +230,21 @@ static int read_stat(assay_issuer_keys *keys, int stat, uint64_t *value)
 
 int assay_manage_stat(const assay_validator *validator, const char *issuer, int stat, uint64_t *value)
 {
-    assay_trusted_issuer *found;
-    *value = 0;
-    if (issuer != NULL) {
-        int code = find(validator, issuer, &found, NULL);
-        return code != ASSAY_OK ? code : read_stat(&found->keys, stat, value);
-    }
     uint64_t sum = 0;
+    bool any = false;
+    *value = 0;
     for (size_t i = 0; i < validator->count; i++) {
         uint64_t one;
+        if (issuer != NULL && !assay_span_is(validator->issuers[i].policy.issuer, issuer))
+            continue;
+        any = true;
         int code = read_stat(&validator->issuers[i].keys, stat, &one);
         if (code != ASSAY_OK)
             return code;
         sum += one;
     }
     *value = sum;
-    return ASSAY_OK;
+    return any ? ASSAY_OK : ASSAY_E_NOT_CONFIGURED;
 }
 
 assay_trusted_issuer *assay_validator_due(const assay_validator *validator, int64_t now_ms, int64_t *due_at)

@@ -4,57 +4,67 @@
 #include "flow/refresher.h"
 #include "flow/stored_keys.h"
 
-static size_t slot_of(const assay_validator *validator, assay_span issuer)
+/* Of several with one name, which differ by audience or policy, the one whose keys want attention. */
+assay_trusted_issuer *assay_validator_named(const assay_validator *validator, const char *issuer)
 {
-    return assay_text_hash(issuer.ptr, issuer.len, 0) & validator->table_mask;
+    assay_search search = {0};
+    assay_trusted_issuer *first = NULL, *next;
+    int64_t now = assay_clock_steady(&validator->keyring->runtime->clock), earliest = 0;
+    while ((next = assay_lookup_next_named(validator, assay_span_of(issuer), &search)) != NULL) {
+        assay_source_reason reason;
+        int64_t due_at = assay_issuer_keys_due(&next->keys, now, &reason);
+        if (first != NULL && due_at >= earliest)
+            continue;
+        first = next;
+        earliest = due_at;
+    }
+    return first;
 }
 
-/* Place of an issuer in the table, or the empty place where it would go. Configuration fills the table, so nobody can crowd it. */
-static size_t probe(const assay_validator *validator, assay_span issuer)
+/* Known clouds serve their keys themselves; whoever allows other hosts says so. */
+static size_t list_hosts(const assay_issuer *issuer, const char *hosts[ASSAY_LIMIT_JWKS_HOSTS])
 {
-    size_t at = slot_of(validator, issuer);
-    while (validator->table[at] != 0 &&
-           !assay_span_equal(validator->issuers[validator->table[at] - 1].policy.issuer, issuer))
-        at = (at + 1) & validator->table_mask;
-    return at;
+    const assay_entra_cloud *cloud = issuer->policy.entra == NULL ? NULL : issuer->policy.entra->cloud;
+    size_t count = issuer->jwks_hosts.count;
+    for (size_t i = 0; i < count; i++)
+        hosts[i] = issuer->jwks_hosts.items[i].ptr;
+    if (count > 0 || cloud == NULL)
+        return count;
+    hosts[count++] = cloud->login;
+    if (cloud->alias != NULL)
+        hosts[count++] = cloud->alias;
+    return count;
 }
 
-assay_trusted_issuer *assay_validator_find(const assay_validator *validator, assay_span issuer)
+/* Entra's metadata lies where its tenants say, unless the issuer was given another place. */
+static int find_metadata(const assay_issuer *issuer, assay_source_mode *mode, char **url)
 {
-    uint32_t index = validator->table[probe(validator, issuer)];
-    return index == 0 ? NULL : &validator->issuers[index - 1];
+    *mode = issuer->mode;
+    *url = NULL;
+    if (issuer->policy.entra == NULL || issuer->mode != ASSAY_SOURCE_OPENID)
+        return ASSAY_OK;
+    *mode = ASSAY_SOURCE_URL;
+    *url = assay_entra_metadata_url(issuer->policy.entra);
+    return *url == NULL ? ASSAY_E_MEMORY : ASSAY_OK;
 }
 
-static int make_table(assay_validator *validator, size_t count)
-{
-    size_t size = 4;
-    while (size < count * 4)
-        size *= 2;
-    validator->table = assay_zalloc_array(size, sizeof *validator->table);
-    validator->issuers = assay_zalloc_array(count, sizeof *validator->issuers);
-    validator->table_mask = size - 1;
-    return validator->table == NULL || validator->issuers == NULL ? ASSAY_E_MEMORY : ASSAY_OK;
-}
-
-static bool copy_text(char **to, const char *from)
-{
-    *to = from == NULL ? NULL : assay_strdup(from);
-    return from == NULL || *to != NULL;
-}
-
-static int make_keys(assay_validator *validator, const assay_issuer *issuer, assay_issuer_keys *keys)
+static int make_keys(assay_validator *validator, const assay_issuer *issuer, assay_trusted_issuer *made)
 {
     const char *hosts[ASSAY_LIMIT_JWKS_HOSTS];
-    for (size_t i = 0; i < issuer->jwks_hosts.count; i++)
-        hosts[i] = issuer->jwks_hosts.items[i].ptr;
+    size_t host_count = list_hosts(issuer, hosts);
     int64_t retention = issuer->retention >= 0 ? issuer->retention : issuer->policy.profile->retention;
+    assay_source_mode mode;
+    ASSAY_AUTO_RELEASE char *computed = NULL;
+    int code = find_metadata(issuer, &mode, &computed);
+    if (code != ASSAY_OK)
+        return code;
     assay_source_config config = {
-        .mode = issuer->mode,
-        .issuer = issuer->policy.issuer.ptr,
-        .metadata_url = issuer->metadata_url,
+        .mode = mode,
+        .issuer = made->policy.issuer.ptr,
+        .metadata_url = computed != NULL ? computed : issuer->metadata_url,
         .jwks_uri = issuer->jwks_uri,
-        .jwks_hosts = issuer->jwks_hosts.count > 0 ? hosts : NULL,
-        .jwks_host_count = issuer->jwks_hosts.count,
+        .jwks_hosts = host_count > 0 ? hosts : NULL,
+        .jwks_host_count = host_count,
         .allow_loopback_http = issuer->allow_loopback_http,
         .retention_ms = retention * 1000,
         .hard_limit_ms = issuer->hard_limit * 1000,
@@ -62,17 +72,17 @@ static int make_keys(assay_validator *validator, const assay_issuer *issuer, ass
     };
     /* Jitter keeps the processes of a fleet apart; without a random seed they would only refresh together. */
     (void)assay_crypto_random(&config.seed, sizeof config.seed);
-    int code = assay_issuer_keys_init(keys, &config, validator->keyring);
+    code = assay_issuer_keys_init(&made->keys, &config, validator->keyring);
     if (code != ASSAY_OK)
         return code;
     if (issuer->mode != ASSAY_SOURCE_STATIC) {
-        (void)assay_stored_keys_load(keys); /* without them the first token causes a fetch */
+        (void)assay_stored_keys_load(&made->keys); /* without them the first token causes a fetch */
         return ASSAY_OK;
     }
-    assay_issuer_keys_lock(keys);
-    code = assay_source_push(keys->source, &issuer->keys, assay_issuer_keys_now(keys));
-    assay_issuer_keys_publish(keys);
-    assay_issuer_keys_unlock(keys);
+    assay_issuer_keys_lock(&made->keys);
+    code = assay_source_push(made->keys.source, &issuer->keys, assay_issuer_keys_now(&made->keys));
+    assay_issuer_keys_publish(&made->keys);
+    assay_issuer_keys_unlock(&made->keys);
     return code;
 }
 
@@ -81,24 +91,34 @@ static int add_issuer(assay_validator *validator, const assay_issuer *issuer, as
     int code = assay_issuer_check(issuer, failure);
     if (code != ASSAY_OK)
         return code;
-    size_t at = probe(validator, issuer->policy.issuer);
-    if (validator->table[at] != 0)
-        return assay_fail_found(failure, ASSAY_E_CONFIG_ISSUER, "each issuer once; several audiences go to one issuer",
-                                issuer->policy.issuer.ptr, issuer->policy.issuer.len);
     assay_trusted_issuer *made = &validator->issuers[validator->count];
     code = assay_policy_copy(&made->policy, &issuer->policy);
     if (code != ASSAY_OK)
         return assay_fail(failure, code);
     validator->count++; /* from here on assay_validator_drop() cleans it up */
-    validator->table[at] = (uint32_t)validator->count;
-    if (!copy_text(&made->metadata_url, issuer->metadata_url) || !copy_text(&made->jwks_uri, issuer->jwks_uri))
-        return assay_fail(failure, ASSAY_E_MEMORY);
-    code = make_keys(validator, issuer, &made->keys);
+    code = make_keys(validator, issuer, made);
     if (code != ASSAY_OK)
         return assay_fail(failure, code);
     validator->algorithms |= made->policy.algorithms;
-    if (made->policy.issuer.len > validator->longest_issuer)
-        validator->longest_issuer = made->policy.issuer.len;
+    return ASSAY_OK;
+}
+
+/* Several issuers may have one URL, where each token goes to one of them: an audience that two have would always go to the first. */
+static int check_repeated(const assay_validator *validator, const assay_trusted_issuer *issuer, assay_failure *failure)
+{
+    assay_search search = {0};
+    const assay_policy *policy = &issuer->policy;
+    const assay_trusted_issuer *other;
+    size_t same = 0;
+    while ((other = assay_lookup_next_named(validator, policy->issuer, &search)) != NULL) {
+        if (++same > ASSAY_LIMIT_SAME_ISSUER)
+            return assay_fail_note(failure, ASSAY_E_CONFIG_ISSUER, "more than %d issuers have one URL",
+                                   ASSAY_LIMIT_SAME_ISSUER);
+        if (other == issuer || assay_policies_differ(policy, &other->policy))
+            continue;
+        return assay_fail_found(failure, ASSAY_E_CONFIG_ISSUER, "each issuer once, or each time with other audiences",
+                                policy->issuer.ptr, policy->issuer.len);
+    }
     return ASSAY_OK;
 }
 
@@ -118,10 +138,18 @@ int assay_validator_make(assay_runtime *runtime, assay_issuer *const *issuers, s
     int code = assay_runtime_use(runtime, &used, failure);
     if (code != ASSAY_OK)
         return code;
-    if (assay_keyring_new(used, &made->keyring) != ASSAY_OK || make_table(made, count) != ASSAY_OK)
+    made->issuers = assay_zalloc_array(count, sizeof *made->issuers);
+    if (assay_keyring_new(used, &made->keyring) != ASSAY_OK || made->issuers == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
     for (size_t i = 0; i < count; i++) {
         code = add_issuer(made, issuers[i], failure);
+        if (code != ASSAY_OK)
+            return code;
+    }
+    if (assay_lookup_make(made) != ASSAY_OK)
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    for (size_t i = 0; i < count; i++) {
+        code = check_repeated(made, &made->issuers[i], failure);
         if (code != ASSAY_OK)
             return code;
     }
@@ -138,11 +166,9 @@ void assay_validator_drop(assay_validator *validator)
     for (size_t i = 0; i < validator->count; i++) {
         assay_policy_clear(&validator->issuers[i].policy);
         assay_issuer_keys_clear(&validator->issuers[i].keys);
-        assay_release(validator->issuers[i].metadata_url);
-        assay_release(validator->issuers[i].jwks_uri);
     }
     assay_release(validator->issuers);
-    assay_release(validator->table);
+    assay_lookup_clear(&validator->lookup);
     assay_keyring_free(validator->keyring);
     assay_release(validator);
 }

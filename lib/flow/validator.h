@@ -6,6 +6,7 @@
 
 #include "flow/issuer.h"
 #include "flow/issuer_keys.h"
+#include "flow/lookup.h"
 #include "token/check.h"
 
 #include <assay/validator.h>
@@ -13,8 +14,6 @@
 typedef struct assay_trusted_issuer {
     assay_policy policy;
     assay_issuer_keys keys;
-    char *metadata_url; /* as configured; NULL where it is computed or not used */
-    char *jwks_uri;
 } assay_trusted_issuer;
 
 struct assay_validator {
@@ -22,9 +21,7 @@ struct assay_validator {
     assay_keyring *keyring;
     assay_trusted_issuer *issuers;
     size_t count;
-    uint32_t *table; /* issuer by hash of its text: index + 1, 0 for none; a power of two in size */
-    size_t table_mask;
-    size_t longest_issuer;
+    assay_lookup lookup;
     assay_algorithm_set algorithms; /* of all issuers together: what else is refused before anything is read */
 };
 
@@ -33,8 +30,8 @@ int assay_validator_make(assay_runtime *runtime, assay_issuer *const *issuers, s
 void assay_validator_drop(assay_validator *validator);
 ASSAY_DEFINE_CLEANUP(assay_validator, assay_validator_drop)
 
-/* The issuer of exactly this text; NULL: none. */
-assay_trusted_issuer *assay_validator_find(const assay_validator *validator, assay_span issuer);
+/* The issuer of this name whose keys are due first; NULL: there is none of it. */
+assay_trusted_issuer *assay_validator_named(const assay_validator *validator, const char *issuer);
 
 /* manage.c: the issuer whose keys are to be fetched next, and when (assay_issuer_keys_due()); NULL: none ever is. One that is being fetched is looked at again in a second. */
 assay_trusted_issuer *assay_validator_due(const assay_validator *validator, int64_t now_ms, int64_t *due_at);

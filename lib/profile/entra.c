@@ -120,6 +120,14 @@ int assay_entra_add_tenant(assay_entra *entra, const char *tenant, assay_failure
     return ASSAY_OK;
 }
 
+int assay_entra_allow_any(assay_entra *entra, assay_failure *failure)
+{
+    if (entra->kind != ASSAY_ENTRA_WORK)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_TENANT, "this issuer has its tenant already");
+    entra->any_organization = true;
+    return ASSAY_OK;
+}
+
 int assay_entra_add_caller(assay_entra *entra, const char *tenant, const char *id, bool is_client,
                            assay_failure *failure)
 {

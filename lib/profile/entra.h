@@ -70,6 +70,7 @@ assay_entra *assay_entra_copy(const assay_entra *from);
 
 /* @p tenant NULL, or "consumers" for personal accounts. Nothing changes where one fails. */
 int assay_entra_add_tenant(assay_entra *entra, const char *tenant, assay_failure *failure);
+int assay_entra_allow_any(assay_entra *entra, assay_failure *failure);
 int assay_entra_add_caller(assay_entra *entra, const char *tenant, const char *id, bool is_client,
                            assay_failure *failure);
 int assay_entra_set_v1(assay_entra *entra, const char *url, assay_failure *failure);

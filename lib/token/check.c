@@ -50,6 +50,7 @@ static int audience_refused(const assay_policy *policy, const assay_json_value *
     if (!expected.failed && found->type == ASSAY_JSON_STRING) {
         assay_span raw = assay_json_string_raw(found, &(bool){false});
         code = assay_fail_found(failure, ASSAY_E_AUDIENCE, expected.text, raw.ptr, raw.len);
+        assay_check_explain_audience(policy, raw, failure);
     }
     assay_buffer_clear(&expected);
     return code;
@@ -69,7 +70,7 @@ static bool is_ours(const assay_policy *policy, const assay_claims *token, const
 }
 
 /* One text, or an array of texts of which one is ours (RFC 7519, section 4.1.3). */
-static int check_audience(const assay_policy *policy, const assay_claims *token, assay_failure *failure)
+int assay_check_audience(const assay_policy *policy, const assay_claims *token, assay_failure *failure)
 {
     assay_json_value aud, element;
     if (!assay_token_get(token, "aud", &aud))
@@ -173,7 +174,7 @@ int assay_check_before(const assay_policy *policy, assay_claims *token, int64_t 
         return code;
     if (policy->profile->kid_required && !token->has_kid)
         return assay_fail(failure, ASSAY_E_KID_MISSING);
-    code = check_audience(policy, token, failure);
+    code = assay_check_audience(policy, token, failure);
     if (code != ASSAY_OK)
         return code;
     code = check_expiry(policy, token, now, failure);
@@ -205,7 +206,7 @@ static int check_issued_at(const assay_policy *policy, const assay_claims *token
     return ASSAY_OK;
 }
 
-int assay_check_after(const assay_policy *policy, const assay_claims *token, const assay_request *request, int64_t now,
+int assay_check_after(const assay_policy *policy, assay_claims *token, const assay_request *request, int64_t now,
                       const assay_crypto *crypto, assay_failure *failure)
 {
     int code = check_issued_at(policy, token, now, failure);
@@ -215,6 +216,9 @@ int assay_check_after(const assay_policy *policy, const assay_claims *token, con
     if (code != ASSAY_OK)
         return code;
     code = assay_check_required(policy, token, failure);
+    if (code != ASSAY_OK)
+        return code;
+    code = assay_check_access(policy, token, failure);
     if (code != ASSAY_OK)
         return code;
     return assay_check_request(policy, token, request, now, crypto, failure);

@@ -15,14 +15,28 @@
 int assay_check_read_issuer(const assay_claims *token, char *room, size_t size, assay_span *issuer,
                             assay_failure *failure);
 
+/* check_entra.c: note whose the token is, and check what it says of that, unverified. @p issuer: as read above, and found to be this policy's. */
+int assay_check_issuer(const assay_policy *policy, assay_claims *token, assay_span issuer, assay_failure *failure);
+/* Whether, of several policies with one issuer, this is the one that the token is meant for: its audience, and its policy of B2C. */
+bool assay_check_is_meant_for(const assay_policy *policy, const assay_claims *token);
+/* Leave of the keys those that may sign for this token's tenant. ASSAY_E_KEY_ISSUER, ASSAY_E_KEY_CLOUD: none. */
+int assay_check_keys(const assay_policy *policy, const assay_claims *token, assay_jwk **keys, size_t *count,
+                     assay_failure *failure);
+/* Say more about an issuer or audience that was refused, where it is a known one. */
+int assay_check_explain_issuer(assay_span issuer, bool has_entra, int code, assay_failure *failure);
+void assay_check_explain_audience(const assay_policy *policy, assay_span audience, assay_failure *failure);
+
 /* Algorithm on the allow-list, `typ`, `kid` where the profile needs it, audience, expiry, not-before. @p now: seconds. Sets token->expiry. */
 int assay_check_before(const assay_policy *policy, assay_claims *token, int64_t now, assay_failure *failure);
 
 /* Issued-at, lifetime, kind of token, required claims and values, subject, authorized party, and what @p request (may be NULL) demands. */
-int assay_check_after(const assay_policy *policy, const assay_claims *token, const assay_request *request, int64_t now,
+int assay_check_after(const assay_policy *policy, assay_claims *token, const assay_request *request, int64_t now,
                       const assay_crypto *crypto, assay_failure *failure);
 
-/* Parts of assay_check_after(): required.c and request.c. */
+/* A part of assay_check_before(). ASSAY_E_AUDIENCE, ASSAY_E_AUDIENCE_MISSING, ASSAY_E_CLAIM_TYPE. */
+int assay_check_audience(const assay_policy *policy, const assay_claims *token, assay_failure *failure);
+/* Parts of assay_check_after(): check_entra.c, check_required.c and check_request.c. */
+int assay_check_access(const assay_policy *policy, assay_claims *token, assay_failure *failure);
 int assay_check_required(const assay_policy *policy, const assay_claims *token, assay_failure *failure);
 int assay_check_request(const assay_policy *policy, const assay_claims *token, const assay_request *request,
                         int64_t now, const assay_crypto *crypto, assay_failure *failure);

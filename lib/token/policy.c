@@ -33,6 +33,7 @@ void assay_policy_clear(assay_policy *policy)
     assay_text_list_clear(&policy->audiences);
     assay_release(policy->client_id);
     assay_release(policy->subject);
+    assay_entra_free(policy->entra);
     for (size_t i = 0; i < policy->requirement_count; i++) {
         assay_release((char *)(uintptr_t)policy->requirements[i].pointer.ptr);
         assay_text_list_clear(&policy->requirements[i].texts);
@@ -78,6 +79,78 @@ static bool copy_requirements(assay_policy *to, const assay_policy *from)
     return true;
 }
 
+static bool add_joined(assay_text_list *list, const char *prefix, assay_span text, const char *suffix)
+{
+    ASSAY_CLEANUP(assay_buffer_clear) assay_buffer joined = {NULL, 0, 0, false};
+    assay_buffer_put(&joined, prefix);
+    assay_buffer_add(&joined, text.ptr, text.len);
+    assay_buffer_put(&joined, suffix);
+    if (joined.failed)
+        return false;
+    assay_span made = {joined.text, joined.len};
+    return assay_text_list_has(list, made) || assay_text_list_add(list, made.ptr, made.len);
+}
+
+/* Forms of one audience (Microsoft, "Access token claims reference", aud): version 1 has `api://{client id}` too, and what was allowed besides. */
+static bool add_audience_forms(assay_text_list *list, const assay_entra *entra, assay_span audience)
+{
+    assay_guid guid;
+    bool ends = audience.len > 0 && audience.ptr[audience.len - 1] == '/';
+    bool is_uri = memmem(audience.ptr, audience.len, "://", 3) != NULL;
+    if (entra->kind == ASSAY_ENTRA_WORK && entra->only_version != 2 && assay_guid_read(audience, false, &guid) &&
+        !add_joined(list, "api://", audience, ""))
+        return false;
+    if (entra->slash_audience && is_uri && !ends && !add_joined(list, "", audience, "/"))
+        return false;
+    if (entra->slash_audience && is_uri && ends &&
+        !add_joined(list, "", (assay_span){audience.ptr, audience.len - 1}, ""))
+        return false;
+    return !entra->spn_audience || add_joined(list, "spn:", audience, "");
+}
+
+static bool copy_entra(assay_policy *to, const assay_policy *from)
+{
+    if (from->entra == NULL)
+        return true;
+    to->entra = assay_entra_copy(from->entra);
+    char *issuer = to->entra == NULL ? NULL : assay_entra_issuer(to->entra);
+    if (issuer == NULL)
+        return false;
+    assay_release((char *)(uintptr_t)to->issuer.ptr);
+    to->issuer = assay_span_of(issuer);
+    for (size_t i = 0; i < from->audiences.count; i++)
+        if (!add_audience_forms(&to->audiences, to->entra, from->audiences.items[i]))
+            return false;
+    return true;
+}
+
+int assay_policy_take_entra(assay_policy *policy, assay_entra *entra)
+{
+    static const char *const names[] = {
+        [ASSAY_ENTRA_WORK] = "entra", [ASSAY_ENTRA_B2C] = "entra-b2c", [ASSAY_ENTRA_EXTERNAL_ID] = "entra-external-id"};
+    policy->entra = entra;
+    policy->profile = assay_profile_find(names[entra->kind]);
+    if (!policy->algorithms_given) /* RS256 is the only one that Entra's metadata names */
+        policy->algorithms = 1u << assay_algorithm_find("RS256", 5);
+    char *issuer = assay_entra_issuer(entra);
+    if (issuer == NULL)
+        return ASSAY_E_MEMORY;
+    assay_release((char *)(uintptr_t)policy->issuer.ptr);
+    policy->issuer = assay_span_of(issuer);
+    return ASSAY_OK;
+}
+
+bool assay_policies_differ(const assay_policy *a, const assay_policy *b)
+{
+    if (a->entra != NULL && b->entra != NULL && a->entra->kind == ASSAY_ENTRA_B2C &&
+        b->entra->kind == ASSAY_ENTRA_B2C && !assay_span_is_nocase(assay_span_of(a->entra->policy), b->entra->policy))
+        return true;
+    for (size_t i = 0; i < a->audiences.count; i++)
+        if (assay_text_list_has(&b->audiences, a->audiences.items[i]))
+            return false;
+    return true;
+}
+
 int assay_policy_copy(assay_policy *to, const assay_policy *from)
 {
     int code = assay_policy_init(to, from->issuer.ptr);
@@ -88,8 +161,10 @@ int assay_policy_copy(assay_policy *to, const assay_policy *from)
     to->algorithms_given = from->algorithms_given;
     to->leeway = from->leeway;
     to->max_lifetime = from->max_lifetime;
-    if (!assay_text_list_copy(&to->audiences, &from->audiences) || !copy_requirements(to, from) ||
-        (from->client_id != NULL && !replace_text(&to->client_id, from->client_id)) ||
+    to->accept_unproven_binding = from->accept_unproven_binding;
+    to->allow_exchange_audience = from->allow_exchange_audience;
+    if (!assay_text_list_copy(&to->audiences, &from->audiences) || !copy_entra(to, from) ||
+        !copy_requirements(to, from) || (from->client_id != NULL && !replace_text(&to->client_id, from->client_id)) ||
         (from->subject != NULL && !replace_text(&to->subject, from->subject))) {
         assay_policy_clear(to);
         return ASSAY_E_MEMORY;
@@ -133,6 +208,9 @@ int assay_policy_set_profile(assay_policy *policy, const char *name, assay_failu
     if (profile == NULL)
         return assay_fail_found(failure, ASSAY_E_CONFIG_PROFILE, "generic, rfc9068 or id-token", name,
                                 name == NULL ? 0 : strlen(name));
+    if (policy->entra != NULL || profile->family == ASSAY_FAMILY_ENTRA || profile->family == ASSAY_FAMILY_B2C)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_PROFILE,
+                               "issuers of Entra are made by assay_issuer_entra_new() and its kin, and stay so");
     policy->profile = profile;
     return ASSAY_OK;
 }

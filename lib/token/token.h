@@ -100,8 +100,8 @@ static inline bool assay_token_get(const assay_claims *token, const char *name, 
  * ASSAY_E_CRYPTO, ASSAY_E_MEMORY. At most ASSAY_LIMIT_JWS_CANDIDATES are tried. */
 int assay_token_verify(assay_claims *token, assay_jwk *const *keys, size_t count, assay_failure *failure);
 
-/* Make the token the caller's: copies the issuer, the subject and the expiry, and forgets what was borrowed. ASSAY_OK, ASSAY_E_MEMORY. */
-int assay_token_accept(assay_claims *token, const char *issuer, size_t issuer_len);
+/* Make the token the caller's: copies the issuer and the subject, and forgets what was borrowed. ASSAY_OK; ASSAY_E_INTERNAL: no checks were made before. */
+int assay_token_accept(assay_claims *token);
 
 /* Decode a string value once; borrowed from the claims. NULL: out of memory. */
 const assay_decoded_text *assay_claims_decode(const assay_claims *claims, const assay_json_value *value);

@@ -35,20 +35,26 @@ int assay_token_verify(assay_claims *token, assay_jwk *const *keys, size_t count
     return assay_fail_found(failure, ASSAY_E_ALGORITHM_KEY, count > 0 ? keys[0]->kind_text : NULL, name, strlen(name));
 }
 
-int assay_token_accept(assay_claims *token, const char *issuer, size_t issuer_len)
+/* Copy a text of the payload, if it is one, to the cursor and move that on. */
+static const char *copy_member(const assay_claims *token, const char *name, char **cursor)
 {
     assay_json_value value;
+    if (!assay_token_get(token, name, &value) || value.type != ASSAY_JSON_STRING)
+        return NULL;
+    char *start = *cursor;
+    size_t len = assay_json_string_decode(&value, start);
+    start[len] = '\0';
+    *cursor = start + len + 1;
+    return start;
+}
+
+int assay_token_accept(assay_claims *token)
+{
+    /* Both stood in the payload at least as long as they are here, quotes included: there is room. */
     char *cursor = token->spare;
-    if (assay_token_get(token, "sub", &value) && value.type == ASSAY_JSON_STRING) {
-        size_t len = assay_json_string_decode(&value, cursor);
-        cursor[len] = '\0';
-        token->subject = cursor;
-        cursor += len + 1;
-    }
-    /* The token's iss stood in the payload at least as long as it is here, quotes included, and sub beside it: there is room. */
-    memcpy(cursor, issuer, issuer_len);
-    cursor[issuer_len] = '\0';
-    token->issuer = cursor;
+    token->subject = copy_member(token, "sub", &cursor);
+    token->issuer = copy_member(token, "iss", &cursor);
     token->signing_input = (assay_span){NULL, 0};
-    return ASSAY_OK;
+    token->entra = NULL; /* the validator may go before the claims */
+    return token->issuer == NULL ? ASSAY_E_INTERNAL : ASSAY_OK;
 }

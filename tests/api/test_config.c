@@ -161,7 +161,7 @@ static void bad_documents(void **state)
         {"{\"issuers\":[{\"issuer\":\"https://u@a.example\",\"audiences\":\"a\"}]}", ASSAY_E_CONFIG_ISSUER},
         {"{\"issuers\":[{\"issuer\":\"http://a.example\",\"audiences\":\"a\",\"allow_loopback_http\":true}]}",
          ASSAY_E_CONFIG_ISSUER},
-        {"{\"issuers\":[{" ISSUER ",\"audiences\":\"a\"},{" ISSUER ",\"audiences\":\"b\"}]}", ASSAY_E_CONFIG_ISSUER},
+        {"{\"issuers\":[{" ISSUER ",\"audiences\":\"a\"},{" ISSUER ",\"audiences\":[\"b\",\"a\"]}]}", ASSAY_E_CONFIG_ISSUER},
         {"{\"issuers\":[{" ISSUER "}]}", ASSAY_E_CONFIG_AUDIENCE},
         {"{\"issuers\":[{" ISSUER ",\"audiences\":\"\"}]}", ASSAY_E_CONFIG_AUDIENCE},
         {"{\"issuers\":[{" ISSUER ",\"audiences\":[]}]}", ASSAY_E_CONFIG_MEMBER},
