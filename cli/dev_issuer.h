@@ -24,9 +24,14 @@ typedef struct dev_issuer_options {
     const char *const *algorithms; /* signing keys to have; NULL: RS256 and ES256 */
     size_t algorithm_count;
     const char *audience; /* default aud; NULL: "dev-audience" */
-    int64_t lifetime;     /* seconds from iat to exp; 0: 3600 */
+    int64_t lifetime;     /* seconds from iat to exp; 0: 3600, or what is usual for the kind of token */
     int64_t max_age;      /* Cache-Control of the key set; 0: 3600; negative: no Cache-Control */
     bool verbose;         /* one line a request on standard error */
+    bool entra;           /* the shapes of Entra ID, for every tenant; path must be NULL */
+    const char
+        *tenant; /* with entra: GUID in lower case where none is named; NULL: aaaabbbb-0000-cccc-1111-dddd2222eeee */
+    const char *cloud_instance; /* with entra: cloud_instance_name; NULL: "microsoftonline.com" */
+    bool kubernetes;            /* the shapes of a cluster's issuer; not with entra */
 } dev_issuer_options;
 
 /* Start; 0, or -1 with a sentence in @p message. Everything of @p options is copied. */
@@ -34,7 +39,7 @@ int dev_issuer_start(const dev_issuer_options *options, dev_issuer **issuer, cha
 /* Wake what waits, close every connection and release; NULL is allowed. */
 void dev_issuer_stop(dev_issuer *issuer);
 
-/* `iss`; and the URL that the paths /mint, /rotate, /fault, /stats lie under. Borrowed until stop. */
+/* `iss`, with Entra that of the default tenant in version 2; and the URL that the paths /mint, /rotate, /fault, /stats lie under. Borrowed until stop. */
 const char *dev_issuer_url(const dev_issuer *issuer);
 const char *dev_issuer_base(const dev_issuer *issuer);
 /* Certificate of its own CA in PEM; NULL without TLS or with a certificate of one's own. */
@@ -55,7 +60,7 @@ int dev_issuer_rotate(dev_issuer *issuer, const char *json_request, char **answe
 int dev_issuer_fault(dev_issuer *issuer, const char *target, const char *kind, int64_t value, int64_t count);
 /* Change Cache-Control's max-age of the key set; negative: none is sent. */
 void dev_issuer_set_max_age(dev_issuer *issuer, int64_t seconds);
-/* The key set as it is served without faults; release with free(). */
+/* The key set as it is served without faults, with Entra to the default tenant in version 2; release with free(). */
 char *dev_issuer_jwks(dev_issuer *issuer);
 /* Requests so far: "metadata", "jwks", "not_modified", "mint", "rotate", "fault", "redirected", "faulted", "other"; -1: no such counter. */
 int64_t dev_issuer_stats(dev_issuer *issuer, const char *name);

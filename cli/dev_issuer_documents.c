@@ -42,17 +42,59 @@ static json_t *served_algorithms(const dev_issuer *issuer)
     return list;
 }
 
+const char *dev_path_below(const dev_issuer *issuer, const char *url)
+{
+    size_t len = strlen(issuer->prefix);
+    bool below = strncmp(url, issuer->prefix, len) == 0 && (url[len] == '/' || url[len] == '\0');
+    return below ? url + len : url;
+}
+
+/* The two well-known paths lie where they belong: OIDC Discovery, section 4; RFC 8414, section 3.1. */
+static bool is_metadata(const dev_issuer *issuer, const char *url)
+{
+    static const char oauth[] = "/.well-known/oauth-authorization-server";
+    size_t len = strlen(issuer->prefix);
+    if (strncmp(url, oauth, sizeof oauth - 1) == 0)
+        return strcmp(url + sizeof oauth - 1, issuer->prefix) == 0;
+    return strncmp(url, issuer->prefix, len) == 0 && strcmp(url + len, "/.well-known/openid-configuration") == 0;
+}
+
+dev_view dev_view_own(const dev_issuer *issuer, enum dev_target target)
+{
+    dev_view view = {.target = target, .version = 2};
+    if (issuer->tenant != NULL)
+        memcpy(view.tenant, issuer->tenant, strlen(issuer->tenant));
+    return view;
+}
+
+bool dev_view_find(const dev_issuer *issuer, const char *url, const char *app_id, dev_view *view)
+{
+    const char *path = dev_path_below(issuer, url);
+    bool jwks = strcmp(path, "/jwks") == 0 || (issuer->kubernetes && strcmp(path, "/openid/v1/jwks") == 0);
+    *view = dev_view_own(issuer, jwks ? DEV_JWKS : DEV_METADATA);
+    if (issuer->tenant != NULL && !jwks)
+        return dev_entra_view(url, app_id, view);
+    return jwks || is_metadata(issuer, url);
+}
+
 /* OIDC Discovery, section 3, and RFC 8414, section 2: one document serves both. */
-void dev_document_metadata(dev_issuer *issuer, dev_reply *reply)
+static json_t *usual_metadata(const dev_issuer *issuer)
 {
     CLI_AUTO_FREE char *under = cli_format("%s%s", issuer->base, issuer->prefix);
     CLI_AUTO_FREE char *jwks = cli_format("%s/jwks", under);
     CLI_AUTO_FREE char *authorize = cli_format("%s/authorize", under);
     CLI_AUTO_FREE char *token = cli_format("%s/token", under);
+    return json_pack("{s:s, s:s, s:s, s:s, s:[s], s:[s]}", "issuer", issuer->url, "jwks_uri", jwks,
+                     "authorization_endpoint", authorize, "token_endpoint", token, "response_types_supported", "code",
+                     "subject_types_supported", "public");
+}
+
+void dev_document_metadata(dev_issuer *issuer, const dev_view *view, dev_reply *reply)
+{
     CLI_CLEANUP(json_decref_p)
-    json_t *document = json_pack("{s:s, s:s, s:s, s:s, s:[s], s:[s]}", "issuer", issuer->url, "jwks_uri", jwks,
-                                 "authorization_endpoint", authorize, "token_endpoint", token,
-                                 "response_types_supported", "code", "subject_types_supported", "public");
+    json_t *document = issuer->tenant != NULL ? dev_entra_metadata(issuer, view)
+                       : issuer->kubernetes   ? dev_kubernetes_metadata(issuer)
+                                              : usual_metadata(issuer);
     (void)pthread_mutex_lock(&issuer->lock);
     (void)json_object_set_new(document, "id_token_signing_alg_values_supported", served_algorithms(issuer));
     (void)pthread_mutex_unlock(&issuer->lock);
@@ -70,16 +112,22 @@ static char *tag_of(const cli_text *body)
     return cli_format("\"%s\"", text);
 }
 
-void dev_document_jwks(dev_issuer *issuer, dev_reply *reply)
+void dev_document_jwks(dev_issuer *issuer, const dev_view *view, dev_reply *reply)
 {
     CLI_CLEANUP(json_decref_p) json_t *document = json_object();
     json_t *keys = json_array();
     (void)json_object_set_new(document, "keys", keys);
+    if (issuer->tenant != NULL)
+        dev_entra_prepare(issuer, view);
     (void)pthread_mutex_lock(&issuer->lock);
-    for (const dev_key *key = issuer->keys; key != NULL; key = key->next)
-        if (key->served)
-            /* A copy: reference counts of jansson are for one thread at a time, and this one outlives the lock. */
-            (void)json_array_append_new(keys, json_deep_copy(key->jwk));
+    for (const dev_key *key = issuer->keys; key != NULL; key = key->next) {
+        if (!key->served)
+            continue;
+        /* A copy: reference counts of jansson are for one thread at a time, and this one outlives the lock. */
+        json_t *jwk = issuer->tenant == NULL ? json_deep_copy(key->jwk) : dev_entra_jwk(issuer, view, key);
+        if (jwk != NULL)
+            (void)json_array_append_new(keys, jwk);
+    }
     int64_t max_age = issuer->max_age;
     (void)pthread_mutex_unlock(&issuer->lock);
     set_json(reply, document);
@@ -91,7 +139,8 @@ void dev_document_jwks(dev_issuer *issuer, dev_reply *reply)
 char *dev_issuer_jwks(dev_issuer *issuer)
 {
     dev_reply reply = {0};
-    dev_document_jwks(issuer, &reply);
+    const dev_view view = dev_view_own(issuer, DEV_JWKS);
+    dev_document_jwks(issuer, &view, &reply);
     char *text = cli_copy(reply.body.ptr, reply.body.len);
     dev_reply_clear(&reply);
     return text;
@@ -113,6 +162,31 @@ static void put_line(cli_text *text, const char *left, const char *right)
     cli_text_put(text, line);
 }
 
+static void put_usual_paths(const dev_issuer *issuer, cli_text *body)
+{
+    CLI_AUTO_FREE char *oidc = cli_format("%s/.well-known/openid-configuration", issuer->prefix);
+    CLI_AUTO_FREE char *oauth = cli_format("/.well-known/oauth-authorization-server%s", issuer->prefix);
+    put_line(body, "GET", oidc);
+    put_line(body, "GET", oauth);
+    put_line(body, "GET", issuer->kubernetes ? "/openid/v1/jwks" : "/jwks");
+}
+
+static void put_entra_paths(cli_text *body)
+{
+    put_line(body, "GET", "/{tenant}/v2.0/.well-known/openid-configuration[?appid=GUID]");
+    put_line(body, "GET", "/{tenant}/.well-known/openid-configuration[?appid=GUID]");
+    put_line(body, "GET", "/{tenant}/discovery/v2.0/keys[?appid=GUID], /{tenant}/discovery/keys[?appid=GUID]");
+    put_line(body, "GET", "/{tenant}/{policy}/v2.0/.well-known/openid-configuration");
+    put_line(body, "GET", "/{tenant}/{policy}/discovery/v2.0/keys");
+    put_line(body, "tenant", "a GUID in lower case, organizations, common or consumers");
+    cli_text_put(body, "  entra (of /mint)  ");
+    for (size_t i = 0; dev_entra_kind_at(i) != NULL; i++) {
+        cli_text_put(body, " ");
+        cli_text_put(body, dev_entra_kind_at(i));
+    }
+    cli_text_put(body, "\n");
+}
+
 /* For a person who opens the URL. */
 void dev_document_index(dev_issuer *issuer, dev_reply *reply)
 {
@@ -124,11 +198,10 @@ void dev_document_index(dev_issuer *issuer, dev_reply *reply)
                    "issuer    %s\naudience  %s\n\n",
                    issuer->url, issuer->audience);
     cli_text_put(body, head);
-    CLI_AUTO_FREE char *oidc = cli_format("%s/.well-known/openid-configuration", issuer->prefix);
-    CLI_AUTO_FREE char *oauth = cli_format("/.well-known/oauth-authorization-server%s", issuer->prefix);
-    put_line(body, "GET", oidc);
-    put_line(body, "GET", oauth);
-    put_line(body, "GET", "/jwks");
+    if (issuer->tenant != NULL)
+        put_entra_paths(body);
+    else
+        put_usual_paths(issuer, body);
     put_line(body, "GET  /mint", "?forge=...&algorithm=...&key=...&CLAIM=VALUE...");
     put_line(body, "POST /mint",
              "{\"claims\":{},\"header\":{},\"algorithm\":\"\",\"key\":\"kid\",\"forge\":\"\",\"payload_raw\":\"\"}");
@@ -142,6 +215,7 @@ void dev_document_index(dev_issuer *issuer, dev_reply *reply)
         cli_text_put(body, dev_fault_kind_name(kind));
     }
     cli_text_put(body, "\n\nforgeries\n");
-    for (size_t i = 0; dev_forge_at(i) != NULL; i++)
-        put_line(body, dev_forge_at(i)->name, dev_forge_at(i)->what);
+    const dev_forge *forge = NULL;
+    for (size_t i = 0; (forge = dev_forge_at(issuer, i)) != NULL; i++)
+        put_line(body, forge->name, forge->what);
 }

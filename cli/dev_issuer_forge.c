@@ -124,6 +124,13 @@ static void edit_duplicate(dev_token *token)
         token->payload_raw = cli_format("{\"iss\":\"https://other.example\",%s", text + 1);
 }
 
+static void edit_tenant(dev_token *token)
+{
+    const char *tenant = json_string_value(json_object_get(token->claims, "tid"));
+    bool is_other = tenant != NULL && strcmp(tenant, DEV_ENTRA_OTHER_TENANT) == 0;
+    set_claim(token, "tid", json_string(is_other ? DEV_ENTRA_TENANT : DEV_ENTRA_OTHER_TENANT));
+}
+
 static void flip_bit(uint8_t *signature, size_t *len)
 {
     if (*len > 0)
@@ -166,44 +173,56 @@ static char *encrypted(const char *token)
 }
 
 static const dev_forge forges[] = {
-    {"signature", false, NULL, flip_bit, NULL, "one bit of the signature is wrong"},
-    {"wrong-key", true, NULL, NULL, NULL, "signed with another key under a known kid"},
-    {"unknown-kid", true, edit_unknown_kid, NULL, NULL, "signed with a key that the issuer does not serve"},
-    {"no-kid", false, edit_no_kid, NULL, NULL, "genuine, without kid"},
-    {"none", false, edit_none, drop_signature, NULL, "alg none, no signature"},
-    {"none-case", false, edit_none_case, drop_signature, NULL, "alg nOnE, no signature"},
-    {"hs256-public-key", false, edit_hs256, NULL, NULL, "HS256 with the PEM text of the public key as its secret"},
-    {"embedded-jwk", true, edit_embedded_jwk, NULL, NULL, "signed with a key that the header itself carries"},
-    {"jku", true, edit_jku, NULL, NULL, "signed with a key that the header's jku points to"},
-    {"empty-signature", false, NULL, drop_signature, NULL, "the signature is empty"},
-    {"zero-signature", false, NULL, zero_signature, NULL, "the signature is all zero (CVE-2022-21449)"},
-    {"der-signature", false, edit_der, NULL, NULL, "an ECDSA signature in DER"},
-    {"expired", false, edit_expired, NULL, NULL, "expired an hour ago"},
-    {"not-yet-valid", false, edit_not_yet_valid, NULL, NULL, "valid in an hour"},
-    {"issued-in-future", false, edit_issued_in_future, NULL, NULL, "iat in an hour"},
-    {"no-expiry", false, edit_no_expiry, NULL, NULL, "no exp"},
-    {"audience", false, edit_audience, NULL, NULL, "another audience"},
-    {"no-audience", false, edit_no_audience, NULL, NULL, "no aud"},
-    {"issuer", false, edit_issuer, NULL, NULL, "another issuer"},
-    {"no-issuer", false, edit_no_issuer, NULL, NULL, "no iss"},
-    {"crit", false, edit_crit, NULL, NULL, "crit names an unknown extension"},
-    {"b64", false, edit_b64, NULL, NULL, "b64 false (RFC 7797)"},
-    {"duplicate-claim", false, edit_duplicate, NULL, NULL, "iss twice in the payload"},
-    {"truncated", false, NULL, NULL, cut, "the last ten characters are missing"},
-    {"padding", false, NULL, NULL, pad, "a padding character behind the signature"},
-    {"four-segments", false, NULL, NULL, append_segment, "one segment too many"},
-    {"encrypted", false, NULL, NULL, encrypted, "a JWE"},
+    {"signature", DEV_ROLE_OWN, NULL, flip_bit, NULL, "one bit of the signature is wrong"},
+    {"wrong-key", DEV_ROLE_STRANGER, NULL, NULL, NULL, "signed with another key under a known kid"},
+    {"unknown-kid", DEV_ROLE_STRANGER, edit_unknown_kid, NULL, NULL,
+     "signed with a key that the issuer does not serve"},
+    {"no-kid", DEV_ROLE_OWN, edit_no_kid, NULL, NULL, "genuine, without kid"},
+    {"none", DEV_ROLE_OWN, edit_none, drop_signature, NULL, "alg none, no signature"},
+    {"none-case", DEV_ROLE_OWN, edit_none_case, drop_signature, NULL, "alg nOnE, no signature"},
+    {"hs256-public-key", DEV_ROLE_OWN, edit_hs256, NULL, NULL,
+     "HS256 with the PEM text of the public key as its secret"},
+    {"embedded-jwk", DEV_ROLE_STRANGER, edit_embedded_jwk, NULL, NULL,
+     "signed with a key that the header itself carries"},
+    {"jku", DEV_ROLE_STRANGER, edit_jku, NULL, NULL, "signed with a key that the header's jku points to"},
+    {"empty-signature", DEV_ROLE_OWN, NULL, drop_signature, NULL, "the signature is empty"},
+    {"zero-signature", DEV_ROLE_OWN, NULL, zero_signature, NULL, "the signature is all zero (CVE-2022-21449)"},
+    {"der-signature", DEV_ROLE_OWN, edit_der, NULL, NULL, "an ECDSA signature in DER"},
+    {"expired", DEV_ROLE_OWN, edit_expired, NULL, NULL, "expired an hour ago"},
+    {"not-yet-valid", DEV_ROLE_OWN, edit_not_yet_valid, NULL, NULL, "valid in an hour"},
+    {"issued-in-future", DEV_ROLE_OWN, edit_issued_in_future, NULL, NULL, "iat in an hour"},
+    {"no-expiry", DEV_ROLE_OWN, edit_no_expiry, NULL, NULL, "no exp"},
+    {"audience", DEV_ROLE_OWN, edit_audience, NULL, NULL, "another audience"},
+    {"no-audience", DEV_ROLE_OWN, edit_no_audience, NULL, NULL, "no aud"},
+    {"issuer", DEV_ROLE_OWN, edit_issuer, NULL, NULL, "another issuer"},
+    {"no-issuer", DEV_ROLE_OWN, edit_no_issuer, NULL, NULL, "no iss"},
+    {"crit", DEV_ROLE_OWN, edit_crit, NULL, NULL, "crit names an unknown extension"},
+    {"b64", DEV_ROLE_OWN, edit_b64, NULL, NULL, "b64 false (RFC 7797)"},
+    {"duplicate-claim", DEV_ROLE_OWN, edit_duplicate, NULL, NULL, "iss twice in the payload"},
+    {"truncated", DEV_ROLE_OWN, NULL, NULL, cut, "the last ten characters are missing"},
+    {"padding", DEV_ROLE_OWN, NULL, NULL, pad, "a padding character behind the signature"},
+    {"four-segments", DEV_ROLE_OWN, NULL, NULL, append_segment, "one segment too many"},
+    {"encrypted", DEV_ROLE_OWN, NULL, NULL, encrypted, "a JWE"},
+    /* From here on Entra's. */
+    {"consumer-key", DEV_ROLE_CONSUMER, NULL, NULL, NULL, "signed with the key of consumer accounts"},
+    {"gov-key", DEV_ROLE_OTHER_CLOUD, NULL, NULL, NULL, "signed with the key of another cloud"},
+    {"custom-key", DEV_ROLE_CUSTOM, NULL, NULL, NULL, "signed with an application's own key"},
+    {"wrong-tenant", DEV_ROLE_OWN, edit_tenant, NULL, NULL, "tid is not the tenant of iss"},
 };
 
-const dev_forge *dev_forge_at(size_t index)
+#define FORGES_OF_ENTRA 4
+
+const dev_forge *dev_forge_at(const dev_issuer *issuer, size_t index)
 {
-    return index < CLI_COUNT_OF(forges) ? &forges[index] : NULL;
+    size_t count = CLI_COUNT_OF(forges) - (issuer->tenant == NULL ? FORGES_OF_ENTRA : 0);
+    return index < count ? &forges[index] : NULL;
 }
 
-const dev_forge *dev_forge_find(const char *name)
+const dev_forge *dev_forge_find(const dev_issuer *issuer, const char *name)
 {
-    for (size_t i = 0; i < CLI_COUNT_OF(forges); i++)
-        if (strcmp(forges[i].name, name) == 0)
-            return &forges[i];
+    const dev_forge *forge = NULL;
+    for (size_t i = 0; (forge = dev_forge_at(issuer, i)) != NULL; i++)
+        if (strcmp(forge->name, name) == 0)
+            return forge;
     return NULL;
 }

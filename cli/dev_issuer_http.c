@@ -80,22 +80,27 @@ static void post_mint(dev_issuer *issuer, struct MHD_Connection *connection, con
         answer_mint(issuer, request, reply);
 }
 
+/* A request on its way from a query. */
+typedef struct query {
+    json_t *request;
+    const dev_shape *shape;
+} query;
+
 /* A query parameter: one of the request's own members, or else a claim; digits alone are a number. */
 static enum MHD_Result take_parameter(void *closure, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     (void)kind;
-    json_t *request = closure;
+    const query *taking = closure;
     if (value == NULL)
         value = "";
-    bool own = strcmp(name, "forge") == 0 || strcmp(name, "algorithm") == 0 || strcmp(name, "key") == 0;
-    if (own) {
-        (void)json_object_set_new(request, name, json_string(value));
-        return MHD_YES;
-    }
+    bool own = strcmp(name, "forge") == 0 || strcmp(name, "algorithm") == 0 || strcmp(name, "key") == 0 ||
+               dev_shape_has(taking->shape, name);
+    /* Of the request's own members only a version is a number; their names may consist of digits. */
     size_t digits = strspn(value, "0123456789");
-    bool number = digits > 0 && digits < 18 && value[digits] == '\0';
-    json_t *claims = json_object_get(request, "claims");
-    (void)json_object_set_new(claims, name, number ? json_integer(strtoll(value, NULL, 10)) : json_string(value));
+    bool number = digits > 0 && digits < 18 && value[digits] == '\0' && (!own || strcmp(name, "version") == 0);
+    bool on = own && strcmp(name, "immutable") == 0 && strcmp(value, "true") == 0;
+    json_t *member = on ? json_true() : number ? json_integer(strtoll(value, NULL, 10)) : json_string(value);
+    (void)json_object_set_new(own ? taking->request : json_object_get(taking->request, "claims"), name, member);
     return MHD_YES;
 }
 
@@ -103,7 +108,9 @@ static void get_mint(dev_issuer *issuer, struct MHD_Connection *connection, cons
 {
     (void)body;
     CLI_CLEANUP(json_decref_p) json_t *request = json_pack("{s:{}}", "claims");
-    (void)MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_parameter, request);
+    bool ci = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "ci") != NULL;
+    query taking = {request, dev_shape_of(issuer, ci)};
+    (void)MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_parameter, &taking);
     answer_mint(issuer, request, reply);
 }
 
@@ -187,8 +194,9 @@ static void get_redirected_metadata(dev_issuer *issuer, struct MHD_Connection *c
 {
     (void)connection;
     (void)body;
+    const dev_view view = dev_view_own(issuer, DEV_METADATA);
     dev_count(issuer, DEV_STAT_REDIRECTED);
-    dev_document_metadata(issuer, reply);
+    dev_document_metadata(issuer, &view, reply);
 }
 
 static void get_redirected_jwks(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body,
@@ -196,8 +204,9 @@ static void get_redirected_jwks(dev_issuer *issuer, struct MHD_Connection *conne
 {
     (void)connection;
     (void)body;
+    const dev_view view = dev_view_own(issuer, DEV_JWKS);
     dev_count(issuer, DEV_STAT_REDIRECTED);
-    dev_document_jwks(issuer, reply);
+    dev_document_jwks(issuer, &view, reply);
 }
 
 static enum MHD_Result send_response(struct MHD_Connection *connection, struct MHD_Response *response,
@@ -226,15 +235,16 @@ static void arm_reset(struct MHD_Connection *connection)
 }
 
 /* Metadata and keys: the only ones that faults befall. */
-static enum MHD_Result serve_document(dev_issuer *issuer, struct MHD_Connection *connection, enum dev_target target)
+static enum MHD_Result serve_document(dev_issuer *issuer, struct MHD_Connection *connection, const dev_view *view)
 {
+    enum dev_target target = view->target;
     dev_count(issuer, target == DEV_JWKS ? DEV_STAT_JWKS : DEV_STAT_METADATA);
     dev_fault fault = dev_fault_take(issuer, target);
     dev_reply reply = {0};
     if (target == DEV_JWKS)
-        dev_document_jwks(issuer, &reply);
+        dev_document_jwks(issuer, view, &reply);
     else
-        dev_document_metadata(issuer, &reply);
+        dev_document_metadata(issuer, view, &reply);
     dev_fault_change(issuer, target, &fault, &reply);
     /* RFC 9110, section 13.1.2. */
     const char *known = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_NONE_MATCH);
@@ -286,35 +296,17 @@ static route_handler find_route(const char *method, const char *path, bool *path
     return NULL;
 }
 
-/* Every path is known both at the root and under the issuer's path, but the two well-known ones lie where they belong:
- * OIDC Discovery, section 4; RFC 8414, section 3.1. */
-static const char *strip_prefix(const dev_issuer *issuer, const char *url)
-{
-    size_t len = strlen(issuer->prefix);
-    bool below = strncmp(url, issuer->prefix, len) == 0 && (url[len] == '/' || url[len] == '\0');
-    return below ? url + len : url;
-}
-
-static bool is_metadata(const dev_issuer *issuer, const char *url)
-{
-    static const char oauth[] = "/.well-known/oauth-authorization-server";
-    size_t len = strlen(issuer->prefix);
-    if (strncmp(url, oauth, sizeof oauth - 1) == 0)
-        return strcmp(url + sizeof oauth - 1, issuer->prefix) == 0;
-    return strncmp(url, issuer->prefix, len) == 0 && strcmp(url + len, "/.well-known/openid-configuration") == 0;
-}
-
 static enum MHD_Result answer(dev_issuer *issuer, struct MHD_Connection *connection, const char *url,
                               const char *method, const incoming *request)
 {
     bool is_get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-    if (is_get && is_metadata(issuer, url))
-        return serve_document(issuer, connection, DEV_METADATA);
-    const char *path = strip_prefix(issuer, url);
-    if (is_get && strcmp(path, "/jwks") == 0)
-        return serve_document(issuer, connection, DEV_JWKS);
+    const char *app_id = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "appid");
+    dev_view view;
+    if (is_get && dev_view_find(issuer, url, app_id, &view))
+        return serve_document(issuer, connection, &view);
+    /* Every other path is known both at the root and under the issuer's. */
     bool path_known = false;
-    route_handler handler = find_route(is_get ? "GET" : method, path, &path_known);
+    route_handler handler = find_route(is_get ? "GET" : method, dev_path_below(issuer, url), &path_known);
     dev_reply reply = {0};
     if (handler != NULL) {
         handler(issuer, connection, request, &reply);

@@ -26,12 +26,23 @@ typedef struct dev_algorithm {
     size_t coordinate;   /* bytes of an EC coordinate */
 } dev_algorithm;
 
+/* Whose key: all are OWN but with Entra, which serves others' beside them. */
+enum dev_role {
+    DEV_ROLE_OWN,
+    DEV_ROLE_CONSUMER,    /* of consumer accounts */
+    DEV_ROLE_OTHER_CLOUD, /* of another national cloud */
+    DEV_ROLE_CUSTOM,      /* of one application, served where it is asked for */
+    DEV_ROLE_B2C,
+    DEV_ROLE_STRANGER /* nobody's: made for one forgery */
+};
+
 typedef struct dev_key {
     struct dev_key *next; /* the newest is first */
     char *kid;
     const dev_algorithm *algorithm;
     EVP_PKEY *pkey;
     json_t *jwk; /* public */
+    enum dev_role role;
     bool served;
 } dev_key;
 
@@ -40,6 +51,8 @@ const dev_algorithm *dev_algorithm_find(const char *name);
 bool dev_algorithm_fits(const dev_algorithm *algorithm, const dev_algorithm *of_key);
 /* NULL: OpenSSL failed. */
 dev_key *dev_key_make(const dev_algorithm *algorithm);
+/* The same, in the issuer's shape. */
+dev_key *dev_issuer_key(const dev_issuer *issuer, const dev_algorithm *algorithm, enum dev_role role);
 void dev_key_free(dev_key *key);
 /* Sign; for EC raw r||s (RFC 7518, section 3.4), or DER where @p der. Released with free(). */
 bool dev_sign(const dev_algorithm *algorithm, EVP_PKEY *pkey, bool der, const char *input, uint8_t **signature,
@@ -57,6 +70,8 @@ typedef struct dev_certificates {
 
 bool dev_certificates_make(dev_certificates *certificates);
 void dev_certificates_clear(dev_certificates *certificates);
+/* A self-signed certificate in DER for a key that signs tokens; @p der is released with free(). */
+bool dev_certificate_self_signed(EVP_PKEY *pkey, bool hashed, uint8_t **der, size_t *len);
 
 /* --- dev_issuer_faults.c --- */
 
@@ -117,6 +132,9 @@ typedef struct dev_token {
     const dev_algorithm *algorithm;
     EVP_PKEY *pkey;             /* one reference */
     const json_t *jwk_of_fresh; /* borrowed: public part of a key that nobody serves; NULL: signed with a known key */
+    enum dev_role role;         /* whose key signs it */
+    bool with_x5t;              /* the header has `x5t`, equal to `kid` */
+    bool hashed_nonce;          /* signed with the hash of the header's `nonce` in its place */
     bool der_signature;
     bool hmac_signature;
     int64_t now;
@@ -124,7 +142,7 @@ typedef struct dev_token {
 
 typedef struct dev_forge {
     const char *name;
-    bool fresh_key; /* signed with a key that is not the issuer's */
+    enum dev_role role; /* whose key signs; OWN: the key that the token has anyway */
     void (*edit)(dev_token *token);
     /* Change the signature bytes, or the finished text. */
     void (*edit_signature)(uint8_t *signature, size_t *len);
@@ -132,17 +150,82 @@ typedef struct dev_forge {
     const char *what;
 } dev_forge;
 
-const dev_forge *dev_forge_find(const char *name);
-const dev_forge *dev_forge_at(size_t index); /* NULL past the end */
+const dev_forge *dev_forge_find(const dev_issuer *issuer, const char *name);
+const dev_forge *dev_forge_at(const dev_issuer *issuer, size_t index); /* NULL past the end */
+
+/* What is minted: the members that a request may have beside the common ones, and the claims before the request's own. */
+typedef struct dev_shape {
+    const char *const *members; /* NULL ends them */
+    /* 0, or -1 with a sentence in @p text. */
+    int (*fill)(const dev_issuer *issuer, const json_t *request, dev_token *token, char **text);
+} dev_shape;
+
+/* @p ci: the request has the member `ci`. */
+const dev_shape *dev_shape_of(const dev_issuer *issuer, bool ci);
+bool dev_shape_has(const dev_shape *shape, const char *member);
+/* Takes @p claims. */
+void dev_add_claims(dev_token *token, json_t *claims);
+int dev_fail(char **text, const char *sentence);
+/* The text member @p name of a request; @p otherwise where it is absent; NULL where it is no text. */
+const char *dev_member_text(const json_t *request, const char *name, const char *otherwise);
+/* Seconds: those of the options, or else those that are usual. */
+int64_t dev_lifetime(const dev_issuer *issuer, int64_t usual);
 int dev_mint(dev_issuer *issuer, const json_t *request, char **text);
 int dev_rotate(dev_issuer *issuer, const json_t *request, char **answer);
 
 /* --- dev_issuer_documents.c --- */
 
-void dev_document_metadata(dev_issuer *issuer, dev_reply *reply);
-void dev_document_jwks(dev_issuer *issuer, dev_reply *reply);
+/* Which document was asked for. All but the target is Entra's. */
+typedef struct dev_view {
+    enum dev_target target;
+    int version;        /* 1 or 2 */
+    char tenant[40];    /* lower-case GUID, or one of the three names */
+    char policy[72];    /* B2C; else empty */
+    const char *app_id; /* borrowed from the query; NULL: none */
+} dev_view;
+
+/* False where the path leads to neither metadata nor keys. */
+bool dev_view_find(const dev_issuer *issuer, const char *url, const char *app_id, dev_view *view);
+/* What the issuer itself, without a look at a path, has of this. */
+dev_view dev_view_own(const dev_issuer *issuer, enum dev_target target);
+/* The path below the issuer's own, or as it is. */
+const char *dev_path_below(const dev_issuer *issuer, const char *url);
+void dev_document_metadata(dev_issuer *issuer, const dev_view *view, dev_reply *reply);
+void dev_document_jwks(dev_issuer *issuer, const dev_view *view, dev_reply *reply);
 void dev_document_index(dev_issuer *issuer, dev_reply *reply);
 void dev_document_stats(dev_issuer *issuer, dev_reply *reply);
+
+/* --- dev_issuer_entra.c: tenants, paths, metadata, keys --- */
+
+#define DEV_ENTRA_TENANT "aaaabbbb-0000-cccc-1111-dddd2222eeee"       /* where none is named */
+#define DEV_ENTRA_OTHER_TENANT "bbbbcccc-1111-dddd-2222-eeee3333ffff" /* where a second one is needed */
+#define DEV_ENTRA_CONSUMERS "9188040d-6c67-4c5b-b112-36a304b66dad"    /* tenant of all consumer accounts */
+
+bool dev_entra_is_guid(const char *text); /* lower-case */
+/* `iss` by version, and of B2C. @p tenant may be "{tenantid}". */
+char *dev_entra_issuer(const dev_issuer *issuer, int version, const char *tenant);
+char *dev_entra_b2c_issuer(const dev_issuer *issuer, const char *tenant);
+bool dev_entra_view(const char *url, const char *app_id, dev_view *view);
+json_t *dev_entra_metadata(const dev_issuer *issuer, const dev_view *view);
+/* Make a key look like Entra's; false: OpenSSL failed. */
+bool dev_entra_dress(dev_key *key, enum dev_role role);
+/* Keys but the issuer's own are made when one is first needed: each takes a tenth of a second. Lock; false: OpenSSL failed. */
+bool dev_entra_need(dev_issuer *issuer, enum dev_role role);
+/* Make what this view tells of. Locks. */
+void dev_entra_prepare(dev_issuer *issuer, const dev_view *view);
+/* The key as this view has it; NULL: not at all. */
+json_t *dev_entra_jwk(const dev_issuer *issuer, const dev_view *view, const dev_key *key);
+
+/* --- dev_issuer_entra_tokens.c --- */
+
+extern const dev_shape dev_shape_entra;
+const char *dev_entra_kind_at(size_t index); /* NULL past the end */
+
+/* --- dev_issuer_workloads.c: Kubernetes and CI --- */
+
+extern const dev_shape dev_shape_kubernetes;
+extern const dev_shape dev_shape_ci;
+json_t *dev_kubernetes_metadata(const dev_issuer *issuer);
 
 /* --- dev_issuer_http.c --- */
 
@@ -174,7 +257,10 @@ struct dev_issuer {
     char *prefix; /* the path without a terminating slash: what the other paths are put behind */
     char *url;    /* base and path */
     char *audience;
-    int64_t lifetime;
+    char *tenant;     /* default one of Entra; NULL: not Entra's shape */
+    char *cloud;      /* `cloud_instance_name` */
+    int64_t lifetime; /* 0: what is usual for the token */
+    bool kubernetes;
     bool verbose;
     const dev_algorithm *default_algorithm;
     dev_certificates certificates;

@@ -124,6 +124,15 @@ dev_key *dev_key_make(const dev_algorithm *algorithm)
     return NULL;
 }
 
+dev_key *dev_issuer_key(const dev_issuer *issuer, const dev_algorithm *algorithm, enum dev_role role)
+{
+    dev_key *key = dev_key_make(algorithm);
+    if (key == NULL || issuer->tenant == NULL || dev_entra_dress(key, role))
+        return key;
+    dev_key_free(key);
+    return NULL;
+}
+
 void dev_key_free(dev_key *key)
 {
     if (key == NULL)

@@ -11,7 +11,7 @@
 
 CLI_DEFINE_CLEANUP(dev_key, dev_key_free)
 
-static int fail(char **text, const char *sentence)
+int dev_fail(char **text, const char *sentence)
 {
     *text = cli_strdup(sentence);
     return -1;
@@ -25,27 +25,54 @@ static void token_clear(dev_token *token)
     EVP_PKEY_free(token->pkey);
 }
 
+static bool lists(const char *const *names, const char *name)
+{
+    while (*names != NULL && strcmp(*names, name) != 0)
+        names++;
+    return *names != NULL;
+}
+
+const dev_shape *dev_shape_of(const dev_issuer *issuer, bool ci)
+{
+    if (ci)
+        return &dev_shape_ci;
+    if (issuer->tenant != NULL)
+        return &dev_shape_entra;
+    return issuer->kubernetes ? &dev_shape_kubernetes : NULL;
+}
+
+bool dev_shape_has(const dev_shape *shape, const char *member)
+{
+    return shape != NULL && lists(shape->members, member);
+}
+
+const char *dev_member_text(const json_t *request, const char *name, const char *otherwise)
+{
+    const json_t *value = json_object_get(request, name);
+    return value == NULL ? otherwise : json_string_value(value);
+}
+
 /* Refuse what would be silently ignored. */
-static const char *unknown_member(const json_t *request, const char *const *known, size_t count)
+static int refuse_unknown(const json_t *request, const char *const *known, const dev_shape *shape, char **text)
 {
     const char *name = NULL;
     json_t *value = NULL;
     json_object_foreach((json_t *)request, name, value)
     {
-        size_t i = 0;
-        while (i < count && strcmp(known[i], name) != 0)
-            i++;
-        if (i == count)
-            return name;
+        if (lists(known, name) || dev_shape_has(shape, name))
+            continue;
+        *text = cli_format("no such member: %s", name);
+        return -1;
     }
-    return NULL;
+    return 0;
 }
 
 /* Under the lock. */
-static const dev_key *find_key_of(const dev_issuer *issuer, const dev_algorithm *algorithm, bool served)
+static const dev_key *find_key_of(const dev_issuer *issuer, enum dev_role role, const dev_algorithm *algorithm,
+                                  bool served)
 {
     for (const dev_key *key = issuer->keys; key != NULL; key = key->next)
-        if ((algorithm == NULL || key->algorithm == algorithm) && (!served || key->served))
+        if (key->role == role && (algorithm == NULL || key->algorithm == algorithm) && (!served || key->served))
             return key;
     return NULL;
 }
@@ -61,15 +88,16 @@ static const dev_key *find_kid(const dev_issuer *issuer, const char *kid)
 
 /* Under the lock. The newest of the algorithm, a served one rather than another; where none is asked for, a served key of
  * any algorithm rather than one of the default algorithm that nobody can look up. */
-static const dev_key *find_key(const dev_issuer *issuer, const char *kid, const dev_algorithm *algorithm)
+static const dev_key *find_key(const dev_issuer *issuer, const char *kid, const dev_algorithm *algorithm,
+                               enum dev_role role)
 {
     if (kid != NULL)
         return find_kid(issuer, kid);
     const dev_algorithm *wanted = algorithm == NULL ? issuer->default_algorithm : algorithm;
-    const dev_key *key = find_key_of(issuer, wanted, true);
+    const dev_key *key = find_key_of(issuer, role, wanted, true);
     if (key == NULL && algorithm == NULL)
-        key = find_key_of(issuer, NULL, true);
-    return key == NULL ? find_key_of(issuer, wanted, false) : key;
+        key = find_key_of(issuer, role, NULL, true);
+    return key == NULL ? find_key_of(issuer, role, wanted, false) : key;
 }
 
 static int choose_key(dev_issuer *issuer, const json_t *request, dev_token *token, char **text)
@@ -78,21 +106,31 @@ static int choose_key(dev_issuer *issuer, const json_t *request, dev_token *toke
     const char *kid = json_string_value(json_object_get(request, "key"));
     const dev_algorithm *algorithm = name == NULL ? NULL : dev_algorithm_find(name);
     if (name != NULL && algorithm == NULL)
-        return fail(text, "no such algorithm");
+        return dev_fail(text, "no such algorithm");
+    if (token->role != DEV_ROLE_OWN && !dev_entra_need(issuer, token->role))
+        return dev_fail(text, "OpenSSL could not make a key");
     (void)pthread_mutex_lock(&issuer->lock);
-    const dev_key *key = find_key(issuer, kid, algorithm);
+    const dev_key *key = find_key(issuer, kid, algorithm, token->role);
     bool usable = key != NULL && (algorithm == NULL || dev_algorithm_fits(algorithm, key->algorithm));
     if (usable) {
         token->algorithm = algorithm == NULL ? key->algorithm : algorithm;
         (void)EVP_PKEY_up_ref(key->pkey);
         token->pkey = key->pkey;
+        (void)json_object_set_new(token->header, "alg", json_string(token->algorithm->name));
         (void)json_object_set_new(token->header, "kid", json_string(key->kid));
+        if (token->with_x5t)
+            (void)json_object_set_new(token->header, "x5t", json_string(key->kid));
     }
     (void)pthread_mutex_unlock(&issuer->lock);
     if (usable)
         return 0;
-    return fail(text, kid != NULL ? "no such key, or not one of this algorithm"
-                                  : "no key of this algorithm: POST /rotate makes one");
+    return dev_fail(text, kid != NULL ? "no such key, or not one of this algorithm"
+                                      : "no key of this algorithm: POST /rotate makes one");
+}
+
+int64_t dev_lifetime(const dev_issuer *issuer, int64_t usual)
+{
+    return issuer->lifetime == 0 ? usual : issuer->lifetime;
 }
 
 static void set_defaults(const dev_issuer *issuer, dev_token *token)
@@ -102,14 +140,13 @@ static void set_defaults(const dev_issuer *issuer, dev_token *token)
         memset(random, 0, sizeof random);
     CLI_AUTO_FREE char *jti = cli_base64url(random, sizeof random);
     token->now = (int64_t)time(NULL);
-    (void)json_object_set_new(token->header, "alg", json_string(token->algorithm->name));
     (void)json_object_set_new(token->header, "typ", json_string("JWT"));
     (void)json_object_set_new(token->claims, "iss", json_string(issuer->url));
     (void)json_object_set_new(token->claims, "aud", json_string(issuer->audience));
     (void)json_object_set_new(token->claims, "sub", json_string("dev-subject"));
     (void)json_object_set_new(token->claims, "iat", json_integer(token->now));
     (void)json_object_set_new(token->claims, "nbf", json_integer(token->now));
-    (void)json_object_set_new(token->claims, "exp", json_integer(token->now + issuer->lifetime));
+    (void)json_object_set_new(token->claims, "exp", json_integer(token->now + dev_lifetime(issuer, 3600)));
     (void)json_object_set_new(token->claims, "jti", json_string(jti));
 }
 
@@ -127,6 +164,28 @@ static void merge(json_t *object, const json_t *changes)
     }
 }
 
+void dev_add_claims(dev_token *token, json_t *claims)
+{
+    merge(token->claims, claims);
+    json_decref(claims);
+}
+
+/* What the signature is over: the header as it is sent, but for a nonce of Microsoft Graph, which is hashed. So nobody else
+ * can verify such a token. */
+static json_t *signed_header(const dev_token *token)
+{
+    json_t *header = json_deep_copy(token->header);
+    const char *nonce = json_string_value(json_object_get(header, "nonce"));
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    size_t len = 0;
+    if (!token->hashed_nonce || nonce == NULL ||
+        EVP_Q_digest(NULL, "SHA256", NULL, nonce, strlen(nonce), digest, &len) != 1)
+        return header;
+    CLI_AUTO_FREE char *text = cli_base64url(digest, len);
+    (void)json_object_set_new(header, "nonce", json_string(text));
+    return header;
+}
+
 static char *encode_json(const json_t *object)
 {
     CLI_AUTO_FREE char *text = json_dumps(object, JSON_COMPACT);
@@ -135,24 +194,26 @@ static char *encode_json(const json_t *object)
 
 static int serialize(const dev_token *token, const dev_forge *forge, char **text)
 {
+    CLI_CLEANUP(json_decref_p) json_t *under = signed_header(token);
     CLI_AUTO_FREE char *header = encode_json(token->header);
+    CLI_AUTO_FREE char *signed_over = encode_json(under);
     CLI_AUTO_FREE char *payload = token->payload_raw == NULL
                                       ? encode_json(token->claims)
                                       : cli_base64url((const uint8_t *)token->payload_raw, strlen(token->payload_raw));
-    if (header == NULL || payload == NULL)
-        return fail(text, "header or claims can't be written as JSON");
-    CLI_AUTO_FREE char *input = cli_format("%s.%s", header, payload);
+    if (header == NULL || signed_over == NULL || payload == NULL)
+        return dev_fail(text, "header or claims can't be written as JSON");
+    CLI_AUTO_FREE char *input = cli_format("%s.%s", signed_over, payload);
     CLI_AUTO_FREE uint8_t *signature = NULL;
     size_t len = 0;
     bool is_signed = token->hmac_signature
                          ? dev_sign_with_public_pem(token->pkey, input, &signature, &len)
                          : dev_sign(token->algorithm, token->pkey, token->der_signature, input, &signature, &len);
     if (!is_signed)
-        return fail(text, "OpenSSL could not sign");
+        return dev_fail(text, "OpenSSL could not sign");
     if (forge != NULL && forge->edit_signature != NULL)
         forge->edit_signature(signature, &len);
     CLI_AUTO_FREE char *encoded = cli_base64url(signature, len);
-    char *whole = cli_format("%s.%s", input, encoded);
+    char *whole = cli_format("%s.%s.%s", header, payload, encoded);
     *text = whole;
     if (forge != NULL && forge->edit_text != NULL) {
         *text = forge->edit_text(whole);
@@ -168,7 +229,7 @@ static int apply_request(const json_t *request, const dev_forge *forge, dev_toke
     const json_t *raw = json_object_get(request, "payload_raw");
     if ((claims != NULL && !json_is_object(claims)) || (header != NULL && !json_is_object(header)) ||
         (raw != NULL && !json_is_string(raw)))
-        return fail(text, "claims and header must be objects, payload_raw a text");
+        return dev_fail(text, "claims and header must be objects, payload_raw a text");
     /* The forgery spoils what was asked for. */
     merge(token->claims, claims);
     if (forge != NULL && forge->edit != NULL)
@@ -182,45 +243,51 @@ static int apply_request(const json_t *request, const dev_forge *forge, dev_toke
     return 0;
 }
 
+/* Sign with a key that nobody serves, under the kid of the one that was chosen. */
+static int take_fresh_key(dev_token *token, dev_key **fresh, char **text)
+{
+    *fresh = dev_key_make(token->algorithm);
+    if (*fresh == NULL)
+        return dev_fail(text, "OpenSSL could not make a key");
+    EVP_PKEY_free(token->pkey);
+    (void)EVP_PKEY_up_ref((*fresh)->pkey);
+    token->pkey = (*fresh)->pkey;
+    token->jwk_of_fresh = (*fresh)->jwk;
+    return 0;
+}
+
 static int mint(dev_issuer *issuer, const json_t *request, const dev_forge *forge, dev_token *token, char **text)
 {
-    if (choose_key(issuer, request, token, text) != 0)
+    const dev_shape *shape = dev_shape_of(issuer, json_object_get(request, "ci") != NULL);
+    static const char *const known[] = {"claims", "header", "algorithm", "key", "forge", "payload_raw", NULL};
+    if (refuse_unknown(request, known, shape, text) != 0)
         return -1;
     set_defaults(issuer, token);
+    if (shape != NULL && shape->fill(issuer, request, token, text) != 0)
+        return -1;
+    bool stranger = forge != NULL && forge->role == DEV_ROLE_STRANGER;
+    if (forge != NULL && forge->role != DEV_ROLE_OWN && !stranger)
+        token->role = forge->role;
     CLI_CLEANUP(dev_key_free_p) dev_key *fresh = NULL;
-    if (forge != NULL && forge->fresh_key) {
-        fresh = dev_key_make(token->algorithm);
-        if (fresh == NULL)
-            return fail(text, "OpenSSL could not make a key");
-        EVP_PKEY_free(token->pkey);
-        (void)EVP_PKEY_up_ref(fresh->pkey);
-        token->pkey = fresh->pkey;
-        token->jwk_of_fresh = fresh->jwk;
-    }
-    if (apply_request(request, forge, token, text) != 0)
+    if (choose_key(issuer, request, token, text) != 0 || (stranger && take_fresh_key(token, &fresh, text) != 0) ||
+        apply_request(request, forge, token, text) != 0)
         return -1;
     return serialize(token, forge, text);
 }
 
 int dev_mint(dev_issuer *issuer, const json_t *request, char **text)
 {
-    static const char *const known[] = {"claims", "header", "algorithm", "key", "forge", "payload_raw"};
-    const char *unknown = unknown_member(request, known, CLI_COUNT_OF(known));
-    if (unknown != NULL) {
-        *text = cli_format("no such member: %s", unknown);
-        return -1;
-    }
     const char *name = json_string_value(json_object_get(request, "forge"));
-    const dev_forge *forge = name == NULL ? NULL : dev_forge_find(name);
+    const dev_forge *forge = name == NULL ? NULL : dev_forge_find(issuer, name);
     if (name != NULL && forge == NULL)
-        return fail(text, "no such forgery; GET / lists them");
+        return dev_fail(text, "no such forgery; GET / lists them");
     dev_token token = {.header = json_object(), .claims = json_object()};
     int result = mint(issuer, request, forge, &token, text);
     token_clear(&token);
     return result;
 }
 
-/* Under the lock. Serve exactly these keys; false where one does not exist. */
+/* Under the lock. Serve exactly these of the own keys; false where one does not exist. */
 static bool serve_only(dev_issuer *issuer, const json_t *kids)
 {
     for (size_t i = 0; i < json_array_size(kids); i++) {
@@ -229,6 +296,8 @@ static bool serve_only(dev_issuer *issuer, const json_t *kids)
             return false;
     }
     for (dev_key *key = issuer->keys; key != NULL; key = key->next) {
+        if (key->role != DEV_ROLE_OWN)
+            continue;
         key->served = false;
         for (size_t i = 0; i < json_array_size(kids); i++)
             key->served = key->served || strcmp(json_string_value(json_array_get(kids, i)), key->kid) == 0;
@@ -243,7 +312,7 @@ static bool rotate_locked(dev_issuer *issuer, const json_t *request, dev_key **f
         return false;
     if (json_is_true(json_object_get(request, "drop_old")))
         for (dev_key *key = issuer->keys; key != NULL; key = key->next)
-            key->served = false;
+            key->served = key->served && key->role != DEV_ROLE_OWN;
     const json_t *serve = json_object_get(request, "serve");
     if (serve != NULL && !serve_only(issuer, serve))
         return false;
@@ -262,6 +331,8 @@ static char *rotation_answer(const dev_issuer *issuer, const char *new_kid)
     json_t *served = json_array();
     json_t *all = json_array();
     for (const dev_key *key = issuer->keys; key != NULL; key = key->next) {
+        if (key->role != DEV_ROLE_OWN)
+            continue;
         (void)json_array_append_new(all, json_string(key->kid));
         if (key->served)
             (void)json_array_append_new(served, json_string(key->kid));
@@ -274,24 +345,21 @@ static char *rotation_answer(const dev_issuer *issuer, const char *new_kid)
 
 int dev_rotate(dev_issuer *issuer, const json_t *request, char **answer)
 {
-    static const char *const known[] = {"drop_old", "algorithm", "serve"};
-    const char *unknown = unknown_member(request, known, CLI_COUNT_OF(known));
-    if (unknown != NULL) {
-        *answer = cli_format("no such member: %s", unknown);
+    static const char *const known[] = {"drop_old", "algorithm", "serve", NULL};
+    if (refuse_unknown(request, known, NULL, answer) != 0)
         return -1;
-    }
     const json_t *name = json_object_get(request, "algorithm");
     const json_t *serve = json_object_get(request, "serve");
     const dev_algorithm *algorithm = name == NULL
                                          ? issuer->default_algorithm
                                          : dev_algorithm_find(json_is_string(name) ? json_string_value(name) : "");
     if (algorithm == NULL || (serve != NULL && !json_is_array(serve)))
-        return fail(answer, "algorithm must be one that is known, serve a list of kids");
+        return dev_fail(answer, "algorithm must be one that is known, serve a list of kids");
     /* "serve" alone only chooses among the keys that there are. Keys are made outside the lock: RSA takes its time. */
     bool wants_key = serve == NULL || name != NULL;
-    CLI_CLEANUP(dev_key_free_p) dev_key *fresh = wants_key ? dev_key_make(algorithm) : NULL;
+    CLI_CLEANUP(dev_key_free_p) dev_key *fresh = wants_key ? dev_issuer_key(issuer, algorithm, DEV_ROLE_OWN) : NULL;
     if (wants_key && fresh == NULL)
-        return fail(answer, "OpenSSL could not make a key");
+        return dev_fail(answer, "OpenSSL could not make a key");
     CLI_AUTO_FREE char *kid = fresh == NULL ? NULL : cli_strdup(fresh->kid);
     (void)pthread_mutex_lock(&issuer->lock);
     bool rotated = rotate_locked(issuer, request, &fresh);

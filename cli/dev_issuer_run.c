@@ -80,12 +80,13 @@ static int add_keys(dev_issuer *issuer, const dev_issuer_options *options, const
     static const char *const usual[] = {"RS256", "ES256"};
     const char *const *names =
         options->algorithms == NULL || options->algorithm_count == 0 ? usual : options->algorithms;
-    size_t count = names == usual ? CLI_COUNT_OF(usual) : options->algorithm_count;
+    /* Entra signs with nothing but RS256. */
+    size_t count = names != usual ? options->algorithm_count : issuer->tenant != NULL ? 1 : CLI_COUNT_OF(usual);
     for (size_t i = 0; i < count; i++) {
         const dev_algorithm *algorithm = dev_algorithm_find(names[i]);
         if (algorithm == NULL)
             return complain(to, "no such algorithm: %s", names[i]);
-        dev_key *key = dev_key_make(algorithm);
+        dev_key *key = dev_issuer_key(issuer, algorithm, DEV_ROLE_OWN);
         if (key == NULL)
             return complain(to, "OpenSSL could not make a key for %s", names[i]);
         key->next = issuer->keys;
@@ -142,19 +143,41 @@ static int start_daemon(dev_issuer *issuer, int fd, const complaint *to)
 
 static void copy_options(dev_issuer *issuer, const dev_issuer_options *options)
 {
-    issuer->path = cli_strdup(options->path == NULL ? "" : options->path);
+    if (options->entra) {
+        issuer->tenant = cli_strdup(options->tenant == NULL ? DEV_ENTRA_TENANT : options->tenant);
+        issuer->cloud = cli_strdup(options->cloud_instance == NULL ? "microsoftonline.com" : options->cloud_instance);
+        issuer->path = cli_format("/%s/v2.0", issuer->tenant);
+    } else {
+        issuer->path = cli_strdup(options->path == NULL ? "" : options->path);
+    }
     issuer->prefix = cli_strdup(issuer->path);
     size_t len = strlen(issuer->prefix);
     if (len > 0 && issuer->prefix[len - 1] == '/')
         issuer->prefix[len - 1] = '\0';
     issuer->audience = cli_strdup(options->audience == NULL ? "dev-audience" : options->audience);
-    issuer->lifetime = options->lifetime == 0 ? 3600 : options->lifetime;
+    issuer->lifetime = options->lifetime;
     issuer->max_age = options->max_age == 0 ? 3600 : options->max_age;
+    issuer->kubernetes = options->kubernetes;
     issuer->verbose = options->verbose;
+}
+
+static int check_shape(const dev_issuer_options *options, const complaint *to)
+{
+    if (options->entra && options->kubernetes)
+        return complain(to, "an issuer has the shape of Entra or of Kubernetes, not both");
+    if (options->entra && options->path != NULL)
+        return complain(to, "with Entra the tenants make the path");
+    if (!options->entra && (options->tenant != NULL || options->cloud_instance != NULL))
+        return complain(to, "tenant and cloud instance are Entra's");
+    if (options->tenant != NULL && !dev_entra_is_guid(options->tenant))
+        return complain(to, "the tenant must be a GUID in lower case");
+    return 0;
 }
 
 static int start(dev_issuer *issuer, const dev_issuer_options *options, const complaint *to)
 {
+    if (check_shape(options, to) != 0)
+        return -1;
     if (!path_is_valid(issuer->path))
         return complain(to, "the path must begin with / and hold only letters, digits and -._~/");
     if (add_keys(issuer, options, to) != 0 || set_certificates(issuer, options, to) != 0)
@@ -224,6 +247,8 @@ void dev_issuer_stop(dev_issuer *issuer)
     free(issuer->prefix);
     free(issuer->url);
     free(issuer->audience);
+    free(issuer->tenant);
+    free(issuer->cloud);
     free(issuer);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A certificate authority for one run, in memory, and its certificate for the loopback names. */
+/* Certificates for one run, in memory: an authority, its certificate for the loopback names, and those of signing keys. */
 
 #include "dev_issuer_internal.h"
 
@@ -83,6 +83,22 @@ static X509 *make_server(EVP_PKEY *pkey, X509 *ca, EVP_PKEY *ca_key)
         return server;
     X509_free(server);
     return NULL;
+}
+
+bool dev_certificate_self_signed(EVP_PKEY *pkey, bool hashed, uint8_t **der, size_t *len)
+{
+    CLI_CLEANUP(X509_free_p) X509 *certificate = start_certificate("assay development signing key", pkey);
+    *der = NULL;
+    if (certificate == NULL || X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) != 1 ||
+        X509_sign(certificate, pkey, hashed ? EVP_sha256() : NULL) <= 0)
+        return false;
+    int size = i2d_X509(certificate, NULL);
+    if (size <= 0)
+        return false;
+    *der = cli_alloc((size_t)size);
+    *len = (size_t)size;
+    uint8_t *cursor = *der;
+    return i2d_X509(certificate, &cursor) == size;
 }
 
 /* PEM text of a certificate or, where @p certificate is NULL, of a private key. */

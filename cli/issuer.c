@@ -25,9 +25,13 @@ typedef struct issuer_settings {
     const char *audience;
     const char *lifetime;
     const char *max_age;
+    const char *tenant;
+    const char *cloud;
     int64_t max_age_seconds;
     cli_list operands;
     bool tls;
+    bool entra;
+    bool kubernetes;
     bool json;
     bool verbose;
 } issuer_settings;
@@ -48,7 +52,11 @@ static int read_settings(issuer_settings *settings, dev_issuer_options *options)
                                     .algorithms = settings->algorithms.items,
                                     .algorithm_count = settings->algorithms.count,
                                     .audience = settings->audience,
-                                    .verbose = settings->verbose};
+                                    .verbose = settings->verbose,
+                                    .entra = settings->entra,
+                                    .tenant = settings->tenant,
+                                    .cloud_instance = settings->cloud,
+                                    .kubernetes = settings->kubernetes};
     if (settings->port != NULL && !cli_option_integer(NAME, "port", settings->port, 0, 65535, &port))
         return CLI_EXIT_USAGE;
     if (settings->lifetime != NULL &&
@@ -142,8 +150,13 @@ int cli_issuer(int argc, char **argv)
         {"path", CLI_VALUE, &settings.path, "P", "path of the issuer's URL, such as /tenant/v2.0"},
         {"algorithm", CLI_LIST, &settings.algorithms, "ALG", "signing key to have; RS256 and ES256 by default"},
         {"audience", CLI_VALUE, &settings.audience, "AUD", "default aud of tokens; dev-audience by default"},
-        {"lifetime", CLI_VALUE, &settings.lifetime, "SECONDS", "default lifetime of tokens; 3600 by default"},
+        {"lifetime", CLI_VALUE, &settings.lifetime, "SECONDS",
+         "lifetime of tokens; by default what is usual, mostly 3600"},
         {"max-age", CLI_VALUE, &settings.max_age, "SECONDS", "Cache-Control of the key set; 3600 by default, -1: none"},
+        {"entra", CLI_FLAG, &settings.entra, NULL, "the shapes of Entra ID, for every tenant"},
+        {"tenant", CLI_VALUE, &settings.tenant, "GUID", "with --entra: tenant where none is named"},
+        {"cloud-instance", CLI_VALUE, &settings.cloud, "NAME", "with --entra: microsoftonline.com by default"},
+        {"kubernetes", CLI_FLAG, &settings.kubernetes, NULL, "the shapes of a cluster's issuer"},
         {"json", CLI_FLAG, &settings.json, NULL, "print the URL as one JSON object"},
         {"verbose", CLI_FLAG, &settings.verbose, NULL, "one line for each request, on standard error"},
     };

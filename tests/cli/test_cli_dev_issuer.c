@@ -148,6 +148,46 @@ static void rotation_serves_what_it_is_told(void **state)
     dev_issuer_stop(issuer);
 }
 
+/* The key set of the default tenant: work keys and another cloud's, and neither consumers' nor an application's. */
+static void keys_of_entra(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request;
+        int code;
+    } cases[] = {
+        {NULL, ASSAY_OK},
+        {"{\"entra\":\"daemon\",\"version\":1,\"tenant\":\"bbbbcccc-1111-dddd-2222-eeee3333ffff\"}", ASSAY_OK},
+        {"{\"forge\":\"gov-key\"}", ASSAY_OK},
+        {"{\"forge\":\"wrong-tenant\"}", ASSAY_OK},
+        {"{\"forge\":\"consumer-key\"}", ASSAY_E_KEY_UNKNOWN},
+        {"{\"forge\":\"custom-key\"}", ASSAY_E_KEY_UNKNOWN},
+        {"{\"entra\":\"consumer\"}", ASSAY_E_KEY_UNKNOWN},
+        {"{\"entra\":\"b2c\"}", ASSAY_E_KEY_UNKNOWN},
+        {"{\"entra\":\"graph\"}", ASSAY_E_SIGNATURE},
+        {"{\"forge\":\"wrong-key\"}", ASSAY_E_SIGNATURE},
+    };
+    dev_issuer *issuer = start(&(dev_issuer_options){.entra = true});
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(check(issuer, cases[i].request, "RS256"), cases[i].code);
+    dev_issuer_stop(issuer);
+}
+
+/* Certificates and thumbprints come with keys of every type. */
+static void entra_with_every_algorithm(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"ES256", "PS256", "EdDSA", "Ed448"};
+    dev_issuer *issuer = start(&(dev_issuer_options){.entra = true, .algorithms = names, .algorithm_count = 4});
+    for (size_t i = 0; i < 4; i++) {
+        char request[64];
+        (void)snprintf(request, sizeof request, "{\"algorithm\":\"%s\"}", names[i]);
+        assert_int_equal(check(issuer, request, names[i]), ASSAY_OK);
+    }
+    assert_int_equal(check(issuer, "{\"forge\":\"gov-key\"}", "ES256"), ASSAY_OK);
+    dev_issuer_stop(issuer);
+}
+
 static void refuses_what_it_can_not_do(void **state)
 {
     (void)state;
@@ -158,6 +198,11 @@ static void refuses_what_it_can_not_do(void **state)
         {.path = "/a b"},
         {.algorithms = unknown, .algorithm_count = 1},
         {.tls = true, .cert_file = "/no/such/file", .key_file = "/no/such/file"},
+        {.entra = true, .kubernetes = true},
+        {.entra = true, .path = "/tenant"},
+        {.entra = true, .tenant = "contoso"},
+        {.tenant = "aaaabbbb-0000-cccc-1111-dddd2222eeee"},
+        {.cloud_instance = "microsoftonline.us"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char message[256] = "";
@@ -187,10 +232,8 @@ static void *hammer(void *argument)
     return NULL;
 }
 
-static void many_threads_share_one(void **state)
+static void hammer_by_four(dev_issuer *issuer)
 {
-    (void)state;
-    dev_issuer *issuer = start(&(dev_issuer_options){0});
     pthread_t threads[4];
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, hammer, issuer), 0);
@@ -199,6 +242,33 @@ static void many_threads_share_one(void **state)
         assert_int_equal(pthread_join(threads[i], &failed), 0);
         assert_null(failed);
     }
+}
+
+static void many_threads_share_one(void **state)
+{
+    (void)state;
+    dev_issuer *issuer = start(&(dev_issuer_options){0});
+    hammer_by_four(issuer);
+    dev_issuer_stop(issuer);
+}
+
+/* Whoever needs a key of another role first makes it; only one stays. */
+static void many_threads_share_one_of_entra(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"ES256"};
+    dev_issuer *issuer = start(&(dev_issuer_options){.entra = true, .algorithms = names, .algorithm_count = 1});
+    hammer_by_four(issuer);
+    char *text = dev_issuer_jwks(issuer);
+    json_t *document = json_loads(text, 0, NULL);
+    const json_t *keys = json_object_get(document, "keys");
+    size_t of_another_cloud = 0;
+    for (size_t i = 0; i < json_array_size(keys); i++)
+        of_another_cloud += strcmp(json_string_value(json_object_get(json_array_get(keys, i), "cloud_instance_name")),
+                                   "microsoftonline.us") == 0;
+    assert_int_equal(of_another_cloud, 1);
+    json_decref(document);
+    free(text);
     dev_issuer_stop(issuer);
 }
 
@@ -210,8 +280,11 @@ int main(void)
         cmocka_unit_test(mint_merges_and_removes),
         cmocka_unit_test(bad_requests_are_explained),
         cmocka_unit_test(rotation_serves_what_it_is_told),
+        cmocka_unit_test(keys_of_entra),
+        cmocka_unit_test(entra_with_every_algorithm),
         cmocka_unit_test(refuses_what_it_can_not_do),
         cmocka_unit_test(many_threads_share_one),
+        cmocka_unit_test(many_threads_share_one_of_entra),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
