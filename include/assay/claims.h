@@ -27,7 +27,7 @@ ASSAY_API assay_claims *assay_claims_ref(assay_claims *claims);
 /** Give a reference back; NULL is allowed. Any thread. The claims are wiped with the last one. @since 0.1 */
 ASSAY_API void assay_claims_unref(assay_claims *claims);
 
-/** The configured issuer that the token came from. Never NULL. @since 0.1 */
+/** `iss`, which is that of a configured issuer; for Entra one of its forms, with the tenant in it. Never NULL. @since 0.1 */
 ASSAY_API const char *assay_claims_issuer(const assay_claims *claims);
 /** `sub`, or NULL where the token has none. @since 0.1 */
 ASSAY_API const char *assay_claims_subject(const assay_claims *claims);

@@ -8,6 +8,7 @@
 /* What a token shows of whose it is, and which keys may sign that. Everything here is compared byte by byte. */
 
 static const char placeholder[] = ASSAY_ENTRA_TENANT;
+#define PUBLIC_V2 "https://login.microsoftonline.com/" ASSAY_ENTRA_TENANT "/v2.0"
 static const char consumers_tenant[] = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 /* Whether an issuer is a template with a tenant's GUID in lower case in it (Microsoft, "Secure applications by validating claims"). */
@@ -191,9 +192,12 @@ static int check_key_issuer(const assay_entra *entra, const assay_jwk *key, assa
         return ASSAY_OK;
     if (key->issuer == NULL)
         return assay_fail_note(failure, ASSAY_E_KEY_ISSUER, "the key has no issuer; those of the v2 endpoint have one");
-    bool filled = assay_entra_fill(key->issuer, tenant, found, sizeof found) &&
-                  assay_entra_fill(entra->v2, tenant, expected, sizeof expected);
-    if (filled && strcmp(found, expected) == 0)
+    bool filled = assay_entra_fill(key->issuer, tenant, found, sizeof found);
+    if (filled && assay_entra_fill(entra->v2, tenant, expected, sizeof expected) && strcmp(found, expected) == 0)
+        return ASSAY_OK;
+    /* No key set of External ID is published: that its keys name the host for employees would say no less of the tenant. */
+    if (filled && entra->kind == ASSAY_ENTRA_EXTERNAL_ID &&
+        assay_entra_fill(PUBLIC_V2, tenant, expected, sizeof expected) && strcmp(found, expected) == 0)
         return ASSAY_OK;
     return assay_fail_found(failure, ASSAY_E_KEY_ISSUER, entra->v2, key->issuer, strlen(key->issuer));
 }
