@@ -40,7 +40,7 @@ int assay_runtime_set_ca_file(assay_runtime *runtime, const char *path, assay_er
     int code = check_open(runtime, failure);
     if (code == ASSAY_OK && path == NULL)
         return ASSAY_BAD("path is NULL");
-    return ASSAY_END(code != ASSAY_OK ? code : assay_runtime_read_ca(runtime, path, failure));
+    return ASSAY_END(code != ASSAY_OK ? code : assay_http_ca_read(&runtime->http.ca, path, failure));
 }
 
 int assay_runtime_set_ca_pem(assay_runtime *runtime, const char *pem, size_t len, assay_error **error)
@@ -49,7 +49,7 @@ int assay_runtime_set_ca_pem(assay_runtime *runtime, const char *pem, size_t len
     int code = check_open(runtime, failure);
     if (code == ASSAY_OK && pem == NULL)
         return ASSAY_BAD("pem is NULL");
-    return ASSAY_END(code != ASSAY_OK ? code : assay_runtime_take_ca(runtime, pem, len, failure));
+    return ASSAY_END(code != ASSAY_OK ? code : assay_http_ca_take(&runtime->http.ca, pem, len, failure));
 }
 
 int assay_runtime_set_proxy(assay_runtime *runtime, const char *url, assay_error **error)

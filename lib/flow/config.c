@@ -265,9 +265,9 @@ static int take_runtime_member(assay_runtime *runtime, const char *name, const a
         return *copied == NULL ? assay_fail(failure, ASSAY_E_MEMORY) : ASSAY_OK;
     }
     if (strcmp(name, "ca_file") == 0)
-        return assay_runtime_read_ca(runtime, text.ptr, failure);
+        return assay_http_ca_read(&runtime->http.ca, text.ptr, failure);
     if (strcmp(name, "ca_pem") == 0)
-        return assay_runtime_take_ca(runtime, text.ptr, text.len, failure);
+        return assay_http_ca_take(&runtime->http.ca, text.ptr, text.len, failure);
     if (strcmp(name, "proxy") == 0)
         return assay_runtime_take_proxy(runtime, text.ptr, failure);
     if (strcmp(name, "store_directory") == 0)

@@ -15,7 +15,7 @@ int assay_driver_watch(assay_driver *driver, assay_validator *validator, bool co
 {
     /* Parsing the CA certificates takes longer than a loop should pause. Where there are none that can be used, each fetch over TLS will say so. */
     assay_runtime *runtime = validator->keyring->runtime;
-    int code = assay_http_settings_load(&runtime->http, failure);
+    int code = assay_http_ca_load(&runtime->http.ca, failure);
     if (code == ASSAY_E_MEMORY)
         return code;
     if (code != ASSAY_OK)

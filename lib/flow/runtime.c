@@ -4,12 +4,9 @@
 #include "http/url.h"
 #include "json/document.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 
 int assay_runtime_make(assay_runtime **runtime)
 {
@@ -63,64 +60,6 @@ bool assay_runtimes_are_alike(const assay_runtime *a, const assay_runtime *b)
 {
     return assay_http_settings_are_alike(&a->http, &b->http) && a->clock.steady == b->clock.steady &&
            a->clock.wall == b->clock.wall && a->clock.user_data == b->clock.user_data;
-}
-
-int assay_runtime_take_ca(assay_runtime *runtime, const char *pem, size_t len, assay_failure *failure)
-{
-    if (len > ASSAY_LIMIT_CA_BYTES)
-        return assay_fail_note(failure, ASSAY_E_CONFIG_CA, "they are longer than %d bytes", ASSAY_LIMIT_CA_BYTES);
-    if (assay_http_count_certificates(pem, len) <= 0)
-        return assay_fail_note(failure, ASSAY_E_CONFIG_CA, "there is no certificate in PEM form");
-    char *copy = assay_memdup(pem, len);
-    if (copy == NULL)
-        return assay_fail(failure, ASSAY_E_MEMORY);
-    assay_release(runtime->http.ca_pem);
-    runtime->http.ca_pem = copy;
-    runtime->http.ca_pem_len = len;
-    return ASSAY_OK;
-}
-
-/* Read a whole file, bounded; -1 with errno, or -2 where it is longer than @p size. */
-static ssize_t read_file(const char *path, char *buffer, size_t size)
-{
-    int fd;
-    do
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang here */
-    while (fd < 0 && errno == EINTR);
-    if (fd < 0)
-        return -1;
-    size_t used = 0;
-    ssize_t got = 0;
-    while (used < size) {
-        got = read(fd, buffer + used, size - used);
-        if (got == 0 || (got < 0 && errno != EINTR))
-            break;
-        used += got > 0 ? (size_t)got : 0;
-    }
-    int error = errno;
-    (void)close(fd);
-    errno = error;
-    return got < 0 ? -1 : used == size ? -2 : (ssize_t)used;
-}
-
-int assay_runtime_read_ca(assay_runtime *runtime, const char *path, assay_failure *failure)
-{
-    size_t size = ASSAY_LIMIT_CA_BYTES + 1;
-    ASSAY_AUTO_RELEASE char *pem = assay_alloc(size);
-    if (pem == NULL)
-        return assay_fail(failure, ASSAY_E_MEMORY);
-    ssize_t len = read_file(path, pem, size);
-    char reason[100];
-    char shown[ASSAY_LIMIT_FOUND_BYTES];
-    assay_text_escape(path, strlen(path), shown, sizeof shown);
-    if (len == -1)
-        return assay_fail_note(failure, ASSAY_E_CONFIG_CA, "%s: %s", shown, strerror_r(errno, reason, sizeof reason));
-    if (len < 0)
-        return assay_fail_note(failure, ASSAY_E_CONFIG_CA, "%s is longer than %d bytes", shown, ASSAY_LIMIT_CA_BYTES);
-    int code = assay_runtime_take_ca(runtime, pem, (size_t)len, failure);
-    if (code == ASSAY_E_CONFIG_CA)
-        return assay_fail_note(failure, code, "%s holds no certificate in PEM form", shown);
-    return code;
 }
 
 int assay_runtime_take_proxy(assay_runtime *runtime, const char *url, assay_failure *failure)

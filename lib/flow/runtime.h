@@ -41,9 +41,6 @@ int assay_runtime_use(assay_runtime *runtime, assay_runtime **used, assay_failur
 /* Whether keys that one fetched are what the other would have fetched, and their times mean the same. */
 bool assay_runtimes_are_alike(const assay_runtime *a, const assay_runtime *b);
 
-/* Trust these CA certificates; checks that there is one. */
-int assay_runtime_take_ca(assay_runtime *runtime, const char *pem, size_t len, assay_failure *failure);
-int assay_runtime_read_ca(assay_runtime *runtime, const char *path, assay_failure *failure);
 int assay_runtime_take_proxy(assay_runtime *runtime, const char *url, assay_failure *failure);
 int assay_runtime_take_fetch_timeout(assay_runtime *runtime, int64_t milliseconds, assay_failure *failure);
 int assay_runtime_take_store_directory(assay_runtime *runtime, const char *path, assay_failure *failure);

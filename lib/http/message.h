@@ -7,10 +7,20 @@
 #include "base/failure.h"
 #include "base/memory.h"
 
+/* Whether the issuer's bearer token goes with a request. */
+typedef enum assay_http_bearer {
+    ASSAY_HTTP_BEARER_NONE,    /* there is none */
+    ASSAY_HTTP_BEARER_SEND,    /* it is for this server */
+    ASSAY_HTTP_BEARER_WITHHOLD /* it is not for this server */
+} assay_http_bearer;
+
 typedef struct assay_http_request {
     const char *url;           /* borrowed */
     const char *accept;        /* borrowed; value of Accept */
     const char *if_none_match; /* borrowed; entity tag, or NULL */
+    assay_http_bearer bearer;  /* what an answer is judged by; what is sent is `authorization` */
+    const char *authorization; /* borrowed; value of Authorization, a secret, or NULL */
+    struct assay_http_ca *ca;  /* borrowed, as long as the settings are; NULL: that of the settings */
     size_t body_limit;         /* bytes; a longer answer is ASSAY_E_RESPONSE_SIZE */
     bool allow_loopback_http;
 } assay_http_request;

@@ -144,12 +144,12 @@ static CURLcode set_trust(CURL *easy, assay_http_get *get)
 }
 
 /* For a TLS library that is not ours. A given CA stands alone: the system's file and folder are switched off. */
-static CURLcode set_ca(CURL *easy, const assay_http_settings *settings)
+static CURLcode set_ca(CURL *easy, const assay_http_ca *ca)
 {
     CURLcode result = CURLE_OK;
-    if (settings->ca_pem == NULL)
+    if (ca->pem == NULL)
         return result;
-    struct curl_blob blob = {settings->ca_pem, settings->ca_pem_len, CURL_BLOB_NOCOPY};
+    struct curl_blob blob = {ca->pem, ca->len, CURL_BLOB_NOCOPY};
     SET(CURLOPT_CAINFO, NULL);
     SET(CURLOPT_CAPATH, NULL);
     SET(CURLOPT_CAINFO_BLOB, &blob);
@@ -159,7 +159,7 @@ static CURLcode set_ca(CURL *easy, const assay_http_settings *settings)
     return result;
 }
 
-static CURLcode set_tls(CURL *easy, assay_http_get *get, const assay_http_settings *settings)
+static CURLcode set_tls(CURL *easy, assay_http_get *get, const assay_http_ca *ca)
 {
     CURLcode result = CURLE_OK;
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
@@ -170,7 +170,7 @@ static CURLcode set_tls(CURL *easy, assay_http_get *get, const assay_http_settin
     SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (result != CURLE_OK)
         return result;
-    return get->trust != NULL ? set_trust(easy, get) : set_ca(easy, settings);
+    return get->trust != NULL ? set_trust(easy, get) : set_ca(easy, ca);
 }
 
 /* Loopback is always asked directly: a proxy's loopback is another machine. "" keeps curl from reading the environment. */
@@ -188,13 +188,15 @@ static CURLcode set_proxy(CURL *easy, const assay_http_settings *settings, bool 
 /* Append "name: value"; false: out of memory, or a value that would end the line. */
 static bool add_request_header(struct curl_slist **list, const char *name, const char *value)
 {
-    char line[ASSAY_LIMIT_ETAG_BYTES + 64];
     if (value == NULL)
         return true;
-    int len = snprintf(line, sizeof line, "%s: %s", name, value);
-    if (len < 0 || (size_t)len >= sizeof line || strpbrk(value, "\r\n") != NULL)
+    size_t size = strlen(name) + strlen(value) + sizeof ": ";
+    char *line = strpbrk(value, "\r\n") != NULL ? NULL : assay_alloc(size);
+    if (line == NULL)
         return false;
+    (void)snprintf(line, size, "%s: %s", name, value);
     struct curl_slist *longer = curl_slist_append(*list, line);
+    assay_release_wiped(line, size);
     if (longer == NULL)
         return false;
     *list = longer;
@@ -205,6 +207,7 @@ static CURLcode set_callbacks(CURL *easy, assay_http_get *get)
 {
     CURLcode result = CURLE_OK;
     SET(CURLOPT_HTTPHEADER, get->headers);
+    SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* a proxy gets none of them */
     SET(CURLOPT_ERRORBUFFER, get->words);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, get);
@@ -239,18 +242,20 @@ int assay_http_get_prepare(assay_http_get *get, CURL *easy, assay_http_settings 
         return assay_fail(failure, ASSAY_E_TIMEOUT);
     (void)assay_url_parse(request->url, strlen(request->url), &get->url);
     if (!add_request_header(&get->headers, "Accept", request->accept) ||
-        !add_request_header(&get->headers, "If-None-Match", request->if_none_match))
+        !add_request_header(&get->headers, "If-None-Match", request->if_none_match) ||
+        !add_request_header(&get->headers, "Authorization", request->authorization))
         return assay_fail(failure, ASSAY_E_MEMORY);
+    assay_http_ca *ca = request->ca != NULL ? request->ca : &settings->ca;
     if (get->url.https) {
-        int code = assay_http_settings_load(settings, failure);
+        int code = assay_http_ca_load(ca, failure);
         if (code != ASSAY_OK)
             return code;
-        get->trust = atomic_load_explicit(&settings->trust, memory_order_acquire);
+        get->trust = atomic_load_explicit(&ca->trust, memory_order_acquire);
     }
 
     CURLcode result = set_limits(easy, request->url, timeout_ms, request->body_limit);
     if (result == CURLE_OK)
-        result = set_tls(easy, get, settings);
+        result = set_tls(easy, get, ca);
     if (result == CURLE_OK)
         result = set_proxy(easy, settings, get->url.loopback);
     if (result == CURLE_OK)
@@ -314,6 +319,8 @@ void assay_http_get_clear(assay_http_get *get)
 {
     curl_easy_setopt(get->easy, CURLOPT_ERRORBUFFER, NULL);
     curl_easy_setopt(get->easy, CURLOPT_HTTPHEADER, NULL);
+    for (struct curl_slist *line = get->headers; line != NULL; line = line->next)
+        assay_wipe(line->data, strlen(line->data)); /* one may be a secret */
     curl_slist_free_all(get->headers);
     get->headers = NULL;
     assay_http_response_clear(&get->response);

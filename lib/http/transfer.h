@@ -23,7 +23,7 @@ typedef enum assay_http_stop {
 typedef struct assay_http_get {
     CURL *easy; /* borrowed */
     assay_url url;
-    const assay_trust *trust; /* of the settings; NULL: curl's own, or none needed */
+    const assay_trust *trust; /* of the request or the settings; NULL: curl's own, or none needed */
     struct curl_slist *headers;
     assay_http_response response;
     size_t body_limit, body_room, header_bytes;

@@ -111,7 +111,7 @@ static int child(void)
     const char *sanitized = getenv("ASSAY_SANITIZED"), *preloaded = getenv("LD_PRELOAD");
     bool slow = (sanitized != NULL && strcmp(sanitized, "none") != 0) ||
                 (preloaded != NULL && strstr(preloaded, "vgpreload") != NULL);
-    if (assay_http_settings_load(&shared, NULL) != ASSAY_OK) /* takes a while, and is not what is measured */
+    if (assay_http_ca_load(&shared.ca, NULL) != ASSAY_OK) /* takes a while, and is not what is measured */
         return FAILED;
     int result = PASSED;
     for (way how = MULTI; how <= CLIENT; how++)

@@ -30,7 +30,7 @@ static char url[128];
 static void forget_trust(assay_http_settings *settings)
 {
     if (settings != NULL)
-        assay_trust_free(atomic_exchange(&settings->trust, NULL));
+        assay_trust_free(atomic_exchange(&settings->ca.trust, NULL));
 }
 
 /* @p where: what stands between scheme and path, or NULL for the server's address. */
@@ -339,7 +339,7 @@ static void test_environment_is_not_read(void **state)
 static void get_through(outcome *got, assay_http_settings *settings, const char *target)
 {
     assay_http_client *client = NULL;
-    const assay_http_request request = {.url = target, .body_limit = 10};
+    const assay_http_request request = {.url = target, .body_limit = 10, .authorization = "Bearer for-the-issuer"};
     assert_int_equal(assay_http_client_new(settings, &client), ASSAY_OK);
     got->code = assay_http_client_get(client, &request, 1000, 0, &got->response, &got->failure);
     assay_http_response_clear(&got->response);
@@ -358,6 +358,7 @@ static void test_proxy_is_used_where_set(void **state)
     assert_int_equal(got.code, ASSAY_E_CONNECT);
     assert_int_equal(raw_server_connections(server), 1);
     assert_non_null(strstr(raw_server_request(server), "CONNECT issuer.invalid:443 "));
+    assert_null(strstr(raw_server_request(server), "Authorization"));
 
     get_through(&got, &(assay_http_settings){.proxy = proxy, .no_proxy = "issuer.invalid"},
                 "https://issuer.invalid/keys");
@@ -409,7 +410,7 @@ static int get_tls(const char *name, const char *ca, const char *host, int versi
     outcome got;
     size_t len = 0;
     char *pem = ca == NULL ? NULL : certificates_pem(ca, &len);
-    assay_http_settings settings = {.ca_pem = pem, .ca_pem_len = len};
+    assay_http_settings settings = {.ca = {.pem = pem, .len = len}};
     raw_server *server = raw_server_start(&(raw_script){.head = OK_HEAD "Content-Length: 2\r\n\r\n{}",
                                                         .certificate = certificates_path(name, "pem"),
                                                         .key = certificates_path(name, "key"),
@@ -495,7 +496,7 @@ static void test_unusable_ca(void **state)
     (void)state;
     outcome got;
     char junk[] = "no certificate";
-    assay_http_settings settings = {.ca_pem = junk, .ca_pem_len = strlen(junk)};
+    assay_http_settings settings = {.ca = {.pem = junk, .len = strlen(junk)}};
     raw_server *server = raw_server_start(&(raw_script){.head = OK_HEAD "Content-Length: 2\r\n\r\n{}",
                                                         .certificate = certificates_path("server", "pem"),
                                                         .key = certificates_path("server", "key")});

@@ -39,8 +39,8 @@ static int close_loop(void **state)
 /* As the settings of a runtime: cleared by close_loop(). */
 static void trust(const char *pem)
 {
-    settings.ca_pem = assay_strdup(pem);
-    settings.ca_pem_len = strlen(pem);
+    settings.ca.pem = assay_strdup(pem);
+    settings.ca.len = strlen(pem);
 }
 
 static void trust_in(const char *name)
@@ -257,13 +257,13 @@ static void test_connections_are_not_shared_across_authorities(void **state)
     char url[256];
     multi_result got;
     dev_issuer *issuer = issue();
-    assay_http_settings stranger = {.ca_pem = NULL};
+    assay_http_settings stranger = {.ca = {.pem = NULL}};
     size_t len;
     char *pem = certificates_pem("ca", &len);
     issuer_url(issuer, url, sizeof url);
     trust(dev_issuer_ca_pem(issuer));
-    stranger.ca_pem = assay_strdup(pem);
-    stranger.ca_pem_len = len;
+    stranger.ca.pem = assay_strdup(pem);
+    stranger.ca.len = len;
     for (int i = 0; i < 6; i++) {
         assert_int_equal(start(url, 3000, i % 2 == 0 ? &settings : &stranger, &got), ASSAY_OK);
         assert_true(multi_loop_until(&loop, &got, 8000));
@@ -330,7 +330,7 @@ static void fetch_for_time(const char *what, int expected)
     if (expected == ASSAY_OK)
         trust(dev_issuer_ca_pem(issuer));
     int64_t begin = assay_clock_real_ms();
-    assert_int_equal(assay_http_settings_load(&settings, NULL), ASSAY_OK);
+    assert_int_equal(assay_http_ca_load(&settings.ca, NULL), ASSAY_OK);
     int64_t loaded = assay_clock_real_ms() - begin;
     loop.longest_us = 0;
     assert_int_equal(start(url, 5000, &settings, &got), ASSAY_OK);

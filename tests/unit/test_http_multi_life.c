@@ -37,8 +37,8 @@ static int open_issuer(void **state)
         dev_issuer_start(&(dev_issuer_options){.tls = true}, &issuer, message, sizeof message) != 0)
         return 1;
     const char *pem = dev_issuer_ca_pem(issuer);
-    settings.ca_pem = assay_strdup(pem);
-    settings.ca_pem_len = strlen(pem);
+    settings.ca.pem = assay_strdup(pem);
+    settings.ca.len = strlen(pem);
     snprintf(url, sizeof url, "%s/.well-known/openid-configuration", dev_issuer_url(issuer));
     return 0;
 }
@@ -345,7 +345,7 @@ static int child(char **arguments)
     }
     if (strcmp(arguments[0], "refuse") == 0)
         return refuse_often();
-    assay_http_settings with = {.ca_pem = assay_strdup(arguments[2]), .ca_pem_len = strlen(arguments[2])};
+    assay_http_settings with = {.ca = {.pem = assay_strdup(arguments[2]), .len = strlen(arguments[2])}};
     ask_twice(arguments[1], &with, strcmp(arguments[0], "multi") == 0);
     assay_http_settings_clear(&with);
     return sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL ? 0 : 1;
