@@ -3,6 +3,10 @@
 
 #include "http/url.h"
 
+static const char withheld_hint[] =
+    "the bearer file's token is not sent to that server; if it is meant to have the token, "
+    "name its host as one of the jwks hosts";
+
 /* The same place, however a host's HTTP library spells it: "https://a" and "https://A:443/" are one. */
 static bool is_same_place(const char *asked, const char *answered)
 {
@@ -30,6 +34,16 @@ static bool is_html(const char *content_type)
     return assay_span_is_nocase(type, "text/html") || assay_span_is_nocase(type, "application/xhtml+xml");
 }
 
+/* A server that asks for a token which is not for it: whether that should change is for the operator to say. */
+static int refuse_status(const assay_http_request *request, int status, assay_failure *failure)
+{
+    int code = assay_fail_note(failure, ASSAY_E_HTTP_STATUS, "status %d from %.160s", status, request->url);
+    bool denied = status == 401 || status == 403;
+    if (failure != NULL && denied && request->bearer == ASSAY_HTTP_BEARER_WITHHOLD)
+        failure->hint = withheld_hint;
+    return code;
+}
+
 int assay_answer_check(const assay_http_request *request, const assay_http_response *response, bool *not_modified,
                        assay_failure *failure)
 {
@@ -46,7 +60,7 @@ int assay_answer_check(const assay_http_request *request, const assay_http_respo
     if (response->status >= 300 && response->status < 400)
         return assay_fail_note(failure, ASSAY_E_REDIRECT, "status %d from %.160s", response->status, request->url);
     if (response->status != 200)
-        return assay_fail_note(failure, ASSAY_E_HTTP_STATUS, "status %d from %.160s", response->status, request->url);
+        return refuse_status(request, response->status, failure);
     if (response->encoded)
         return assay_fail_note(failure, ASSAY_E_RESPONSE, "Content-Encoding, which was not asked for, from %.160s",
                                request->url);

@@ -137,6 +137,7 @@ bool assay_source_next(assay_source *source, assay_http_request *request)
     request->if_none_match = metadata ? source->metadata_etag : source->keys_etag;
     request->body_limit = metadata ? ASSAY_LIMIT_METADATA_BYTES : ASSAY_LIMIT_JWKS_BYTES;
     request->allow_loopback_http = source->allow_loopback_http;
+    request->bearer = assay_source_bearer(source, request->url);
     return true;
 }
 

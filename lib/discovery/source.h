@@ -29,6 +29,9 @@ typedef struct assay_source_config {
     const char *const *jwks_hosts;
     size_t jwks_host_count;
     bool allow_loopback_http;
+    assay_span ca; /* text of the CAs that servers are checked against; empty: those of the runtime */
+    bool
+        with_bearer; /* a token goes with requests to where the metadata (or else the key set) is configured, and to jwks_hosts */
     int64_t retention_ms;
     int64_t hard_limit_ms;
     assay_crypto *crypto; /* reference shared */

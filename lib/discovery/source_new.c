@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "discovery/metadata.h"
+#include "discovery/record_frame.h"
 #include "discovery/source_state.h"
 #include "http/url.h"
 
@@ -44,6 +45,18 @@ static bool find_metadata_url(assay_source *source, const assay_source_config *c
     }
 }
 
+/* Which CAs an issuer has of its own is only compared. */
+static int digest_ca(assay_source *source, const assay_source_config *config)
+{
+    char hex[65];
+    if (config->ca.len == 0)
+        return ASSAY_OK;
+    int code = assay_record_digest(config->crypto, config->ca, hex);
+    if (code != ASSAY_OK)
+        return code;
+    return assay_source_copy_text(hex, &source->ca) ? ASSAY_OK : ASSAY_E_MEMORY;
+}
+
 static bool may_fetch(const char *url, bool allow_loopback_http)
 {
     return url != NULL && assay_url_check_fetch(url, strlen(url), allow_loopback_http) == NULL;
@@ -81,6 +94,7 @@ int assay_source_new(const assay_source_config *config, assay_source **source)
         return ASSAY_E_MEMORY;
     made->mode = config->mode;
     made->allow_loopback_http = config->allow_loopback_http;
+    made->with_bearer = config->with_bearer;
     made->retention_ms = config->retention_ms;
     made->hard_limit_ms = config->hard_limit_ms;
     made->crypto = assay_crypto_ref(config->crypto);
@@ -96,6 +110,9 @@ int assay_source_new(const assay_source_config *config, assay_source **source)
         copied = assay_source_copy_text(config->jwks_uri, &made->jwks_uri);
     if (!copied)
         return ASSAY_E_MEMORY;
+    code = digest_ca(made, config);
+    if (code != ASSAY_OK)
+        return code;
     /* The well-known path can make a URL of a fitting issuer too long. */
     if (made->metadata_url != NULL && !may_fetch(made->metadata_url, made->allow_loopback_http))
         return ASSAY_E_CONFIG_ISSUER;
@@ -112,6 +129,7 @@ void assay_source_free(assay_source *source)
         assay_release(source->jwks_hosts[i]);
     assay_release(source->jwks_hosts);
     assay_release(source->issuer);
+    assay_release(source->ca);
     assay_release(source->metadata_url);
     assay_release(source->jwks_uri);
     assay_release(source->metadata_etag);

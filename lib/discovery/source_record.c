@@ -51,6 +51,7 @@ static void put_identity(assay_buffer *out, const assay_source *source)
     put_text(out, "issuer", source->issuer);
     put_text(out, "metadata_url", source->metadata_url);
     put_text(out, "jwks_uri", assay_record_configured_uri(source));
+    put_text(out, "ca", source->ca);
     put_text(out, "properties", assay_crypto_properties(source->crypto)); /* by which its keys were vetted */
     assay_buffer_put(out, "}");
 }

@@ -57,6 +57,7 @@ static bool is_of(const assay_source *source, const assay_json *identity)
     return has_text(identity, "mode", assay_record_mode(source)) && has_text(identity, "issuer", source->issuer) &&
            has_text(identity, "metadata_url", source->metadata_url) &&
            has_text(identity, "jwks_uri", assay_record_configured_uri(source)) &&
+           has_text(identity, "ca", source->ca) &&
            has_text(identity, "properties", assay_crypto_properties(source->crypto));
 }
 

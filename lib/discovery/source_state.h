@@ -22,6 +22,8 @@ struct assay_source {
     char **jwks_hosts;  /* NULL: any */
     size_t jwks_host_count;
     bool allow_loopback_http;
+    bool with_bearer;
+    char *ca; /* digest of the issuer's own CAs; NULL: it has none */
     int64_t retention_ms, hard_limit_ms;
     assay_crypto *crypto;
 
@@ -82,6 +84,8 @@ void assay_source_clear_keys(assay_source *source);
 bool assay_source_reserve_retired(assay_source *source);
 /* Readers may hold the old one: it is only set aside. Room was reserved. */
 void assay_source_replace_snapshot(assay_source *source, assay_snapshot *made);
+/* source_bearer.c: whether the issuer's token goes to this URL, which may be fetched. */
+assay_http_bearer assay_source_bearer(const assay_source *source, const char *url);
 /* Copy a text, or NULL. False: out of memory. */
 bool assay_source_copy_text(const char *text, char **copy);
 /* Put an owned text, or NULL, in the place of another. */

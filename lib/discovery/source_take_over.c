@@ -44,7 +44,8 @@ static bool is_alike(const assay_source *source, const assay_source *old)
     return source->mode == old->mode && assay_text_same(source->issuer, old->issuer) &&
            assay_text_same(source->metadata_url, old->metadata_url) &&
            (source->mode != ASSAY_SOURCE_JWKS || assay_text_same(source->jwks_uri, old->jwks_uri)) &&
-           same_hosts(source, old) && source->allow_loopback_http == old->allow_loopback_http &&
+           same_hosts(source, old) && assay_text_same(source->ca, old->ca) &&
+           source->allow_loopback_http == old->allow_loopback_http &&
            assay_crypto_is_alike(source->crypto, old->crypto);
 }
 

@@ -230,6 +230,12 @@ static void test_configured_otherwise(void **state)
         {{.mode = ASSAY_SOURCE_OPENID, .jwks_hosts = one, .jwks_host_count = 1},
          {.mode = ASSAY_SOURCE_OPENID, .jwks_hosts = other, .jwks_host_count = 1},
          false},
+        {{.mode = ASSAY_SOURCE_OPENID}, {.mode = ASSAY_SOURCE_OPENID, .ca = {"own", 3}}, false},
+        {{.mode = ASSAY_SOURCE_OPENID, .ca = {"own", 3}}, {.mode = ASSAY_SOURCE_OPENID}, false},
+        {{.mode = ASSAY_SOURCE_OPENID, .ca = {"own", 3}}, {.mode = ASSAY_SOURCE_OPENID, .ca = {"new", 3}}, false},
+        {{.mode = ASSAY_SOURCE_OPENID, .ca = {"own", 3}}, {.mode = ASSAY_SOURCE_OPENID, .ca = {"own", 3}}, true},
+        /* Whose token asked for them does not matter to the keys. */
+        {{.mode = ASSAY_SOURCE_OPENID}, {.mode = ASSAY_SOURCE_OPENID, .with_bearer = true}, true},
         {{.mode = ASSAY_SOURCE_OPENID, .jwks_hosts = two, .jwks_host_count = 2},
          {.mode = ASSAY_SOURCE_OPENID, .jwks_hosts = two, .jwks_host_count = 2},
          true},

@@ -449,6 +449,7 @@ static void records_are_of_one_source(void **state)
         {.mode = ASSAY_SOURCE_URL, .metadata_url = WORLD_ISSUER "/.well-known/openid-configuration"},
         {.mode = ASSAY_SOURCE_JWKS, .jwks_uri = WORLD_JWKS_URI},
         {.mode = ASSAY_SOURCE_STATIC},
+        {.mode = ASSAY_SOURCE_OPENID, .ca = {"own", 3}},
         {.mode = ASSAY_SOURCE_OPENID, .jwks_hosts = hosts, .jwks_host_count = 1},
     };
     char name[ASSAY_RECORD_NAME + 1], another[ASSAY_RECORD_NAME + 1];
