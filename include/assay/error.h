@@ -120,6 +120,7 @@ enum assay_code {
     ASSAY_E_METADATA_ISSUER = -511, /**< the metadata document is of another issuer */
     ASSAY_E_JWKS_URI = -512,        /**< `jwks_uri` is missing, or a place that keys may not come from */
     ASSAY_E_JWKS = -513,            /**< the key set is not one, or holds no usable key */
+    ASSAY_E_BEARER_FILE = -514,     /**< the bearer file of an issuer can't be read, or does not hold one token */
 
     /* accepted, but not allowed here */
     ASSAY_E_SCOPE = -600,                 /**< a demanded scope is missing */

@@ -107,10 +107,39 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_jwks_uri(assay_issuer *issuer, c
  *  @retval ASSAY_E_CONFIG another source was given before. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_keys(assay_issuer *issuer, assay_keyset *keyset, assay_error **error);
 /** Accept a `jwks_uri` on this host only (repeat for several). Without it any https host is allowed: large issuers serve their keys
- *  from another one. @since 0.1 */
+ *  from another one. With assay_issuer_set_bearer_file() these hosts get the token too. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_add_jwks_host(assay_issuer *issuer, const char *host, assay_error **error);
 /** Allow http:// for 127.0.0.0/8, ::1 and localhost, for development. The connection must really end there. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_allow_loopback_http(assay_issuer *issuer, assay_error **error);
+/** Trust exactly the CA certificates in this PEM file for this issuer's metadata and keys, in the place of those of the runtime: for a
+ *  private cluster whose API server has a CA of its own. Read now and not again: make a new validator when the CA changes, with
+ *  assay_validator_take_over() (keys that came by another CA are not taken over). An https proxy of the runtime must have a certificate of
+ *  these CAs too. A host that fetches by itself (op.h) sees to this itself. @retval ASSAY_E_CONFIG_CA unreadable, or no certificate in it.
+ *  @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_ca_file(assay_issuer *issuer, const char *path, assay_error **error);
+/** The same from PEM text, which is copied. The last of the two calls counts. @retval ASSAY_E_CONFIG_CA no certificate in it, or a damaged
+ *  one. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_ca_pem(assay_issuer *issuer, const char *pem, size_t len,
+                                                       assay_error **error);
+/**
+ * Send `Authorization: Bearer` with the token in this file when this issuer's metadata and keys are fetched: such as
+ * /var/run/secrets/kubernetes.io/serviceaccount/token for a cluster that does not serve them to everybody (RFC 6750, section 2.1).
+ *
+ * The file is read anew for each fetch, so whoever keeps it fresh may replace it at any time; white space at its end is no part of the token.
+ * Where it can't be read, or holds anything but one token of at most 16384 bytes, the fetch fails with ASSAY_E_BEARER_FILE: the old keys stay,
+ * and the next fetch comes after the usual pause. It need not be there yet. The token is wiped after use, and stands in no error and no log.
+ *
+ * It is sent over https (or to loopback, with assay_issuer_allow_loopback_http()) to two kinds of server only: the scheme, host and port of
+ * the metadata (those of the `jwks_uri` with assay_issuer_set_jwks_uri()), and any port of the hosts of assay_issuer_add_jwks_host(). From a
+ * `jwks_uri` of the metadata that lies elsewhere the keys are fetched without it. **API servers often name their own address there**: then
+ * add that host, or give the `jwks_uri` yourself.
+ *
+ * @param path [in] absolute
+ * @retval ASSAY_E_CONFIG missing, empty, too long, not UTF-8 or not absolute; whether the file is there is not looked at
+ * @since 0.1
+ */
+ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_bearer_file(assay_issuer *issuer, const char *path,
+                                                            assay_error **error);
 /** Keep a key that the issuer no longer serves usable for this long: 3600 seconds by default, 0 (at once) to 604800, counted from
  *  the first fetch that missed it. It ends then, whether or not a fetch was made. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_key_retention(assay_issuer *issuer, int64_t seconds,

@@ -79,9 +79,12 @@ ASSAY_API int64_t assay_op_wait_ms(const assay_op *op);
 /** The request, where it wants a fetch: the method, "GET". Borrowed until the next call with this operation that is not
  *  one of these getters, as are all texts here; NULL where it wants none. @since 0.1 */
 ASSAY_API const char *assay_op_fetch_method(const assay_op *op);
-/** Absolute URL. Follow no redirect; verify the server's certificate and name; http is asked of loopback only. @since 0.1 */
+/** Absolute URL. Follow no redirect; verify the server's certificate and name; http is asked of loopback only. Where the issuer was given CA
+ *  certificates of its own (assay_issuer_set_ca_file(), assay_issuer_set_ca_pem()) the host's client must check against exactly those: the
+ *  library can't hand them over. @since 0.1 */
 ASSAY_API const char *assay_op_fetch_url(const assay_op *op);
-/** Number of header fields to send. @since 0.1 */
+/** Number of header fields to send. With assay_issuer_set_bearer_file() one of them may be Authorization, whose value is a secret: it is
+ *  for this very URL, is wiped when the fetch is answered or the operation ends, and belongs in no log. @since 0.1 */
 ASSAY_API size_t assay_op_fetch_header_count(const assay_op *op);
 /** Name of a header field; NULL beyond the last. @since 0.1 */
 ASSAY_API const char *assay_op_fetch_header_name(const assay_op *op, size_t index);

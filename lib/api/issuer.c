@@ -39,8 +39,25 @@ SETTER(require_claim, const char *pointer,
 SETTER(set_discovery_url, const char *url, assay_issuer_take_metadata_url(issuer, url, failure))
 SETTER(set_jwks_uri, const char *url, assay_issuer_take_jwks_uri(issuer, url, failure))
 SETTER(add_jwks_host, const char *host, assay_issuer_take_jwks_host(issuer, host, failure))
+SETTER(set_bearer_file, const char *path, assay_issuer_take_bearer_file(issuer, path, failure))
 SETTER(set_key_retention, int64_t seconds, assay_issuer_take_retention(issuer, seconds, failure))
 SETTER(set_key_hard_limit, int64_t seconds, assay_issuer_take_hard_limit(issuer, seconds, failure))
+
+int assay_issuer_set_ca_file(assay_issuer *issuer, const char *path, assay_error **error)
+{
+    ASSAY_BEGIN(error);
+    if (issuer == NULL || path == NULL)
+        return ASSAY_BAD("issuer or path is NULL");
+    return ASSAY_END(assay_http_ca_read(&issuer->ca, path, failure));
+}
+
+int assay_issuer_set_ca_pem(assay_issuer *issuer, const char *pem, size_t len, assay_error **error)
+{
+    ASSAY_BEGIN(error);
+    if (issuer == NULL || pem == NULL)
+        return ASSAY_BAD("issuer or pem is NULL");
+    return ASSAY_END(assay_http_ca_take(&issuer->ca, pem, len, failure));
+}
 
 int assay_issuer_require_text(assay_issuer *issuer, const char *pointer, const char *text, assay_error **error)
 {

@@ -111,24 +111,43 @@ const char *assay_op_fetch_url(const assay_op *op)
     return errand == NULL ? NULL : errand->url;
 }
 
-size_t assay_op_fetch_header_count(const assay_op *op)
+typedef struct header_field {
+    const char *name, *value;
+} header_field;
+
+enum { HEADER_FIELDS = 3 };
+
+/* Those that have a value, in a row; how many there are. */
+static size_t list_headers(const assay_op *op, header_field fields[HEADER_FIELDS])
 {
     const assay_errand *errand = errand_of(op);
-    return errand == NULL ? 0 : errand->etag == NULL ? 1 : 2;
+    size_t count = 0;
+    if (errand == NULL)
+        return 0;
+    fields[count++] = (header_field){"Accept", errand->request.accept};
+    if (errand->etag != NULL)
+        fields[count++] = (header_field){"If-None-Match", errand->etag};
+    if (errand->authorization != NULL)
+        fields[count++] = (header_field){"Authorization", errand->authorization};
+    return count;
+}
+
+size_t assay_op_fetch_header_count(const assay_op *op)
+{
+    header_field fields[HEADER_FIELDS];
+    return list_headers(op, fields);
 }
 
 const char *assay_op_fetch_header_name(const assay_op *op, size_t index)
 {
-    static const char *const names[] = {"Accept", "If-None-Match"};
-    return index < assay_op_fetch_header_count(op) ? names[index] : NULL;
+    header_field fields[HEADER_FIELDS];
+    return index < list_headers(op, fields) ? fields[index].name : NULL;
 }
 
 const char *assay_op_fetch_header_value(const assay_op *op, size_t index)
 {
-    const assay_errand *errand = errand_of(op);
-    if (index >= assay_op_fetch_header_count(op))
-        return NULL;
-    return index == 0 ? errand->request.accept : errand->etag;
+    header_field fields[HEADER_FIELDS];
+    return index < list_headers(op, fields) ? fields[index].value : NULL;
 }
 
 size_t assay_op_fetch_body_limit(const assay_op *op)

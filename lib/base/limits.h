@@ -43,6 +43,7 @@
 #define ASSAY_LIMIT_DOCUMENT_VALUES 100000  /* values: objects, arrays and scalars of one document */
 #define ASSAY_LIMIT_CONFIG_BYTES 8388608    /* bytes: a configuration document, 10000 issuers included */
 #define ASSAY_LIMIT_CA_BYTES 4194304        /* bytes: CA certificates in PEM */
+#define ASSAY_LIMIT_BEARER_FILE_BYTES 16384 /* bytes: a bearer file; servers take no longer header */
 #define ASSAY_LIMIT_URL_BYTES 2048          /* bytes: a URL */
 #define ASSAY_LIMIT_HTTP_HEADER_BYTES 65536 /* bytes: all headers of one answer */
 #define ASSAY_LIMIT_KEPT_CONNECTIONS 16     /* connections: idle ones of an engine for event loops, kept for later */

@@ -60,6 +60,16 @@ static int take_discovery(assay_issuer *issuer, const char *text, assay_failure 
     return ASSAY_OK;
 }
 
+static int take_ca_file(assay_issuer *issuer, const char *text, assay_failure *failure)
+{
+    return assay_http_ca_read(&issuer->ca, text, failure);
+}
+
+static int take_ca_pem(assay_issuer *issuer, const char *text, assay_failure *failure)
+{
+    return assay_http_ca_take(&issuer->ca, text, strlen(text), failure);
+}
+
 static int take_leeway(assay_issuer *issuer, int64_t number, assay_failure *failure)
 {
     return assay_policy_set_leeway(&issuer->policy, number, failure);
@@ -88,6 +98,9 @@ static const issuer_row issuer_rows[] = {
     {"discovery_url", assay_issuer_take_metadata_url, false, NULL},
     {"jwks_uri", assay_issuer_take_jwks_uri, false, NULL},
     {"jwks_hosts", assay_issuer_take_jwks_host, true, NULL},
+    {"ca_file", take_ca_file, false, NULL},
+    {"ca_pem", take_ca_pem, false, NULL},
+    {"bearer_file", assay_issuer_take_bearer_file, false, NULL},
     {"leeway", NULL, false, take_leeway},
     {"max_lifetime", NULL, false, take_max_lifetime},
     {"key_retention", NULL, false, assay_issuer_take_retention},

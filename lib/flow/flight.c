@@ -6,25 +6,6 @@
 
 #include <time.h>
 
-static void errand_clear(assay_errand *errand)
-{
-    assay_release(errand->url);
-    assay_release(errand->etag);
-    memset(errand, 0, sizeof *errand);
-}
-
-/* Own copies: the lock is not held while it is carried out. False: out of memory. */
-static bool errand_copy(assay_errand *errand, const assay_http_request *request)
-{
-    errand_clear(errand);
-    errand->request = *request;
-    errand->url = assay_strdup(request->url);
-    errand->etag = request->if_none_match == NULL ? NULL : assay_strdup(request->if_none_match);
-    errand->request.url = errand->url;
-    errand->request.if_none_match = errand->etag;
-    return errand->url != NULL && (request->if_none_match == NULL || errand->etag != NULL);
-}
-
 static void take_place(assay_seat *seat)
 {
     assay_issuer_keys *keys = seat->keys;
@@ -100,7 +81,8 @@ static assay_turn lend(assay_seat *seat, int *code, assay_failure *failure)
     assay_failure_clear(&none);
     *code = ASSAY_OK;
     bool more = assay_source_next(keys->source, &request);
-    if (more && errand_copy(&seat->errand, &request)) {
+    if (more && assay_errand_copy(&seat->errand, &request)) {
+        seat->errand.request.ca = keys->ca.pem == NULL ? NULL : &keys->ca;
         int64_t now = assay_clock_real_ms();
         int64_t most = keys->keyring->runtime->fetch_timeout_ms;
         seat->errand.metadata = assay_source_wants_metadata(keys->source);
@@ -114,7 +96,7 @@ static assay_turn lend(assay_seat *seat, int *code, assay_failure *failure)
         while (assay_source_failed(keys->source, *code, &none, assay_issuer_keys_now(keys)) == ASSAY_OK)
             continue;
     }
-    errand_clear(&seat->errand);
+    assay_errand_clear(&seat->errand);
     seat->lease = 0;
     keys->hurried_ms = 0;
     land(keys, *code, &none);
@@ -230,7 +212,22 @@ static void look_in_store(assay_seat *seat)
         (void)assay_stored_keys_load(keys);
 }
 
-assay_turn assay_flight_board(assay_seat *seat, int *code, assay_failure *failure)
+static assay_turn report(assay_seat *seat, const assay_http_response *response, int missed, const assay_failure *why,
+                         int *code, assay_failure *failure);
+
+/* Without the lock: read the token that goes with the errand. Where it can't be had, that is how the fetch failed. */
+static assay_turn equip(assay_seat *seat, assay_turn turn, int *code, assay_failure *failure)
+{
+    assay_failure why;
+    while (turn == ASSAY_TURN_LEAD && assay_errand_lacks_token(&seat->errand)) {
+        int missed = assay_errand_take_token(&seat->errand, seat->keys->bearer_file, &why);
+        if (missed != ASSAY_OK) /* without metadata the keys may follow */
+            turn = report(seat, NULL, missed, &why, code, failure);
+    }
+    return turn;
+}
+
+static assay_turn board(assay_seat *seat, int *code, assay_failure *failure)
 {
     *code = ASSAY_OK;
     if (is_inherited(seat)) {
@@ -242,6 +239,11 @@ assay_turn assay_flight_board(assay_seat *seat, int *code, assay_failure *failur
     assay_turn turn = board_locked(seat, code, failure);
     assay_issuer_keys_unlock(seat->keys);
     return turn;
+}
+
+assay_turn assay_flight_board(assay_seat *seat, int *code, assay_failure *failure)
+{
+    return equip(seat, board(seat, code, failure), code, failure);
 }
 
 /* The leader ran out of its own time, which is no failure of the issuer: one with more time goes on, once; otherwise it is over for all. */
@@ -297,7 +299,7 @@ static assay_turn report_locked(assay_seat *seat, assay_source_reading *reading,
     assay_issuer_keys *keys = seat->keys;
     int64_t now = assay_issuer_keys_now(keys);
     bool own_time = missed == ASSAY_E_TIMEOUT && seat->errand.own_time;
-    errand_clear(&seat->errand);
+    assay_errand_clear(&seat->errand);
     assay_failure_clear(failure);
     if (why != NULL)
         *failure = *why;
@@ -319,8 +321,8 @@ static assay_turn report_locked(assay_seat *seat, assay_source_reading *reading,
     return ASSAY_TURN_OVER;
 }
 
-assay_turn assay_flight_report(assay_seat *seat, const assay_http_response *response, int missed,
-                               const assay_failure *why, int *code, assay_failure *failure)
+static assay_turn report(assay_seat *seat, const assay_http_response *response, int missed, const assay_failure *why,
+                         int *code, assay_failure *failure)
 {
     assay_issuer_keys *keys = seat->keys;
     assay_source_reading reading = {0};
@@ -328,7 +330,7 @@ assay_turn assay_flight_report(assay_seat *seat, const assay_http_response *resp
     struct left left = {0, 0, 0, false};
     *code = ASSAY_OK;
     if (is_inherited(seat))
-        return assay_flight_board(seat, code, failure);
+        return board(seat, code, failure);
     if (missed == ASSAY_OK) /* without the lock: others can use the keys meanwhile */
         assay_source_read(keys->source, seat->errand.metadata, &seat->errand.request, response, &reading);
     assay_issuer_keys_lock(keys);
@@ -338,7 +340,7 @@ assay_turn assay_flight_report(assay_seat *seat, const assay_http_response *resp
         turn = report_locked(seat, &reading, missed, why, code, &local);
         left = look_at_what_is_left(keys);
     } else {
-        errand_clear(&seat->errand);
+        assay_errand_clear(&seat->errand);
         turn = board_locked(seat, code, &local);
     }
     assay_issuer_keys_unlock(keys);
@@ -352,6 +354,12 @@ assay_turn assay_flight_report(assay_seat *seat, const assay_http_response *resp
     if (turn == ASSAY_TURN_OVER && failure != NULL)
         *failure = local;
     return turn;
+}
+
+assay_turn assay_flight_report(assay_seat *seat, const assay_http_response *response, int missed,
+                               const assay_failure *why, int *code, assay_failure *failure)
+{
+    return equip(seat, report(seat, response, missed, why, code, failure), code, failure);
 }
 
 /* Whoever led goes, or the heir does before it led. */
@@ -372,7 +380,7 @@ void assay_flight_leave(assay_seat *seat)
 {
     assay_issuer_keys *keys = seat->keys;
     if (keys == NULL || is_inherited(seat)) {
-        errand_clear(&seat->errand);
+        assay_errand_clear(&seat->errand);
         return;
     }
     assay_issuer_keys_lock(keys);
@@ -383,7 +391,7 @@ void assay_flight_leave(assay_seat *seat)
         give_up_lead(keys);
     seat->lease = 0;
     assay_issuer_keys_unlock(keys);
-    errand_clear(&seat->errand);
+    assay_errand_clear(&seat->errand);
 }
 
 int64_t assay_flight_look_at(const assay_seat *seat)

@@ -8,22 +8,13 @@
  * leaves, is too late, or its own time runs out, the lead passes to one that waits (architecture, section 3). Nothing in here waits.
  */
 
+#include "flow/errand.h"
 #include "flow/issuer_keys.h"
 
 /* How a seat that waits is told to look again, from any thread and under the lock: it only leaves a mark. */
 typedef struct assay_waker {
     void (*wake)(struct assay_waker *waker);
 } assay_waker;
-
-/* One document to fetch, with texts of its own. */
-typedef struct assay_errand {
-    assay_http_request request;
-    char *url;
-    char *etag;
-    bool metadata;
-    int64_t until; /* real milliseconds: an answer after this one is too late */
-    bool own_time; /* that is the leader's own deadline, not the time for one document */
-} assay_errand;
 
 typedef enum assay_turn {
     ASSAY_TURN_OVER, /* the flight ended, or there was none to take part in; the code says how */

@@ -44,6 +44,8 @@ void assay_issuer_drop(assay_issuer *issuer)
     assay_release(issuer->metadata_url);
     assay_release(issuer->jwks_uri);
     assay_text_list_clear(&issuer->jwks_hosts);
+    assay_http_ca_clear(&issuer->ca);
+    assay_release(issuer->bearer_file);
     assay_key_set_clear(&issuer->keys);
     assay_release(issuer);
 }
@@ -130,6 +132,21 @@ int assay_issuer_take_jwks_host(assay_issuer *issuer, const char *host, assay_fa
         return assay_fail_note(failure, ASSAY_E_CONFIG_URL, "a jwks host is a name without scheme, port and path");
     if (!assay_text_list_add(&issuer->jwks_hosts, host, strlen(host)))
         return assay_fail(failure, ASSAY_E_MEMORY);
+    return ASSAY_OK;
+}
+
+int assay_issuer_take_bearer_file(assay_issuer *issuer, const char *path, assay_failure *failure)
+{
+    int code = assay_policy_check_text(path, ASSAY_E_CONFIG, "the bearer file", failure);
+    if (code != ASSAY_OK)
+        return code;
+    if (path[0] != '/') /* it is read later, and the process may be in another directory then */
+        return assay_fail_note(failure, ASSAY_E_CONFIG, "the bearer file must be an absolute path");
+    char *copy = assay_strdup(path);
+    if (copy == NULL)
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    assay_release(issuer->bearer_file);
+    issuer->bearer_file = copy;
     return ASSAY_OK;
 }
 

@@ -5,6 +5,7 @@
 /* One issuer as configured: what is demanded of its tokens, and where its keys come from. */
 
 #include "discovery/source.h"
+#include "http/settings.h"
 #include "keys/key_set.h"
 #include "token/policy.h"
 
@@ -17,6 +18,8 @@ struct assay_issuer {
     char *jwks_uri;
     assay_text_list jwks_hosts;
     bool allow_loopback_http;
+    assay_http_ca ca;   /* its own; without a text: that of the runtime counts */
+    char *bearer_file;  /* path; NULL: none */
     int64_t retention;  /* seconds; -1: that of the profile */
     int64_t hard_limit; /* seconds */
     assay_key_set keys; /* given ones */
@@ -34,6 +37,8 @@ int assay_issuer_take_metadata_url(assay_issuer *issuer, const char *url, assay_
 int assay_issuer_take_jwks_uri(assay_issuer *issuer, const char *url, assay_failure *failure);
 int assay_issuer_take_keys(assay_issuer *issuer, const assay_key_set *keys, assay_failure *failure);
 int assay_issuer_take_jwks_host(assay_issuer *issuer, const char *host, assay_failure *failure);
+/* Only noted: the file is read for each fetch. */
+int assay_issuer_take_bearer_file(assay_issuer *issuer, const char *path, assay_failure *failure);
 int assay_issuer_take_retention(assay_issuer *issuer, int64_t seconds, assay_failure *failure);
 int assay_issuer_take_hard_limit(assay_issuer *issuer, int64_t seconds, assay_failure *failure);
 

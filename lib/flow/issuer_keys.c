@@ -16,7 +16,25 @@ static bool init_wait(pthread_cond_t *condition)
     return done;
 }
 
-int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *config, assay_keyring *keyring)
+/* How its documents are fetched. */
+static int copy_ways(assay_issuer_keys *keys, const assay_source_config *config, const char *bearer_file)
+{
+    bool own = config->ca.len > 0;
+    keys->ca.pem = own ? assay_memdup(config->ca.ptr, config->ca.len) : NULL;
+    keys->ca.len = config->ca.len;
+    keys->bearer_file = bearer_file == NULL ? NULL : assay_strdup(bearer_file);
+    return (own && keys->ca.pem == NULL) || (bearer_file != NULL && keys->bearer_file == NULL) ? ASSAY_E_MEMORY
+                                                                                               : ASSAY_OK;
+}
+
+static void clear_ways(assay_issuer_keys *keys)
+{
+    assay_http_ca_clear(&keys->ca);
+    assay_release(ASSAY_STEAL(keys->bearer_file));
+}
+
+int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *config, const char *bearer_file,
+                           assay_keyring *keyring)
 {
     memset(keys, 0, sizeof *keys);
     keys->keyring = keyring;
@@ -27,8 +45,11 @@ int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *c
     if (keyring->runtime->store != NULL)
         code = assay_source_record_name(keys->source, keys->record_name);
     if (code == ASSAY_OK || code == ASSAY_E_ABSENT)
+        code = copy_ways(keys, config, bearer_file);
+    if (code == ASSAY_OK)
         code = init_wait(&keys->landed) ? ASSAY_OK : ASSAY_E_MEMORY;
     if (code != ASSAY_OK) {
+        clear_ways(keys);
         assay_source_free(ASSAY_STEAL(keys->source));
         return code;
     }
@@ -53,6 +74,7 @@ void assay_issuer_keys_clear(assay_issuer_keys *keys)
         keys->next->link = keys->link;
     assay_issuer_keys_unlock(keys);
     (void)pthread_cond_destroy(&keys->landed);
+    clear_ways(keys);
     assay_source_free(ASSAY_STEAL(keys->source));
 }
 

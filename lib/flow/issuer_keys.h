@@ -16,6 +16,8 @@ typedef struct assay_issuer_keys {
     assay_keyring *keyring;
     char shown[128];                         /* the issuer, made safe for log lines */
     char record_name[ASSAY_RECORD_NAME + 1]; /* in the store; "": it has no record, or there is no store */
+    assay_http_ca ca;                        /* the issuer's own; without a text: that of the runtime counts */
+    char *bearer_file;                       /* path; NULL: no token goes with its fetches */
 
     /* Published: read without the lock. Times are milliseconds of the runtime's steady clock. */
     _Atomic(const assay_snapshot *) snapshot;
@@ -56,7 +58,8 @@ typedef struct assay_issuer_keys {
 } assay_issuer_keys;
 
 /* @p keys stay where they are until they are cleared. */
-int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *config, assay_keyring *keyring);
+int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *config, const char *bearer_file,
+                           assay_keyring *keyring);
 void assay_issuer_keys_clear(assay_issuer_keys *keys);
 
 static inline void assay_issuer_keys_lock(assay_issuer_keys *keys)

@@ -66,13 +66,15 @@ static int make_keys(assay_validator *validator, const assay_issuer *issuer, ass
         .jwks_hosts = host_count > 0 ? hosts : NULL,
         .jwks_host_count = host_count,
         .allow_loopback_http = issuer->allow_loopback_http,
+        .ca = {issuer->ca.pem, issuer->ca.len},
+        .with_bearer = issuer->bearer_file != NULL,
         .retention_ms = retention * 1000,
         .hard_limit_ms = issuer->hard_limit * 1000,
         .crypto = validator->keyring->runtime->crypto,
     };
     /* Jitter keeps the processes of a fleet apart; without a random seed they would only refresh together. */
     (void)assay_crypto_random(&config.seed, sizeof config.seed);
-    code = assay_issuer_keys_init(&made->keys, &config, validator->keyring);
+    code = assay_issuer_keys_init(&made->keys, &config, issuer->bearer_file, validator->keyring);
     if (code != ASSAY_OK)
         return code;
     if (issuer->mode != ASSAY_SOURCE_STATIC) {

@@ -22,6 +22,17 @@ static assay_span trim(assay_span text)
     return text;
 }
 
+bool assay_bearer_is_token(assay_span text)
+{
+    size_t used = 0;
+    while (used < text.len && is_token_character(text.ptr[used]))
+        used++;
+    bool some = used > 0;
+    while (used < text.len && text.ptr[used] == '=')
+        used++;
+    return some && used == text.len;
+}
+
 int assay_bearer_parse(const char *value, size_t len, assay_span *token, assay_failure *failure)
 {
     *token = (assay_span){NULL, 0};
@@ -42,13 +53,7 @@ int assay_bearer_parse(const char *value, size_t len, assay_span *token, assay_f
     assay_span rest = trim((assay_span){text.ptr + scheme, text.len - scheme});
     if (rest.len == 0)
         return assay_fail_note(failure, ASSAY_E_BAD_AUTHORIZATION, "no token follows the scheme");
-    size_t used = 0;
-    while (used < rest.len && is_token_character(rest.ptr[used]))
-        used++;
-    bool some = used > 0;
-    while (used < rest.len && rest.ptr[used] == '=')
-        used++;
-    if (!some || used != rest.len)
+    if (!assay_bearer_is_token(rest))
         return assay_fail_note(failure, ASSAY_E_BAD_AUTHORIZATION, "what follows the scheme is not one token");
     *token = rest;
     return ASSAY_OK;

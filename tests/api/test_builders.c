@@ -34,7 +34,7 @@ static void issuer_texts(void **state)
         {assay_issuer_set_subject, ASSAY_E_ARGUMENT},         {assay_issuer_add_algorithm, ASSAY_E_CONFIG_ALGORITHM},
         {assay_issuer_set_profile, ASSAY_E_CONFIG_PROFILE},   {assay_issuer_require_claim, ASSAY_E_CONFIG_CLAIM},
         {assay_issuer_set_discovery_url, ASSAY_E_CONFIG_URL}, {assay_issuer_set_jwks_uri, ASSAY_E_CONFIG_URL},
-        {assay_issuer_add_jwks_host, ASSAY_E_CONFIG_URL},
+        {assay_issuer_add_jwks_host, ASSAY_E_CONFIG_URL},     {assay_issuer_set_bearer_file, ASSAY_E_CONFIG},
     };
     const char *const bad[] = {NULL, "", "\xff", longer};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

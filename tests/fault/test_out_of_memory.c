@@ -227,6 +227,9 @@ static int configure(void)
     return code;
 }
 
+/* What may pass for a certificate until it is used. */
+#define FORMAL_PEM "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n"
+
 static int configure_by_calls(void)
 {
     assay_runtime *runtime = NULL;
@@ -246,6 +249,10 @@ static int configure_by_calls(void)
         code = assay_issuer_add_audience(issuer, "api", NULL);
     if (code == ASSAY_OK)
         code = assay_issuer_require_text(issuer, "/scope", "read", NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_set_ca_pem(issuer, FORMAL_PEM, sizeof FORMAL_PEM - 1, NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_set_bearer_file(issuer, "/dev/null", NULL);
     if (code == ASSAY_OK)
         code = assay_issuer_set_keys(issuer, keyset, NULL);
     if (code == ASSAY_OK)
@@ -293,6 +300,41 @@ static int refresh(void)
     if (scene_validate(&at, minted, 0) != ASSAY_OK)
         abort();
     armed = was_armed;
+    return code;
+}
+
+/* No pause after a failure lasts. */
+static int64_t late(void *user_data)
+{
+    (void)user_data;
+    return 1700000000;
+}
+
+static int64_t later_and_later(void *user_data)
+{
+    static int64_t now;
+    (void)user_data;
+    return now += 3600 * 1000;
+}
+
+static char bearer[] = "/tmp/assay-bearer-XXXXXX";
+static assay_validator *with_bearer;
+
+/* A step that reads the token, and lends it or fails. */
+static int lend_token(void)
+{
+    assay_op *op = NULL;
+    int code = assay_op_new_refresh(with_bearer, "https://issuer.test", 5000, &op, NULL);
+    if (code != ASSAY_OK)
+        return code;
+    bool lent = assay_op_step(op) == ASSAY_WANT_FETCH;
+    const char *value = assay_op_fetch_header_value(op, 1);
+    if (lent != (value != NULL && strcmp(value, "Bearer token") == 0))
+        abort(); /* a request without its token is never given out */
+    code = lent ? ASSAY_OK : assay_op_result(op, NULL, NULL);
+    if (!lent && code == ASSAY_OK)
+        abort();
+    assay_op_free(op);
     return code;
 }
 
@@ -428,6 +470,28 @@ static void every_allocation_of_a_refresh(void **state)
     scene_close(&at);
 }
 
+static void every_allocation_of_lending_a_token(void **state)
+{
+    (void)state;
+    assay_runtime *runtime = NULL;
+    assay_issuer *issuer = NULL;
+    int fd = mkstemp(bearer);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "token\n", 6), 6);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(assay_runtime_new(&runtime, NULL), ASSAY_OK);
+    assert_int_equal(assay_runtime_set_clock(runtime, late, later_and_later, NULL, NULL, NULL), ASSAY_OK);
+    assert_int_equal(assay_issuer_new("https://issuer.test", &issuer, NULL), ASSAY_OK);
+    assert_int_equal(assay_issuer_add_audience(issuer, "api", NULL), ASSAY_OK);
+    assert_int_equal(assay_issuer_set_bearer_file(issuer, bearer, NULL), ASSAY_OK);
+    assert_int_equal(assay_validator_new(runtime, &issuer, 1, &with_bearer, NULL), ASSAY_OK);
+    sweep("lending a token", lend_token, 1);
+    assay_validator_unref(with_bearer);
+    assay_issuer_free(issuer);
+    assay_runtime_unref(runtime);
+    assert_int_equal(unlink(bearer), 0);
+}
+
 static void every_allocation_of_taking_over(void **state)
 {
     (void)state;
@@ -450,6 +514,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_allocation_of_a_validation, open_offline, close_offline),
         cmocka_unit_test_setup_teardown(every_allocation_of_a_configuration, open_offline, close_offline),
+        cmocka_unit_test(every_allocation_of_lending_a_token),
         cmocka_unit_test(every_allocation_of_taking_over),
         cmocka_unit_test_setup_teardown(every_allocation_of_a_store, open_offline, close_offline),
         cmocka_unit_test(every_allocation_of_a_refresh),

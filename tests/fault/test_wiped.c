@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -288,6 +289,43 @@ static void secrets_of_a_request(void **state)
     assert_int_equal(code, ASSAY_OK);
 }
 
+/* In an operation, whose host is shown it, and on the way there. */
+static void token_of_a_bearer_file(void **state)
+{
+    (void)state;
+    sees_what_is_left();
+    static const char token[] = "marker-of-the-bearer-token-3333";
+    char path[] = "/tmp/assay-bearer-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, token, sizeof token - 1), sizeof token - 1);
+    assert_int_equal(close(fd), 0);
+    mark(token, sizeof token - 1);
+    assay_issuer *issuer = NULL;
+    assay_validator *validator = NULL;
+    assert_int_equal(assay_issuer_new("https://issuer.test", &issuer, NULL), ASSAY_OK);
+    assert_int_equal(assay_issuer_add_audience(issuer, "api", NULL), ASSAY_OK);
+    assert_int_equal(assay_issuer_set_bearer_file(issuer, path, NULL), ASSAY_OK);
+    assert_int_equal(assay_validator_new(NULL, &issuer, 1, &validator, NULL), ASSAY_OK);
+    watch();
+    int wanted = 0, failed = 0;
+    for (int answered = 0; answered < 2; answered++) {
+        assay_op *op = NULL;
+        failed += assay_op_new_refresh(validator, "https://issuer.test", 5000, &op, NULL) != ASSAY_OK;
+        wanted += assay_op_step(op) == ASSAY_WANT_FETCH;
+        const char *value = assay_op_fetch_header_value(op, 1);
+        failed += value == NULL || strstr(value, token) == NULL;
+        failed += answered && assay_op_fetch_failed(op, ASSAY_E_CONNECT, NULL) != ASSAY_OK;
+        assay_op_free(op);
+    }
+    assay_validator_unref(validator);
+    unwatch("bearer file");
+    assert_int_equal(wanted, 2);
+    assert_int_equal(failed, 0);
+    assay_issuer_free(issuer);
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +333,7 @@ int main(void)
         cmocka_unit_test_setup(symmetric_key_of_a_key_set, forget),
         cmocka_unit_test_setup(claims_of_a_token, forget),
         cmocka_unit_test_setup(secrets_of_a_request, forget),
+        cmocka_unit_test_setup(token_of_a_bearer_file, forget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
