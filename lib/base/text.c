@@ -6,15 +6,20 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-bool assay_span_is_nocase(assay_span span, const char *text)
+bool assay_span_equal_nocase(assay_span a, assay_span b)
 {
-    if (span.len != strlen(text))
+    if (a.len != b.len)
         return false;
-    for (size_t i = 0; i < span.len; i++) {
-        if (lower(span.ptr[i]) != lower(text[i]))
+    for (size_t i = 0; i < a.len; i++) {
+        if (lower(a.ptr[i]) != lower(b.ptr[i]))
             return false;
     }
     return true;
+}
+
+bool assay_span_is_nocase(assay_span span, const char *text)
+{
+    return assay_span_equal_nocase(span, assay_span_of(text));
 }
 
 /* Length of the well-formed sequence at @p s, or 0. Ranges: RFC 3629, section 4. */

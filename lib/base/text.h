@@ -39,6 +39,7 @@ static inline bool assay_span_is(assay_span span, const char *text)
 
 /* ASCII letters without regard to case, whatever the locale. */
 bool assay_span_is_nocase(assay_span span, const char *text);
+bool assay_span_equal_nocase(assay_span a, assay_span b);
 
 /* Well-formed UTF-8 (RFC 3629) without a NUL byte. */
 bool assay_text_is_utf8(const char *text, size_t len);

@@ -18,13 +18,7 @@ static bool is_same_place(const char *asked, const char *answered)
     const assay_span root = assay_span_of("/");
     assay_span a_path = a.path.len == 0 ? root : a.path;
     assay_span b_path = b.path.len == 0 ? root : b.path;
-    char host[256];
-    if (b.host.len >= sizeof host)
-        return false;
-    memcpy(host, b.host.ptr, b.host.len);
-    host[b.host.len] = '\0';
-    return a.https == b.https && a.port == b.port && assay_url_host_is(&a, host) && assay_span_equal(a_path, b_path) &&
-           assay_span_equal(a.query, b.query);
+    return assay_url_same_origin(&a, &b) && assay_span_equal(a_path, b_path) && assay_span_equal(a.query, b.query);
 }
 
 /* A login page or a captive portal, answered with 200. Other wrong types are told by their content. */

@@ -67,12 +67,7 @@ static int check_issuer(const char *issuer, const assay_json *document, assay_fa
 
 static bool is_allowed_host(const assay_metadata_rules *rules, const assay_url *url)
 {
-    if (rules->jwks_hosts == NULL)
-        return true;
-    for (size_t i = 0; i < rules->jwks_host_count; i++)
-        if (assay_url_host_is(url, rules->jwks_hosts[i]))
-            return true;
-    return false;
+    return rules->jwks_hosts == NULL || assay_url_host_is_among(url, rules->jwks_hosts, rules->jwks_host_count);
 }
 
 int assay_metadata_check_jwks_uri(const assay_metadata_rules *rules, assay_span uri, assay_failure *failure)

@@ -244,3 +244,16 @@ bool assay_url_host_is(const assay_url *url, const char *host)
 {
     return assay_span_is_nocase(url->host, host);
 }
+
+bool assay_url_host_is_among(const assay_url *url, const char *const *hosts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (assay_url_host_is(url, hosts[i]))
+            return true;
+    return false;
+}
+
+bool assay_url_same_origin(const assay_url *a, const assay_url *b)
+{
+    return a->https == b->https && a->port == b->port && assay_span_equal_nocase(a->host, b->host);
+}

@@ -30,5 +30,9 @@ const char *assay_url_check_fetch(const char *text, size_t len, bool allow_loopb
 const char *assay_url_check_issuer(const char *text, size_t len, bool allow_loopback_http);
 /* Same host, compared without regard to case. */
 bool assay_url_host_is(const assay_url *url, const char *host);
+/* The host is one of these. */
+bool assay_url_host_is_among(const assay_url *url, const char *const *hosts, size_t count);
+/* Same scheme, host and port (RFC 6454, section 5). */
+bool assay_url_same_origin(const assay_url *a, const assay_url *b);
 
 #endif
