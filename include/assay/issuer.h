@@ -126,9 +126,9 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_ca_pem(assay_issuer *issuer, con
  * /var/run/secrets/kubernetes.io/serviceaccount/token for a cluster that does not serve them to everybody (RFC 6750, section 2.1).
  *
  * The file is read anew for each fetch, so whoever keeps it fresh may replace it at any time; white space at its end is no part of the token.
- * Where it can't be read, or holds anything but one token of at most 16384 bytes, the fetch fails with ASSAY_E_BEARER_FILE: the old keys stay,
- * and the next fetch comes after the usual pause. It need not be there yet. Reading it should not
- * take long, since a driver's loop and a host's step read it too: a local file. The token is wiped after use, and stands in no error and no log.
+ * Where it can't be read, is longer than 16384 bytes or holds anything but one token, the fetch fails with ASSAY_E_BEARER_FILE: the old keys
+ * stay, and the next fetch comes after the usual pause. It need not be there yet. It should be a local file, since the loop of a driver and
+ * the step of an operation read it too. The token is wiped after use, and stands in no error and no log.
  *
  * It is sent over https (or to loopback, with assay_issuer_allow_loopback_http()) to two kinds of server only: the scheme, host and port of
  * the metadata (those of the `jwks_uri` with assay_issuer_set_jwks_uri()), and any port of the hosts of assay_issuer_add_jwks_host(). From a
