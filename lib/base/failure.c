@@ -86,7 +86,7 @@ void assay_failure_clear(assay_failure *failure)
     if (failure == NULL)
         return;
     failure->note[0] = failure->expected[0] = failure->found[0] = '\0';
-    failure->check = failure->hint = failure->challenge = NULL;
+    failure->check = failure->hint = failure->challenge = failure->scheme = NULL;
     failure->found_is_verified = false;
     failure->retry_after = 0;
 }
@@ -139,13 +139,13 @@ static const assay_code_row *row_of(const assay_error *error)
  * The challenge (RFC 6750, section 3). Bare where no credentials of ours came (section 3.1); of the summary only fixed
  * text of the registry, so that nothing of the token or the configuration leaves.
  */
-static void write_challenge(const assay_code_row *row, char *out, size_t size)
+static void write_challenge(const assay_code_row *row, const char *scheme, char *out, size_t size)
 {
     out[0] = '\0';
     if (row->http_status == 401 && row->oauth_error == NULL)
-        (void)snprintf(out, size, "Bearer");
+        (void)snprintf(out, size, "%s", scheme);
     else if (row->oauth_error != NULL)
-        (void)snprintf(out, size, "Bearer error=\"%s\", error_description=\"%s\"", row->oauth_error, row->summary);
+        (void)snprintf(out, size, "%s error=\"%s\", error_description=\"%s\"", scheme, row->oauth_error, row->summary);
 }
 
 /* Copy a text to the cursor and move it on. */
@@ -175,7 +175,7 @@ assay_error *assay_error_make(int code, const assay_failure *failure)
     if (from->challenge != NULL)
         (void)snprintf(challenge, sizeof challenge, "%s", from->challenge);
     else
-        write_challenge(row, challenge, sizeof challenge);
+        write_challenge(row, from->scheme != NULL ? from->scheme : "Bearer", challenge, sizeof challenge);
 
     size_t size = strlen(message) + strlen(challenge) + strlen(from->expected) + strlen(from->found) + 4;
     assay_error *error = assay_zalloc(sizeof *error + size);

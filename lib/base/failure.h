@@ -20,6 +20,7 @@ typedef struct assay_failure {
     const char *check;      /* static; NULL: the one of the code */
     const char *hint;       /* static; NULL: the one of the code */
     const char *challenge;  /* borrowed; the whole WWW-Authenticate value; NULL: the one of the code */
+    const char *scheme;     /* borrowed; that of the challenge of the code; NULL: Bearer */
     bool found_is_verified; /* `found` comes from a token whose signature is right */
     int64_t retry_after;    /* seconds, 0 for none */
 } assay_failure;
