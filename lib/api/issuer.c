@@ -92,6 +92,15 @@ int assay_issuer_allow_loopback_http(assay_issuer *issuer, assay_error **error)
     return ASSAY_OK;
 }
 
+int assay_issuer_accept_unproven_binding(assay_issuer *issuer, assay_error **error)
+{
+    ASSAY_BEGIN(error);
+    if (issuer == NULL)
+        return ASSAY_BAD("issuer is NULL");
+    issuer->policy.accept_unproven_binding = true;
+    return ASSAY_OK;
+}
+
 int assay_issuer_set_keys(assay_issuer *issuer, assay_keyset *keyset, assay_error **error)
 {
     ASSAY_BEGIN(error);

@@ -94,3 +94,20 @@ int assay_request_add_acr(assay_request *request, const char *acr, assay_error *
         return ASSAY_END(assay_fail(failure, ASSAY_E_MEMORY));
     return ASSAY_OK;
 }
+
+int assay_request_set_client_certificate(assay_request *request, const uint8_t *der, size_t len, assay_error **error)
+{
+    ASSAY_BEGIN(error);
+    if (request == NULL)
+        return ASSAY_BAD("request is NULL");
+    return ASSAY_END(assay_request_take_certificate(request, der, len, failure));
+}
+
+int assay_request_allow_unbound(assay_request *request, assay_error **error)
+{
+    ASSAY_BEGIN(error);
+    if (request == NULL)
+        return ASSAY_BAD("request is NULL");
+    request->allow_unbound = true;
+    return ASSAY_OK;
+}

@@ -18,6 +18,7 @@
 #define ASSAY_LIMIT_JWS_CANDIDATES 8          /* keys: tried for one signature where kid alone does not decide */
 #define ASSAY_LIMIT_AUTHORIZATION_BYTES 66048 /* bytes: an Authorization value: a token, its scheme and some blanks */
 #define ASSAY_LIMIT_SCHEME_BYTES 64           /* bytes: the name of a scheme other than Bearer */
+#define ASSAY_LIMIT_CERTIFICATE_BYTES 65536   /* bytes: a client's certificate in DER */
 #define ASSAY_LIMIT_LATEST_TIME 253402300799  /* seconds: latest NumericDate accepted, the end of year 9999 */
 #define ASSAY_LIMIT_FOUND_BYTES 200           /* bytes: what an error shows of a value */
 

@@ -118,6 +118,17 @@ int assay_crypto_digest(const assay_crypto *crypto, assay_digest digest, const v
     return ASSAY_OK;
 }
 
+int assay_crypto_sha256(const void *bytes, size_t len, uint8_t out[32])
+{
+    uint8_t digest[ASSAY_DIGEST_MAX];
+    size_t digest_len = 0;
+    ASSAY_OPENSSL_GUARD(guard);
+    if (EVP_Q_digest(NULL, digest_rows[ASSAY_DIGEST_SHA256].name, NULL, bytes, len, digest, &digest_len) != 1)
+        return assay_openssl_lacked_memory(&guard) ? ASSAY_E_MEMORY : ASSAY_E_CRYPTO;
+    memcpy(out, digest, digest_len);
+    return ASSAY_OK;
+}
+
 bool assay_crypto_random(void *out, size_t len)
 {
     ASSAY_OPENSSL_GUARD(guard);

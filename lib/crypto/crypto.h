@@ -37,6 +37,9 @@ bool assay_crypto_is_alike(const assay_crypto *a, const assay_crypto *b);
 /* Hash @p len bytes into @p out (ASSAY_DIGEST_MAX bytes). ASSAY_OK or ASSAY_E_CRYPTO. */
 int assay_crypto_digest(const assay_crypto *crypto, assay_digest digest, const void *bytes, size_t len, uint8_t *out,
                         size_t *out_len);
+/* SHA-256 for what has no runtime, and so no property query but OpenSSL's own configuration. ASSAY_OK, ASSAY_E_CRYPTO, ASSAY_E_MEMORY leave
+ * or fill @p out whole. */
+int assay_crypto_sha256(const void *bytes, size_t len, uint8_t out[32]);
 /* Random bytes from OpenSSL; false: none to be had. */
 bool assay_crypto_random(void *out, size_t len);
 /* Equal, in time that depends on @p len only. */

@@ -210,6 +210,10 @@ static int take_member(assay_issuer *issuer, const assay_runtime *runtime, const
     if (strcmp(name, "allow_loopback_http") == 0)
         return assay_json_get_boolean(value, &issuer->allow_loopback_http) ? ASSAY_OK
                                                                            : wrong_type(name, "true or false", failure);
+    if (strcmp(name, "accept_unproven_binding") == 0)
+        return assay_json_get_boolean(value, &issuer->policy.accept_unproven_binding)
+                   ? ASSAY_OK
+                   : wrong_type(name, "true or false", failure);
     if (strcmp(name, "issuer") == 0)
         return ASSAY_OK; /* read first */
     char shown[100];

@@ -221,5 +221,8 @@ int assay_check_after(const assay_policy *policy, assay_claims *token, const ass
     code = assay_check_access(policy, token, failure);
     if (code != ASSAY_OK)
         return code;
+    code = assay_check_binding(policy, token, request, failure);
+    if (code != ASSAY_OK)
+        return code;
     return assay_check_request(policy, token, request, now, crypto, failure);
 }

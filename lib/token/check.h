@@ -29,15 +29,17 @@ void assay_check_explain_audience(const assay_policy *policy, assay_span audienc
 /* Algorithm on the allow-list, `typ`, `kid` where the profile needs it, audience, expiry, not-before. @p now: seconds. Sets token->expiry. */
 int assay_check_before(const assay_policy *policy, assay_claims *token, int64_t now, assay_failure *failure);
 
-/* Issued-at, lifetime, kind of token, required claims and values, subject, authorized party, and what @p request (may be NULL) demands. */
+/* Issued-at, lifetime, kind of token, required claims and values, subject, authorized party, binding, and what @p request (may be NULL) demands. */
 int assay_check_after(const assay_policy *policy, assay_claims *token, const assay_request *request, int64_t now,
                       const assay_crypto *crypto, assay_failure *failure);
 
 /* A part of assay_check_before(). ASSAY_E_AUDIENCE, ASSAY_E_AUDIENCE_MISSING, ASSAY_E_CLAIM_TYPE. */
 int assay_check_audience(const assay_policy *policy, const assay_claims *token, assay_failure *failure);
-/* Parts of assay_check_after(): check_entra.c, check_required.c and check_request.c. */
+/* Parts of assay_check_after(): check_entra.c, check_required.c, check_binding.c and check_request.c. */
 int assay_check_access(const assay_policy *policy, assay_claims *token, assay_failure *failure);
 int assay_check_required(const assay_policy *policy, const assay_claims *token, assay_failure *failure);
+int assay_check_binding(const assay_policy *policy, const assay_claims *token, const assay_request *request,
+                        assay_failure *failure);
 int assay_check_request(const assay_policy *policy, const assay_claims *token, const assay_request *request,
                         int64_t now, const assay_crypto *crypto, assay_failure *failure);
 

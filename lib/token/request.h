@@ -4,6 +4,7 @@
 
 /* What one call demands beyond the policy. */
 
+#include "base/failure.h"
 #include "base/list.h"
 
 #include <assay/request.h>
@@ -20,6 +21,9 @@ struct assay_request {
     bool allow_unbound;
     uint8_t certificate_sha256[32]; /* digest of it in DER */
 };
+
+/* Keeps the digest of it. ASSAY_OK, ASSAY_E_ARGUMENT, ASSAY_E_CRYPTO, ASSAY_E_MEMORY; the request is as before where it fails. */
+int assay_request_take_certificate(assay_request *request, const uint8_t *der, size_t len, assay_failure *failure);
 
 /* NULL copies to NULL. ASSAY_OK, ASSAY_E_MEMORY. */
 int assay_request_copy(const assay_request *from, assay_request **to);
