@@ -175,6 +175,15 @@ int assay_validator_push_keys(assay_validator *validator, const char *issuer, co
     return ASSAY_END(assay_manage_push(validator, issuer, &keyset->set, failure));
 }
 
+int assay_validator_revoke(assay_validator *validator, const char *authority, const char *subject, int64_t before,
+                           assay_error **error)
+{
+    ASSAY_BEGIN(error);
+    if (validator == NULL)
+        return ASSAY_BAD("validator is NULL");
+    return ASSAY_END(assay_revocations_add(validator->revocations, authority, subject, before, failure));
+}
+
 int assay_validator_get_stat(const assay_validator *validator, const char *issuer, int stat, uint64_t *value)
 {
     if (value == NULL)

@@ -232,6 +232,9 @@ int assay_attempt_accept(assay_attempt *attempt, assay_claims **claims)
     code = assay_token_accept(attempt->token);
     if (code != ASSAY_OK)
         return assay_fail(attempt->failure, code);
+    code = assay_revocations_check(attempt->validator->revocations, attempt->token, attempt->failure);
+    if (code != ASSAY_OK)
+        return code;
     *claims = ASSAY_STEAL(attempt->token);
     return ASSAY_OK;
 }

@@ -16,7 +16,7 @@ void assay_fork_unregister(assay_keyring *keyring);
 /* How many forks lie between this process and the one that loaded the library: what remembers another number was inherited. */
 unsigned assay_fork_generation(void);
 
-/* No fork happens in between: for whoever takes the locks of two keyrings. */
+/* No fork happens in between: for whoever takes the locks of two keyrings, or changes what validators share (revocations.h). */
 void assay_fork_hold(void);
 void assay_fork_release(void);
 

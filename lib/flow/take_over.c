@@ -2,7 +2,7 @@
 #include "flow/fork.h"
 #include "flow/validator.h"
 
-/* Reload: a new validator begins with the keys of an old one. */
+/* Reload: a new validator begins with the keys of an old one, and refuses whom that one refuses. */
 
 /* What the old issuer's source has, with both locks; ASSAY_E_ABSENT: nothing that fits. */
 static int take_over(assay_issuer_keys *keys, assay_issuer_keys *old, bool with_keys)
@@ -63,6 +63,7 @@ int assay_manage_take_over(assay_validator *validator, assay_validator *old, siz
     if (validator == old)
         return assay_fail_note(failure, ASSAY_E_ARGUMENT, "a validator can't take over its own keys");
     assay_fork_hold(); /* who forks locks every keyring too, in an order of its own */
+    worst = assay_revocations_share(validator->revocations, old->revocations);
     for (size_t i = 0; i < validator->count; i++) {
         inheritance heir = {.old = old, .with_keys = with_keys, .worst = ASSAY_OK};
         take_from(&validator->issuers[i], validator->issuers[i].policy.issuer, &heir);

@@ -141,7 +141,8 @@ int assay_validator_make(assay_runtime *runtime, assay_issuer *const *issuers, s
     if (code != ASSAY_OK)
         return code;
     made->issuers = assay_zalloc_array(count, sizeof *made->issuers);
-    if (assay_keyring_new(used, &made->keyring) != ASSAY_OK || made->issuers == NULL)
+    if (made->issuers == NULL || assay_keyring_new(used, &made->keyring) != ASSAY_OK ||
+        (made->revocations = assay_revocations_new()) == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
     for (size_t i = 0; i < count; i++) {
         code = add_issuer(made, issuers[i], failure);
@@ -171,6 +172,7 @@ void assay_validator_drop(assay_validator *validator)
     }
     assay_release(validator->issuers);
     assay_lookup_clear(&validator->lookup);
+    assay_revocations_unref(validator->revocations);
     assay_keyring_free(validator->keyring);
     assay_release(validator);
 }

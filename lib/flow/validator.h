@@ -7,6 +7,7 @@
 #include "flow/issuer.h"
 #include "flow/issuer_keys.h"
 #include "flow/lookup.h"
+#include "flow/revocations.h"
 #include "token/check.h"
 
 #include <assay/validator.h>
@@ -22,6 +23,7 @@ struct assay_validator {
     assay_trusted_issuer *issuers;
     size_t count;
     assay_lookup lookup;
+    assay_revocations *revocations; /* a reference */
     assay_algorithm_set algorithms; /* of all issuers together: what else is refused before anything is read */
 };
 

@@ -4,6 +4,8 @@
  * jansson made in the calling thread. Nothing may crash, leak, be half-made, or say yes to a forgery; and afterwards all is as before.
  */
 #include "base/memory.h"
+#include "flow/fork.h"
+#include "flow/revocations.h"
 #include "support/mint.h"
 #include "support/scene.h"
 #include "support/source_world.h"
@@ -364,6 +366,32 @@ static int take_over(void)
     return code;
 }
 
+/* Revocations that grow, and two of them that become one: what failed can be had later. */
+static int revoke_callers(void)
+{
+    assay_revocations *both[] = {assay_revocations_new(), assay_revocations_new()};
+    int code = both[0] == NULL || both[1] == NULL ? ASSAY_E_MEMORY : ASSAY_OK;
+    for (int again = 0; again < 2 && both[0] != NULL && both[1] != NULL; again++) {
+        for (int i = 0; i < 100; i++) {
+            char subject[16];
+            (void)snprintf(subject, sizeof subject, "s%d", i);
+            int added = assay_revocations_add(both[i % 2], "https://issuer.test", subject, i, NULL);
+            code = added == ASSAY_OK ? code : added;
+        }
+        assay_fork_hold();
+        int shared = assay_revocations_share(both[0], both[1]);
+        assay_fork_release();
+        code = shared == ASSAY_OK ? code : shared;
+        armed = false;
+        if (again > 0)
+            assert_int_equal(shared, ASSAY_OK);
+    }
+    armed = false;
+    assay_revocations_unref(both[0]);
+    assay_revocations_unref(both[1]);
+    return code;
+}
+
 static int open_offline(void **state)
 {
     (void)state;
@@ -509,6 +537,12 @@ static void every_allocation_of_taking_over(void **state)
     world_sets_free(&sets);
 }
 
+static void every_allocation_of_revoking(void **state)
+{
+    (void)state;
+    sweep("revoking", revoke_callers, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -516,6 +550,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_allocation_of_a_configuration, open_offline, close_offline),
         cmocka_unit_test(every_allocation_of_lending_a_token),
         cmocka_unit_test(every_allocation_of_taking_over),
+        cmocka_unit_test(every_allocation_of_revoking),
         cmocka_unit_test_setup_teardown(every_allocation_of_a_store, open_offline, close_offline),
         cmocka_unit_test(every_allocation_of_a_refresh),
     };
