@@ -30,8 +30,10 @@ ASSAY_BEGIN_DECLS
 ASSAY_API ASSAY_MUST_CHECK int assay_bearer_from_header(const char *value, size_t len, const char **token,
                                                         size_t *token_len, assay_error **error);
 /** The same for another scheme, such as "MTLS_POP" of Entra's bound tokens (assay_request_set_client_certificate()), which has the form of Bearer.
- *  @param scheme [in] a token of RFC 9110, section 11.1, compared in any case
- *  @retval ASSAY_E_ARGUMENT no such token. @since 0.1 */
+ *  A token that came this way is no plain bearer token; that it is bound is checked with the certificate, not here.
+ *  The challenge of the error names this scheme.
+ *  @param scheme [in] a token of RFC 9110, section 5.6.2, of at most 64 bytes, compared in any case
+ *  @retval ASSAY_E_ARGUMENT no such token. Threads: any. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_bearer_from_header_of_scheme(const char *scheme, const char *value, size_t len,
                                                                   const char **token, size_t *token_len,
                                                                   assay_error **error);

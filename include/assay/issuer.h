@@ -85,7 +85,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_contains(assay_issuer *issue
                                                              const char *text, assay_error **error);
 
 /** Accept a token that is bound to a key or certificate (`cnf`, RFC 7800) though nothing proves that the caller has it. **A stolen one is then as
- *  good as its owner's**; by default such a token is refused unless assay_request_set_client_certificate() proves it. @since 0.1 */
+ *  good as its owner's**; by default such a token is refused unless assay_request_set_client_certificate() proves it. A certificate that is given
+ *  must fit all the same. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_accept_unproven_binding(assay_issuer *issuer, assay_error **error);
 /** Accept, with the profile "kubernetes", tokens whose audience makes them a credential for Entra (`api://AzureADTokenExchange…`,
  *  `api://AKSIdentityBinding`). **Whoever gets such a token can become that workload in Azure**, so they are refused by default. @since 0.1 */

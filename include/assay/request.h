@@ -36,13 +36,17 @@ ASSAY_API ASSAY_MUST_CHECK int assay_request_add_acr(assay_request *request, con
 /**
  * Demand that the token is bound to this client certificate of the TLS connection: `cnf` with `x5t#S256` (RFC 8705, section 3; Entra's
  * scheme MTLS_POP). Without this call a token that is bound to anything is refused, since nobody proved it.
- * @param der [in] the certificate in DER, as the TLS library gives it; copied as its digest
- * @retval ASSAY_E_ARGUMENT empty, or longer than 65536 bytes. @since 0.1
+ *
+ * A token that fails this is refused with ASSAY_E_BINDING; one that names another way of confirmation (`jwk`, `jkt` and the like), also beside
+ * the certificate, with ASSAY_E_UNPROVEN. Members of `cnf` that no specification has registered are ignored (RFC 7800, section 3.1).
+ * @param der [in] the certificate in DER, as the TLS library gives it; copied as its digest. That the connection proved its private key is the
+ * TLS library's word; whether it is trusted, and still valid, is looked at by nobody here
+ * @retval ASSAY_E_ARGUMENT empty, longer than 65536 bytes, PEM, or otherwise not one certificate in DER; the request is as before. @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_request_set_client_certificate(assay_request *request, const uint8_t *der,
                                                                     size_t len, assay_error **error);
 /** Accept a token that is bound to nothing as well, for a service whose clients all have certificates but some of them plain Bearer tokens.
- *  A bound one must still fit the certificate. @since 0.1 */
+ *  A bound one must still fit the certificate, and a token that is bound in another way is still refused. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_request_allow_unbound(assay_request *request, assay_error **error);
 
 ASSAY_END_DECLS

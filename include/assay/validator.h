@@ -108,8 +108,10 @@ ASSAY_API void assay_validator_stop_refresh_thread(assay_validator *validator);
  * Take over the keys of an older validator, for a host that reloads its configuration: make the new one, take over, use it for new calls,
  * release the old one. Keys pass, with their schedule, where the issuer, where its keys come from, and the runtime's CA certificates, proxy
  * and clock are alike. What was purged stays purged in any case. The old one goes on as it was. Call it before the new one is used.
+ * Revocations (assay_validator_revoke()) are one for both from then on: who is revoked with either, before or after, is refused by both.
  *
  * @param taken [out] may be NULL; number of issuers that have keys by this
+ * @retval ASSAY_E_RANGE both together have revoked more callers than one may: these are not one now, but each still has its own
  * @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_validator_take_over(assay_validator *validator, assay_validator *old,
@@ -131,13 +133,15 @@ ASSAY_API ASSAY_MUST_CHECK int assay_validator_push_keys(assay_validator *valida
 /**
  * Refuse, from now on, every token of a caller that was issued before a time: somebody left, or a token leaked; Entra's live up to 28 hours.
  * It holds for every later decision, and passes to a validator that takes over from this one. Remembered in this process alone, until the validator
- * ends: tell each process.
+ * ends: tell each process. Claims that a decision gave before stay as they are. Nobody need be known: no token is looked at, and what an issuer is
+ * called is compared byte by byte with `iss`.
  *
- * @param authority [in] the tenant's GUID for Entra, otherwise the issuer
- * @param subject   [in] the object id for Entra, otherwise `sub`
+ * @param authority [in] the tenant's GUID for Entra, in any case; otherwise the issuer. For Entra the issuer with `sub` works as well, but each of a
+ *                       tenant's issuers is one of its own
+ * @param subject   [in] the object id for Entra, a GUID in any case; otherwise `sub`
  * @param before    [in] seconds since 1970-01-01 UTC; tokens whose `iat` lies before it, or that have none, are refused with ASSAY_E_REVOKED. The
  *                       later of two calls' times counts
- * @retval ASSAY_E_ARGUMENT NULL, empty or too long, or a time out of range
+ * @retval ASSAY_E_ARGUMENT NULL, empty or longer than 2048 bytes; a time out of range, such as milliseconds; a tenant with what is no object id
  * @retval ASSAY_E_RANGE more than 65536 callers: make a new validator
  * @since 0.1
  */
