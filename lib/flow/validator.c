@@ -141,7 +141,7 @@ int assay_validator_make(assay_runtime *runtime, assay_issuer *const *issuers, s
     if (code != ASSAY_OK)
         return code;
     made->issuers = assay_zalloc_array(count, sizeof *made->issuers);
-    if (made->issuers == NULL || assay_keyring_new(used, &made->keyring) != ASSAY_OK ||
+    if (assay_keyring_new(used, &made->keyring) != ASSAY_OK || made->issuers == NULL ||
         (made->revocations = assay_revocations_new()) == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
     for (size_t i = 0; i < count; i++) {
