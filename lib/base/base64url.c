@@ -110,9 +110,10 @@ bool assay_base64_decode(const char *text, size_t len, uint8_t *out, size_t *out
     return true;
 }
 
-void assay_base64url_encode(const uint8_t *bytes, size_t len, char *out)
+/* Characters written, without padding. */
+static size_t encode(const char *alphabet, const uint8_t *bytes, size_t len, char *out)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    char *start = out;
     size_t at = 0;
     for (; at + 3 <= len; at += 3) {
         uint32_t bits = (uint32_t)bytes[at] << 16 | (uint32_t)bytes[at + 1] << 8 | bytes[at + 2];
@@ -130,5 +131,20 @@ void assay_base64url_encode(const uint8_t *bytes, size_t len, char *out)
         *out++ = alphabet[(bytes[at] & 3) << 4 | bytes[at + 1] >> 4];
         *out++ = alphabet[(bytes[at + 1] & 15) << 2];
     }
-    *out = '\0';
+    return (size_t)(out - start);
+}
+
+void assay_base64url_encode(const uint8_t *bytes, size_t len, char *out)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    out[encode(alphabet, bytes, len, out)] = '\0';
+}
+
+void assay_base64_encode(const uint8_t *bytes, size_t len, char *out)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t used = encode(alphabet, bytes, len, out);
+    while (used % 4 != 0)
+        out[used++] = '=';
+    out[used] = '\0';
 }

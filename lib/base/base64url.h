@@ -12,6 +12,8 @@
 #define ASSAY_BASE64URL_DECODED(len) ((len) / 4 * 3 + 3)
 /* Characters for @p len bytes, terminator not counted. */
 #define ASSAY_BASE64URL_ENCODED(len) (((len)*4 + 2) / 3)
+/* The same with padding. */
+#define ASSAY_BASE64_ENCODED(len) (((len) + 2) / 3 * 4)
 
 /*
  * Decode canonical base64url: no padding, no white space, no other alphabet, unused bits zero (RFC 4648, section 3.5),
@@ -25,5 +27,7 @@ bool assay_base64_decode(const char *text, size_t len, uint8_t *out, size_t *out
 
 /* Write base64url to @p out, which holds ASSAY_BASE64URL_ENCODED(len) + 1 characters; terminated. */
 void assay_base64url_encode(const uint8_t *bytes, size_t len, char *out);
+/* Write standard base64 with its padding to @p out, which holds ASSAY_BASE64_ENCODED(len) + 1 characters; terminated. */
+void assay_base64_encode(const uint8_t *bytes, size_t len, char *out);
 
 #endif

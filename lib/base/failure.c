@@ -167,15 +167,16 @@ assay_error *assay_error_make(int code, const assay_failure *failure)
         return &out_of_memory;
 
     char message[512];
-    char challenge[1024];
+    char common_challenge[512];
+    const char *challenge = from->challenge;
     if (from->note[0] != '\0')
         (void)snprintf(message, sizeof message, "%s: %s", row->summary, from->note);
     else
         (void)snprintf(message, sizeof message, "%s", row->summary);
-    if (from->challenge != NULL)
-        (void)snprintf(challenge, sizeof challenge, "%s", from->challenge);
-    else
-        write_challenge(row, from->scheme != NULL ? from->scheme : "Bearer", challenge, sizeof challenge);
+    if (challenge == NULL) {
+        write_challenge(row, from->scheme != NULL ? from->scheme : "Bearer", common_challenge, sizeof common_challenge);
+        challenge = common_challenge;
+    }
 
     size_t size = strlen(message) + strlen(challenge) + strlen(from->expected) + strlen(from->found) + 4;
     assay_error *error = assay_zalloc(sizeof *error + size);

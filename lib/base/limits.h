@@ -72,6 +72,8 @@
 #define ASSAY_LIMIT_LEEWAY 60                  /* seconds: tolerated difference of clocks, by default */
 #define ASSAY_LIMIT_LEEWAY_MAX 300             /* seconds: the most that may be configured */
 #define ASSAY_LIMIT_LIFETIME_MAX 315360000     /* seconds: the largest lifetime cap or maximum age, ten years */
+#define ASSAY_LIMIT_CONTEXT_BYTES 64           /* bytes: an authentication context that is demanded */
+#define ASSAY_LIMIT_REALM_BYTES 256            /* bytes: the realm of a claims challenge */
 #define ASSAY_LIMIT_CONFIGURED_AUDIENCES 256   /* audiences: of one issuer */
 #define ASSAY_LIMIT_CONFIGURED_TEXT_BYTES 2048 /* bytes: an audience, subject, nonce, client id or required value */
 #define ASSAY_LIMIT_REQUIREMENTS 64            /* entries: required claims and values of one issuer */

@@ -133,6 +133,8 @@ assay_span assay_json_string_raw(const assay_json_value *value, bool *escaped);
 size_t assay_json_string_decode(const assay_json_value *value, char *out);
 /* Compare a string value with decoded bytes; any other type is unequal. Needs no memory. */
 bool assay_json_string_equal(const assay_json_value *value, const char *text, size_t len);
+/* Whether one of the words of a string value, which spaces separate, is this; any other type has none. Needs no memory. */
+bool assay_json_string_has_word(const assay_json_value *value, const char *word, size_t len);
 
 /* Read an ASSAY_JSON_INTEGER value. */
 int64_t assay_json_integer(const assay_json_value *value);

@@ -244,3 +244,24 @@ bool assay_json_string_equal(const assay_json_value *value, const char *text, si
         return false;
     return assay_json_raw_is((assay_span){value->ptr + 1, value->len - 2}, text, len);
 }
+
+bool assay_json_string_has_word(const assay_json_value *value, const char *word, size_t len)
+{
+    if (value->type != ASSAY_JSON_STRING || len == 0)
+        return false;
+    assay_json_cursor cursor = assay_json_cursor_of(value->ptr + 1, value->len - 2);
+    size_t at = 0;
+    bool same = true;
+    for (char byte; assay_json_cursor_next(&cursor, &byte);) {
+        if (byte != ' ') {
+            same = same && at < len && byte == word[at];
+            at++;
+            continue;
+        }
+        if (same && at == len)
+            return true;
+        at = 0;
+        same = true;
+    }
+    return same && at == len;
+}

@@ -89,6 +89,21 @@ static void standard_base64(void **state)
     assert_true(assay_base64_decode("+/+/", 4, out, &len) && len == 3 && out[0] == 0xfb);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(assay_base64_decode(bad[i], strlen(bad[i]), out, &len));
+    /* RFC 4648, section 10, and the two characters that base64url has not. */
+    static const char *const rows[][2] = {{"", ""},
+                                          {"f", "Zg=="},
+                                          {"fo", "Zm8="},
+                                          {"foo", "Zm9v"},
+                                          {"foob", "Zm9vYg=="},
+                                          {"fooba", "Zm9vYmE="},
+                                          {"foobar", "Zm9vYmFy"},
+                                          {"\xfb\xff\xbf", "+/+/"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[ASSAY_BASE64_ENCODED(6) + 1];
+        assay_base64_encode((const uint8_t *)rows[i][0], strlen(rows[i][0]), text);
+        assert_string_equal(text, rows[i][1]);
+        assert_int_equal(strlen(text), ASSAY_BASE64_ENCODED(strlen(rows[i][0])));
+    }
 }
 
 static void lists_and_buffers(void **state)
@@ -133,9 +148,11 @@ static void failures_say_why_once(void **state)
     assert_int_equal(assay_fail_found(&failure, ASSAY_E_ISSUER, "a", "b\n", 2), ASSAY_E_ISSUER);
     assert_string_equal(failure.found, "b\\x0a");
     /* The next failure leaves nothing of the one before. */
+    failure.challenge = "Bearer";
     assert_int_equal(assay_fail_note(&failure, ASSAY_E_HEADER, "%s is bad", "kid"), ASSAY_E_HEADER);
     assert_string_equal(failure.found, "");
     assert_string_equal(failure.note, "kid is bad");
+    assert_null(failure.challenge);
     assay_error *error = assay_error_make(ASSAY_E_HEADER, &failure);
     assert_string_equal(assay_error_message(error), "the header of the token is not acceptable: kid is bad");
     assay_error_free(error);

@@ -207,6 +207,35 @@ static void string_values(void **state)
     assert_false(assay_json_string_equal(&value, "x", 1));
 }
 
+static void string_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *word;
+        bool has;
+    } rows[] = {
+        {"{\"a\":\"one two\"}", "one", true},
+        {"{\"a\":\"one two\"}", "two", true},
+        {"{\"a\":\"one two\"}", "one two", false},
+        {"{\"a\":\"one two\"}", "on", false},
+        {"{\"a\":\"one two\"}", "wo", false},
+        {"{\"a\":\"one two\"}", "Two", false},
+        {"{\"a\":\"  one   two  \"}", "two", true},
+        {"{\"a\":\"  one   two  \"}", "", false},
+        {"{\"a\":\"\"}", "", false},
+        {"{\"a\":\"one\\ttwo\"}", "two", false},
+        {"{\"a\":\"one\\u0020t\\u0077o\"}", "two", true},
+        {"{\"a\":\"one\\u0020t\\u0077o\"}", "t\\u0077o", false},
+        {"{\"a\":\"caf\\u00e9 x\"}", "caf\xC3\xA9", true},
+        {"{\"a\":[\"one\"]}", "one", false},
+        {"{\"a\":1}", "1", false},
+    };
+    for (size_t i = 0; i < ASSAY_COUNT_OF(rows); i++) {
+        assay_json_value value = only(rows[i].text);
+        assert_int_equal(assay_json_string_has_word(&value, rows[i].word, strlen(rows[i].word)), rows[i].has);
+    }
+}
+
 static void integers(void **state)
 {
     (void)state;
@@ -306,9 +335,9 @@ static void time_of_long_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pointer_rfc6901), cmocka_unit_test(pointer_nested),       cmocka_unit_test(pointer_form),
-        cmocka_unit_test(arrays),          cmocka_unit_test(string_values),        cmocka_unit_test(integers),
-        cmocka_unit_test(times),           cmocka_unit_test(time_of_long_numbers),
+        cmocka_unit_test(pointer_rfc6901), cmocka_unit_test(pointer_nested), cmocka_unit_test(pointer_form),
+        cmocka_unit_test(arrays),          cmocka_unit_test(string_values),  cmocka_unit_test(integers),
+        cmocka_unit_test(string_words),    cmocka_unit_test(times),          cmocka_unit_test(time_of_long_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
