@@ -87,6 +87,8 @@ bool assay_entra_fill(const char *template, assay_span tenant, char *text, size_
 
 /* entra_match.c: what of a token shows whose it is. */
 
+/* The GUID of a tenant that is a whole segment of a URL's path, B2C's /tfp/ form too; empty: there is none. */
+assay_span assay_entra_find_tenant(assay_span url);
 /* Whether this can be an issuer of these settings, tenants not considered. @p tenant: part of @p issuer; empty for B2C without a GUID. */
 bool assay_entra_match(const assay_entra *entra, assay_span issuer, assay_span *tenant, int *version);
 /* Whether tokens of a tenant are accepted. */

@@ -33,15 +33,14 @@ static bool fits_template(const char *template, assay_span issuer, assay_span *t
     return assay_entra_fill(rest, found, filled, sizeof filled) && assay_span_is(tail, filled);
 }
 
-/* The GUID in the path of an issuer of B2C, also behind /tfp/; empty: there is none. */
-static assay_span tenant_in_path(assay_span issuer)
+assay_span assay_entra_find_tenant(assay_span url)
 {
     assay_guid guid;
-    assay_span none = {issuer.ptr, 0};
-    for (size_t at = 0; at + 1 + ASSAY_GUID_TEXT <= issuer.len; at++) {
-        assay_span found = {issuer.ptr + at + 1, ASSAY_GUID_TEXT};
-        bool ends = at + 1 + found.len == issuer.len || found.ptr[found.len] == '/';
-        if (issuer.ptr[at] == '/' && ends && assay_guid_read(found, false, &guid))
+    assay_span none = {url.ptr, 0};
+    for (size_t at = 0; at + 1 + ASSAY_GUID_TEXT <= url.len; at++) {
+        assay_span found = {url.ptr + at + 1, ASSAY_GUID_TEXT};
+        bool ends = at + 1 + found.len == url.len || found.ptr[found.len] == '/';
+        if (url.ptr[at] == '/' && ends && assay_guid_read(found, false, &guid))
             return found;
     }
     return none;
@@ -51,7 +50,7 @@ bool assay_entra_match(const assay_entra *entra, assay_span issuer, assay_span *
 {
     if (entra->kind == ASSAY_ENTRA_B2C) {
         *version = 2;
-        *tenant = tenant_in_path(issuer);
+        *tenant = assay_entra_find_tenant(issuer);
         return assay_span_is(issuer, entra->v2);
     }
     *version = 2;

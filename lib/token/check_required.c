@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "token/check.h"
+#include "token/claims.h"
 
 /* Claims that the profile or the configuration demands. No value of a claim goes into a failure from here: any of them may be personal. */
 
@@ -39,22 +40,10 @@ static bool equals_one(const assay_json_value *value, const assay_text_list *wan
     return false;
 }
 
-static bool contains(const assay_json_value *value, assay_span wanted)
-{
-    if (value->type != ASSAY_JSON_ARRAY)
-        return assay_json_string_equal(value, wanted.ptr, wanted.len);
-    assay_json_value element;
-    for (size_t cursor = 0; assay_json_array_next(value, &cursor, &element);) {
-        if (assay_json_string_equal(&element, wanted.ptr, wanted.len))
-            return true;
-    }
-    return false;
-}
-
 static bool contains_all(const assay_json_value *value, const assay_text_list *wanted)
 {
     for (size_t i = 0; i < wanted->count; i++) {
-        if (!contains(value, wanted->items[i]))
+        if (!assay_claims_value_contains(value, wanted->items[i]))
             return false;
     }
     return true;

@@ -8,25 +8,53 @@
  * ask at once may both decode, and both texts stay until the claims go.
  */
 
-const assay_decoded_text *assay_claims_decode(const assay_claims *claims, const assay_json_value *value)
+const assay_decoded_text *assay_claims_kept(const assay_claims *claims, const char *place)
 {
     assay_claims *shared = (assay_claims *)(uintptr_t)claims;
-    assay_decoded_text *head = atomic_load_explicit(&shared->decoded, memory_order_acquire);
-    for (const assay_decoded_text *text = head; text != NULL; text = text->next) {
-        if (text->raw == value->ptr)
-            return text;
-    }
-    assay_decoded_text *made = assay_alloc(sizeof *made + value->len + 1);
-    if (made == NULL)
-        return NULL;
-    made->raw = value->ptr;
-    made->len = assay_json_string_decode(value, made->text);
-    made->text[made->len] = '\0';
-    made->next = head;
+    const assay_decoded_text *text = atomic_load_explicit(&shared->decoded, memory_order_acquire);
+    while (text != NULL && text->raw != place)
+        text = text->next;
+    return text;
+}
+
+static assay_decoded_text *make(const char *place, size_t room)
+{
+    assay_decoded_text *made = assay_alloc(sizeof *made + room + 1);
+    if (made != NULL)
+        made->raw = place;
+    return made;
+}
+
+static const assay_decoded_text *publish(const assay_claims *claims, assay_decoded_text *made, size_t len)
+{
+    assay_claims *shared = (assay_claims *)(uintptr_t)claims;
+    made->len = len;
+    made->text[len] = '\0';
+    made->next = atomic_load_explicit(&shared->decoded, memory_order_acquire);
     while (!atomic_compare_exchange_weak_explicit(&shared->decoded, &made->next, made, memory_order_acq_rel,
                                                   memory_order_acquire))
         ;
     return made;
+}
+
+const assay_decoded_text *assay_claims_keep(const assay_claims *claims, const char *place, const char *text, size_t len)
+{
+    assay_decoded_text *made = make(place, len);
+    if (made == NULL)
+        return NULL;
+    memcpy(made->text, text, len);
+    return publish(claims, made, len);
+}
+
+const assay_decoded_text *assay_claims_decode(const assay_claims *claims, const assay_json_value *value)
+{
+    const assay_decoded_text *kept = assay_claims_kept(claims, value->ptr);
+    if (kept != NULL)
+        return kept;
+    assay_decoded_text *made = make(value->ptr, value->len);
+    if (made == NULL)
+        return NULL;
+    return publish(claims, made, assay_json_string_decode(value, made->text));
 }
 
 int assay_claims_value_text(const assay_claims *claims, const assay_json_value *value, const char **text, size_t *len)
@@ -76,6 +104,18 @@ int assay_claims_value_at(const assay_json_value *value, size_t index, assay_jso
     for (size_t i = 0; i <= index; i++)
         (void)assay_json_array_next(value, &cursor, element);
     return ASSAY_OK;
+}
+
+bool assay_claims_value_contains(const assay_json_value *value, assay_span wanted)
+{
+    if (value->type != ASSAY_JSON_ARRAY)
+        return assay_json_string_equal(value, wanted.ptr, wanted.len);
+    assay_json_value element;
+    for (size_t cursor = 0; assay_json_array_next(value, &cursor, &element);) {
+        if (assay_json_string_equal(&element, wanted.ptr, wanted.len))
+            return true;
+    }
+    return false;
 }
 
 /*

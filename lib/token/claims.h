@@ -12,6 +12,8 @@ int assay_claims_value_text(const assay_claims *claims, const assay_json_value *
 int assay_claims_value_count(const assay_json_value *value, size_t *count);
 /* One of them. ASSAY_OK, ASSAY_E_TYPE, ASSAY_E_ABSENT. */
 int assay_claims_value_at(const assay_json_value *value, size_t index, assay_json_value *element);
+/* Whether a text is this, or an array of texts has it. */
+bool assay_claims_value_contains(const assay_json_value *value, assay_span wanted);
 /* The whole object, written anew. ASSAY_OK, ASSAY_E_MEMORY, ASSAY_E_INTERNAL: the two parsers disagree. */
 int assay_claims_write(const assay_claims *claims, const char **json, size_t *len);
 
