@@ -65,11 +65,10 @@ bool assay_caller_has_scope(const assay_claims *token)
     return raw.len > 0;
 }
 
-/* The name that Entra gives a claim in the version of the token, then the other. */
+/* A claim that Entra calls otherwise in its first version. */
 static bool get_of_version(const assay_claims *token, const char *v1, const char *v2, assay_json_value *value)
 {
-    const char *first = token->version == 1 ? v1 : v2;
-    return get_text(token, first, value) || get_text(token, first == v1 ? v2 : v1, value);
+    return get_text(token, token->version == 1 ? v1 : v2, value);
 }
 
 int assay_caller_client_authentication(const assay_claims *token)

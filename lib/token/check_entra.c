@@ -71,28 +71,21 @@ static int read_roles(const assay_claims *token, assay_failure *failure)
     return count > 0 ? ASSAY_OK : ASSAY_E_ABSENT;
 }
 
-static bool read_id(const assay_claims *token, const char *name, assay_span *id)
+static bool lists(const assay_entra *entra, const assay_claims *token, const assay_json_value *id, bool is_client)
 {
-    assay_json_value value;
     bool escaped;
-    if (!assay_token_get(token, name, &value) || value.type != ASSAY_JSON_STRING)
-        return false;
-    *id = assay_json_string_raw(&value, &escaped);
-    return true;
+    return assay_entra_lists(entra, assay_span_of(token->tenant), assay_json_string_raw(id, &escaped), is_client);
 }
 
 /* A client's id counts for what it does in its own name; what a user does through it is the user's. */
 static bool is_listed(const assay_entra *entra, const assay_claims *token)
 {
-    assay_span id, tenant = assay_span_of(token->tenant);
+    assay_json_value id;
     if (entra->caller_count == 0)
         return false;
-    if (read_id(token, "oid", &id) && assay_entra_lists(entra, tenant, id, false))
+    if (assay_caller_object_id(token, &id) && lists(entra, token, &id, false))
         return true;
-    int kind = assay_caller_kind(token);
-    bool application = kind == ASSAY_CALLER_APPLICATION || kind == ASSAY_CALLER_MANAGED_IDENTITY;
-    return application && read_id(token, token->version == 1 ? "appid" : "azp", &id) &&
-           assay_entra_lists(entra, tenant, id, true);
+    return assay_caller_is_application(token) && assay_caller_client_id(token, &id) && lists(entra, token, &id, true);
 }
 
 /*
@@ -111,7 +104,7 @@ int assay_check_access(const assay_policy *policy, assay_claims *token, assay_fa
     if (roles == ASSAY_E_CLAIM_TYPE)
         return roles;
     bool b2c = policy->entra->kind == ASSAY_ENTRA_B2C;
-    bool has_client = assay_token_get(token, token->version == 1 ? "appid" : "azp", &client);
+    bool has_client = assay_caller_client_id(token, &client);
     if (!has_client && (!b2c || scopes != ASSAY_OK))
         return assay_fail_note(failure, ASSAY_E_ID_TOKEN, "it names no client (%s)",
                                token->version == 1 ? "appid" : "azp");
