@@ -326,7 +326,9 @@ static void *read_all(void *data)
             assay_claims_get_json(own, &text, &len) != ASSAY_OK || strlen(text) != len ||
             assay_claims_get_text_at(own, name, (size_t)i % 3, &text, &len) != ASSAY_OK ||
             assay_claims_get_text_by_pointer(own, "/object/in/deep/1/x", &text, &len) != ASSAY_OK ||
-            strcmp(text, "found") != 0)
+            strcmp(text, "found") != 0 || assay_claims_get_identity(own, &text) != ASSAY_OK ||
+            strcmp(text, "oidc|" TRIAL_ISSUER "|s\xc3\xbc"
+                         "b") != 0)
             return (void *)1;
         assay_claims_unref(own);
     }
