@@ -26,7 +26,7 @@ static const struct {
 /* The step that a refusal belongs to. */
 static enum step step_of(const cli_verdict *verdict)
 {
-    if (strcmp(verdict->check, "scope") == 0 || strcmp(verdict->check, "role") == 0)
+    if (assay_code_category(verdict->code) == ASSAY_CATEGORY_PERMISSION)
         return REQUIREMENTS;
     switch (assay_code_category(verdict->code)) {
     case ASSAY_CATEGORY_KEYS:

@@ -10,6 +10,7 @@ int cli_exit_of(int code)
     switch (assay_code_category(code)) {
     case ASSAY_CATEGORY_TOKEN:
     case ASSAY_CATEGORY_REQUEST:
+    case ASSAY_CATEGORY_PERMISSION:
         return CLI_EXIT_REFUSED;
     case ASSAY_CATEGORY_USAGE:
         return CLI_EXIT_USAGE;
@@ -33,6 +34,8 @@ const char *cli_category_name(int code)
         return "keys";
     case ASSAY_CATEGORY_NETWORK:
         return "network";
+    case ASSAY_CATEGORY_PERMISSION:
+        return "permission";
     default:
         return "internal";
     }

@@ -69,7 +69,7 @@ static int decide(const verify_settings *settings, assay_validator *validator, c
     cli_verdict verdict = cli_verdict_of(code, error);
     cli_text borrowed = {0};
     if (code == ASSAY_OK)
-        code = cli_requirements_check(claims, &settings->scopes, &settings->roles, &verdict, &borrowed);
+        code = cli_requirements_check(claims, &settings->scopes, &settings->roles, &verdict, &borrowed, &error);
     int status = cli_verify_report(settings, &verdict, code == ASSAY_OK ? claims : NULL);
     cli_text_free(&borrowed);
     return status;

@@ -228,14 +228,14 @@ class Cli(unittest.TestCase):
     def test_verify_scope_and_role(self):
         token = self.issuer.mint({"scope": "read write", "scp": ["array"], "roles": ["admin", "user"]})
         self.accepted(token, "--require-scope", "read", "--require-scope", "array", "--require-role", "admin")
-        verdict = self.refused(token, "CLAIM_VALUE", "--require-scope", "rea")
+        verdict = self.refused(token, "SCOPE", "--require-scope", "rea")
         self.assertEqual((verdict["check"], verdict["http_status"]), ("scope", 403))
         self.assertIn('error="insufficient_scope"', verdict["www_authenticate"])
         self.assertIn('scope="rea"', verdict["www_authenticate"])
-        verdict = self.refused(token, "CLAIM_VALUE", "--require-role", "root")
+        verdict = self.refused(token, "ROLE", "--require-role", "root")
         self.assertEqual((verdict["check"], verdict["http_status"]), ("role", 403))
-        self.refused(self.issuer.mint({"roles": "admin"}), "CLAIM_VALUE", "--require-role", "admin")
-        self.refused(self.issuer.mint({"scope": ["read"]}), "CLAIM_VALUE", "--require-scope", "read")
+        self.refused(self.issuer.mint({"roles": "admin"}), "ROLE", "--require-role", "admin")
+        self.refused(self.issuer.mint({"scope": ["read"]}), "SCOPE", "--require-scope", "read")
         self.accepted(self.issuer.mint({"scp": "x read"}), "--require-scope", "read")
 
     # --- verify: time and request ---
