@@ -22,8 +22,8 @@ ASSAY_BEGIN_DECLS
 
 /** What may be demanded. @since 0.1 */
 enum assay_permission {
-    /** a delegated permission: a word of `scp` (Entra) or `scope` (RFC 8693, section 4.2), elsewhere than at Entra also an element of either
-     *  where it is an array (Okta). ASSAY_E_SCOPE otherwise */
+    /** a delegated permission: a word of `scp` (Entra) or `scope` (RFC 8693, section 4.2), elsewhere than at Entra also an element of `scp` where
+     *  that is an array (Okta). ASSAY_E_SCOPE otherwise */
     ASSAY_PERMISSION_SCOPE = 1,
     /** an application role: in `roles` of a token that is an application's own; a user's role of that name does not count. ASSAY_E_ROLE */
     ASSAY_PERMISSION_APPLICATION_ROLE = 2,

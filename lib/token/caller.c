@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "token/caller.h"
 
-#include "base/list.h"
-
 /* Longest text of a token that is looked into: an `idp` or an object id. Entra's are shorter than its issuers. */
 #define TEXT_BYTES ASSAY_ENTRA_ISSUER_BYTES
 
@@ -223,19 +221,30 @@ int assay_caller_guest(const assay_claims *token)
     return guest_by_provider(token, idp);
 }
 
-/* "%" and "|" are what the key is made of, so that no issuer can pass for another with a part of the subject. */
-static void put_escaped(assay_buffer *key, const char *text)
+/* Longest key of a caller of Entra. */
+#define ENTRA_KEY_BYTES (sizeof "entra||" + 2 * (size_t)ASSAY_GUID_TEXT)
+
+static char *put(char *at, const char *text)
+{
+    size_t len = strlen(text);
+    memcpy(at, text, len);
+    return at + len;
+}
+
+/* "%" and "|" are what the key is made of, so that no issuer can pass for another with a part of the subject. Three times as long at most. */
+static char *put_escaped(char *at, const char *text)
 {
     for (; *text != '\0'; text++) {
         if (*text == '%' || *text == '|')
-            assay_buffer_put(key, *text == '%' ? "%25" : "%7C");
+            at = put(at, *text == '%' ? "%25" : "%7C");
         else
-            assay_buffer_add(key, text, 1);
+            *at++ = *text;
     }
+    return at;
 }
 
 /* An object id is a GUID, and GUIDs are one whatever their case. B2C's `sub` is a fixed sentence with some user flows, and never used. */
-static bool write_entra(const assay_claims *claims, assay_buffer *key)
+static size_t write_entra(const assay_claims *claims, char *key)
 {
     assay_json_value oid;
     char room[TEXT_BYTES], text[ASSAY_GUID_TEXT + 1];
@@ -243,21 +252,23 @@ static bool write_entra(const assay_claims *claims, assay_buffer *key)
     assay_guid guid;
     if (claims->tenant[0] == '\0' || !assay_caller_object_id(claims, &oid) || !decode(&oid, room, &decoded) ||
         !assay_guid_read(decoded, true, &guid))
-        return false;
+        return 0;
     assay_guid_write(&guid, text);
-    assay_buffer_format(key, "entra|%s|%s", claims->tenant, text);
-    return true;
+    return (size_t)(put(put(put(put(key, "entra|"), claims->tenant), "|"), text) - key);
 }
 
-static bool write_other(const assay_claims *claims, assay_buffer *key)
+static size_t write_other(const assay_claims *claims, char *key)
 {
     if (claims->subject == NULL || claims->subject[0] == '\0')
-        return false;
-    assay_buffer_put(key, "oidc|");
-    put_escaped(key, claims->issuer);
-    assay_buffer_put(key, "|");
-    assay_buffer_put(key, claims->subject);
-    return true;
+        return 0;
+    char *at = put_escaped(put(key, "oidc|"), claims->issuer);
+    return (size_t)(put(put(at, "|"), claims->subject) - key);
+}
+
+static size_t key_room(const assay_claims *claims)
+{
+    size_t subject = claims->subject == NULL ? 0 : strlen(claims->subject);
+    return assay_caller_is_entra(claims) ? ENTRA_KEY_BYTES : sizeof "oidc||" + 3 * strlen(claims->issuer) + subject;
 }
 
 int assay_caller_identity(const assay_claims *claims, const char **identity)
@@ -266,13 +277,15 @@ int assay_caller_identity(const assay_claims *claims, const char **identity)
     const char *place = claims->payload.text;
     const assay_decoded_text *kept = assay_claims_kept(claims, place);
     if (kept == NULL) {
-        assay_buffer key = {NULL, 0, 0, false};
-        bool named = assay_caller_is_entra(claims) ? write_entra(claims, &key) : write_other(claims, &key);
-        if (named && !key.failed)
-            kept = assay_claims_keep(claims, place, key.text, key.len);
-        assay_buffer_clear(&key);
-        if (kept == NULL)
-            return named ? ASSAY_E_MEMORY : ASSAY_E_ABSENT;
+        assay_decoded_text *made = assay_claims_room(place, key_room(claims));
+        if (made == NULL)
+            return ASSAY_E_MEMORY;
+        size_t len = assay_caller_is_entra(claims) ? write_entra(claims, made->text) : write_other(claims, made->text);
+        if (len == 0) {
+            assay_release(made);
+            return ASSAY_E_ABSENT;
+        }
+        kept = assay_claims_keep(claims, made, len);
     }
     *identity = kept->text;
     return ASSAY_OK;

@@ -17,15 +17,15 @@ const assay_decoded_text *assay_claims_kept(const assay_claims *claims, const ch
     return text;
 }
 
-static assay_decoded_text *make(const char *place, size_t room)
+assay_decoded_text *assay_claims_room(const char *place, size_t len)
 {
-    assay_decoded_text *made = assay_alloc(sizeof *made + room + 1);
+    assay_decoded_text *made = assay_alloc(sizeof *made + len + 1);
     if (made != NULL)
         made->raw = place;
     return made;
 }
 
-static const assay_decoded_text *publish(const assay_claims *claims, assay_decoded_text *made, size_t len)
+const assay_decoded_text *assay_claims_keep(const assay_claims *claims, assay_decoded_text *made, size_t len)
 {
     assay_claims *shared = (assay_claims *)(uintptr_t)claims;
     made->len = len;
@@ -37,24 +37,15 @@ static const assay_decoded_text *publish(const assay_claims *claims, assay_decod
     return made;
 }
 
-const assay_decoded_text *assay_claims_keep(const assay_claims *claims, const char *place, const char *text, size_t len)
-{
-    assay_decoded_text *made = make(place, len);
-    if (made == NULL)
-        return NULL;
-    memcpy(made->text, text, len);
-    return publish(claims, made, len);
-}
-
 const assay_decoded_text *assay_claims_decode(const assay_claims *claims, const assay_json_value *value)
 {
     const assay_decoded_text *kept = assay_claims_kept(claims, value->ptr);
     if (kept != NULL)
         return kept;
-    assay_decoded_text *made = make(value->ptr, value->len);
+    assay_decoded_text *made = assay_claims_room(value->ptr, value->len);
     if (made == NULL)
         return NULL;
-    return publish(claims, made, assay_json_string_decode(value, made->text));
+    return assay_claims_keep(claims, made, assay_json_string_decode(value, made->text));
 }
 
 int assay_claims_value_text(const assay_claims *claims, const assay_json_value *value, const char **text, size_t *len)

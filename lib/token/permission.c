@@ -22,37 +22,29 @@ static int refuse(int code, const char *expected, const char *found, const char 
     return code;
 }
 
-/* One text, or an array of texts. */
-static bool claim_contains(const assay_claims *claims, const char *name, const char *text)
+/* An element of an array; a single text is not the shape that `roles` and `groups` have. */
+static bool array_has(const assay_json_value *value, const char *text)
 {
-    assay_json_value value;
-    return assay_token_get(claims, name, &value) && assay_claims_value_contains(&value, assay_span_of(text));
+    return value->type == ASSAY_JSON_ARRAY && assay_claims_value_contains(value, assay_span_of(text));
 }
 
-/* Words of a text (RFC 8693, section 4.2); elsewhere than at Entra also an array of them, as Okta writes `scp`. */
+/* Words of a text (RFC 8693, section 4.2); elsewhere than at Entra, which has no `scope`, also an array of them in `scp`, as Okta writes it. */
 static bool has_scope(const assay_claims *claims, const char *scope)
 {
     assay_json_value value;
     bool entra = assay_caller_is_entra(claims);
-    const char *const names[] = {"scp", entra ? NULL : "scope"};
-    for (size_t i = 0; i < ASSAY_COUNT_OF(names) && names[i] != NULL; i++) {
-        if (!assay_token_get(claims, names[i], &value))
-            continue;
-        if (assay_json_string_has_word(&value, scope, strlen(scope)))
-            return true;
-        if (!entra && value.type == ASSAY_JSON_ARRAY && assay_claims_value_contains(&value, assay_span_of(scope)))
-            return true;
-    }
-    return false;
+    if (assay_token_get(claims, "scp", &value) &&
+        (assay_json_string_has_word(&value, scope, strlen(scope)) || (!entra && array_has(&value, scope))))
+        return true;
+    return !entra && assay_token_get(claims, "scope", &value) &&
+           assay_json_string_has_word(&value, scope, strlen(scope));
 }
 
-/* Entra's `roles` is an array always; other issuers may write a single one as a text (as `aud`). `wids` are roles in the directory, not here. */
+/* `wids` are roles in the directory, not here. */
 static bool has_role(const assay_claims *claims, const char *role)
 {
     assay_json_value value;
-    if (assay_caller_is_entra(claims) && (!assay_token_get(claims, "roles", &value) || value.type != ASSAY_JSON_ARRAY))
-        return false;
-    return claim_contains(claims, "roles", role);
+    return assay_token_get(claims, "roles", &value) && array_has(&value, role);
 }
 
 /* Whether the caller is of the kind that a role is demanded of. Who calls is often not said elsewhere than at Entra, where either kind will do. */
@@ -85,9 +77,9 @@ int assay_permission_membership(const assay_claims *claims, const char *group)
         return ASSAY_MEMBERSHIP_UNKNOWN;
     if (!assay_token_get(claims, "groups", &groups) || groups.type == ASSAY_JSON_NULL)
         return ASSAY_MEMBERSHIP_NO;
-    if (groups.type != ASSAY_JSON_ARRAY && groups.type != ASSAY_JSON_STRING)
+    if (groups.type != ASSAY_JSON_ARRAY)
         return ASSAY_MEMBERSHIP_UNKNOWN;
-    return assay_claims_value_contains(&groups, assay_span_of(group)) ? ASSAY_MEMBERSHIP_YES : ASSAY_MEMBERSHIP_NO;
+    return array_has(&groups, group) ? ASSAY_MEMBERSHIP_YES : ASSAY_MEMBERSHIP_NO;
 }
 
 static int check_one(const assay_claims *claims, int kind, const char *name)
@@ -306,9 +298,12 @@ int assay_permission_check_context(const assay_claims *claims, const char *conte
     const assay_challenge wanted = {.context = context,
                                     .realm = realm == NULL ? "" : realm,
                                     .authorization_uri = authorization_uri == NULL ? own_uri : authorization_uri};
+    assay_json_value acrs;
     int code = assay_challenge_check(&wanted, failure);
-    if (code != ASSAY_OK || claim_contains(claims, "acrs", context))
+    if (code != ASSAY_OK)
         return code;
+    if (assay_token_get(claims, "acrs", &acrs) && assay_claims_value_contains(&acrs, assay_span_of(context)))
+        return ASSAY_OK;
     if (!takes_challenges(claims))
         return refuse(ASSAY_E_CONTEXT, context, NULL, NULL, failure);
     if (failure == NULL)

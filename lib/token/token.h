@@ -103,10 +103,11 @@ int assay_token_verify(assay_claims *token, assay_jwk *const *keys, size_t count
 /* Make the token the caller's: copies the issuer and the subject, and forgets what was borrowed. ASSAY_OK; ASSAY_E_INTERNAL: no checks were made before. */
 int assay_token_accept(assay_claims *token);
 
-/* A text that was made on demand, by the place that it stands for; NULL: not yet. Keeping one copies it; NULL: out of memory. */
+/* A text that was made on demand, by the place that it stands for; NULL: not yet. */
 const assay_decoded_text *assay_claims_kept(const assay_claims *claims, const char *place);
-const assay_decoded_text *assay_claims_keep(const assay_claims *claims, const char *place, const char *text,
-                                            size_t len);
+/* Room for one, terminator not counted; NULL: out of memory. Keeping it gives it to the claims; until then assay_release() frees it. */
+assay_decoded_text *assay_claims_room(const char *place, size_t len);
+const assay_decoded_text *assay_claims_keep(const assay_claims *claims, assay_decoded_text *made, size_t len);
 /* Decode a string value once; borrowed from the claims. NULL: out of memory. */
 const assay_decoded_text *assay_claims_decode(const assay_claims *claims, const assay_json_value *value);
 

@@ -176,7 +176,7 @@ static void sweep(const char *name, operation *work, long stride)
 
 #define PAYLOAD                                                                                                        \
     "{\"iss\":\"https://issuer.test\",\"aud\":[\"api\",\"other\"],\"sub\":\"m\\u00fcller\",\"exp\":4000000000,"        \
-    "\"nonce\":\"n\",\"scope\":\"read\",\"groups\":[\"a\",\"b\"]}"
+    "\"nonce\":\"n\",\"scope\":\"read\",\"groups\":[\"a\",\"b\"],\"xms_cc\":[\"cp1\"]}"
 
 static mint_key *key;
 static assay_validator *validator;
@@ -184,6 +184,26 @@ static assay_request *request;
 static char *token, *forged, *jwks, *config;
 static scene at;
 static char *minted;
+
+/* A demand refuses for its own reason, with or without an error that says so; a challenge that can't be written is none. */
+static void demand(const assay_claims *claims)
+{
+    const char *identity;
+    assay_error *error = NULL;
+    int got = assay_claims_get_identity(claims, &identity);
+    if ((got != ASSAY_OK && got != ASSAY_E_MEMORY) || (got == ASSAY_OK) != (identity != NULL))
+        abort();
+    if (assay_claims_require(claims, ASSAY_PERMISSION_SCOPE, "read", NULL) != ASSAY_OK ||
+        assay_claims_require(claims, ASSAY_PERMISSION_ROLE, "r", &error) != ASSAY_E_ROLE || error == NULL)
+        abort();
+    assay_error_free(error);
+    got = assay_claims_require_context(claims, "c1", NULL, "https://login.test/", &error);
+    if ((got != ASSAY_E_CLAIMS_CHALLENGE && got != ASSAY_E_MEMORY) || error == NULL ||
+        (assay_error_code(error) == ASSAY_E_CLAIMS_CHALLENGE) !=
+            (strstr(assay_error_www_authenticate(error), "insufficient_claims\", claims=\"ey") != NULL))
+        abort();
+    assay_error_free(error);
+}
 
 static int validate(void)
 {
@@ -202,6 +222,7 @@ static int validate(void)
             got = assay_claims_get_json(claims, &text, &len);
         if (got != ASSAY_OK && (got != ASSAY_E_MEMORY || text != NULL || len != 0))
             abort();
+        demand(claims);
     }
     assay_claims_unref(claims);
     assay_error_free(error);
