@@ -252,12 +252,13 @@ static void claims_of_a_token(void **state)
     int one = assay_claims_get_text(claims, "sub", &text, &len);
     int two = assay_claims_get_text_at(claims, "groups", 0, &text, &len);
     int all = assay_claims_get_json(claims, &text, &len);
+    int key = assay_claims_get_identity(claims, &text);
     assay_claims_unref(claims);
     int refused = assay_validator_check(validator, forged, strlen(forged), NULL, &none, &error);
     assay_error_free(error);
     assay_validator_unref(validator);
     unwatch("claims");
-    assert_true(code == ASSAY_OK && one == ASSAY_OK && two == ASSAY_OK && all == ASSAY_OK);
+    assert_true(code == ASSAY_OK && one == ASSAY_OK && two == ASSAY_OK && all == ASSAY_OK && key == ASSAY_OK);
     assert_int_equal(refused, ASSAY_E_SIGNATURE);
     free(payload);
     free(config);
