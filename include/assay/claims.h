@@ -19,7 +19,7 @@ ASSAY_BEGIN_DECLS
  * Common results of the getters: ASSAY_OK; ASSAY_E_ABSENT, no such member; ASSAY_E_TYPE, it has another JSON
  * type (null included); ASSAY_E_RANGE, a number that does not fit; ASSAY_E_MEMORY; ASSAY_E_ARGUMENT.
  *
- * Threads: any number at once. Identify a caller by issuer and subject together, never by an e-mail address.
+ * Threads: any number at once. Identify a caller by assay_claims_get_identity(), never by an e-mail address.
  */
 
 /** Take one more reference. Any thread. @since 0.1 */

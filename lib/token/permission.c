@@ -28,11 +28,16 @@ static bool array_has(const assay_json_value *value, const char *text)
     return value->type == ASSAY_JSON_ARRAY && assay_claims_value_contains(value, assay_span_of(text));
 }
 
-/* Words of a text (RFC 8693, section 4.2); elsewhere than at Entra, which has no `scope`, also an array of them in `scp`, as Okta writes it. */
+/*
+ * Words of a text (RFC 8693, section 4.2); elsewhere than at Entra, which has no `scope`, also an array of them in `scp`, as Okta writes it. At Entra an
+ * application that acts in its own name was delegated nothing, whatever its token says.
+ */
 static bool has_scope(const assay_claims *claims, const char *scope)
 {
     assay_json_value value;
     bool entra = assay_caller_is_entra(claims);
+    if (entra && assay_caller_is_application(claims))
+        return false;
     if (assay_token_get(claims, "scp", &value) &&
         (assay_json_string_has_word(&value, scope, strlen(scope)) || (!entra && array_has(&value, scope))))
         return true;

@@ -153,7 +153,7 @@ static void run(trial *t, const row *table, size_t count)
     assert_int_equal(wrong, 0);
 }
 
-static void every_token_against_every_demand(void **state)
+static void z06_z07_every_token_against_every_demand(void **state)
 {
     trial *t = *state;
     must_ok(assay_issuer_entra_add_caller(t->issuer, TENANT_A, LISTED_OID, NULL));
@@ -161,7 +161,7 @@ static void every_token_against_every_demand(void **state)
 }
 
 /* The client's id on the list, in place of anybody's object id: it counts for what the client does in its own name only. */
-static void client_on_the_list(void **state)
+static void z06_client_on_the_list(void **state)
 {
     static const row by_client[] = {
         {"user through a listed client",
@@ -233,8 +233,8 @@ static int close_trial(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(every_token_against_every_demand, open_trial, close_trial),
-        cmocka_unit_test_setup_teardown(client_on_the_list, open_trial, close_trial),
+        cmocka_unit_test_setup_teardown(z06_z07_every_token_against_every_demand, open_trial, close_trial),
+        cmocka_unit_test_setup_teardown(z06_client_on_the_list, open_trial, close_trial),
         cmocka_unit_test_setup_teardown(strict_about_idtyp, open_trial, close_trial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

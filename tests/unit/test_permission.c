@@ -69,6 +69,11 @@ static void scopes_of_others(void **state)
     /* Entra has no `scope`; one that somebody mapped says nothing. */
     assay_claims *claims = unchecked_entra(ENTRA_CLAIMS_V2(TENANT_A, ENTRA_USER_V2 ",\"scope\":\"write\""));
     assert_int_equal(demand(claims, ASSAY_PERMISSION_SCOPE, "write"), ASSAY_E_SCOPE);
+    assert_int_equal(demand(claims, ASSAY_PERMISSION_SCOPE, "read"), ASSAY_OK);
+    assay_claims_unref(claims);
+    /* A token that contradicts itself. */
+    claims = unchecked_entra(ENTRA_CLAIMS_V2(TENANT_A, ENTRA_DAEMON_V2 ",\"scp\":\"read\""));
+    assert_int_equal(demand(claims, ASSAY_PERMISSION_SCOPE, "read"), ASSAY_E_SCOPE);
     assay_claims_unref(claims);
 }
 
