@@ -26,7 +26,7 @@ enum assay_code {
     ASSAY_E_CONFIG = -101,           /**< the configuration document can't be read */
     ASSAY_E_CONFIG_MEMBER = -102,    /**< the configuration has a member that is unknown or of the wrong type */
     ASSAY_E_CONFIG_ISSUER = -103,    /**< an issuer is missing, repeated or not a usable URL */
-    ASSAY_E_CONFIG_AUDIENCE = -104,  /**< an issuer has no audience */
+    ASSAY_E_CONFIG_AUDIENCE = -104,  /**< an issuer has no audience, or one that can't be used */
     ASSAY_E_CONFIG_ALGORITHM = -105, /**< an algorithm is unknown, or can't be used as configured */
     ASSAY_E_CONFIG_TIME = -106,      /**< a leeway, lifetime, age or timeout is out of range */
     ASSAY_E_CONFIG_URL = -107,       /**< a URL is not one that keys may be fetched from */

@@ -83,23 +83,20 @@ int assay_issuer_use_oauth_discovery(assay_issuer *issuer, assay_error **error)
     return ASSAY_END(assay_issuer_take_oauth_discovery(issuer, failure));
 }
 
-int assay_issuer_allow_loopback_http(assay_issuer *issuer, assay_error **error)
-{
-    ASSAY_BEGIN(error);
-    if (issuer == NULL)
-        return ASSAY_BAD("issuer is NULL");
-    issuer->allow_loopback_http = true;
-    return ASSAY_OK;
-}
+/* A switch; nothing turns it off again. */
+#define SWITCH(name, member)                                                                                           \
+    int assay_issuer_##name(assay_issuer *issuer, assay_error **error)                                                 \
+    {                                                                                                                  \
+        ASSAY_BEGIN(error);                                                                                            \
+        if (issuer == NULL)                                                                                            \
+            return ASSAY_BAD("issuer is NULL");                                                                        \
+        issuer->member = true;                                                                                         \
+        return ASSAY_OK;                                                                                               \
+    }
 
-int assay_issuer_accept_unproven_binding(assay_issuer *issuer, assay_error **error)
-{
-    ASSAY_BEGIN(error);
-    if (issuer == NULL)
-        return ASSAY_BAD("issuer is NULL");
-    issuer->policy.accept_unproven_binding = true;
-    return ASSAY_OK;
-}
+SWITCH(allow_loopback_http, allow_loopback_http)
+SWITCH(accept_unproven_binding, policy.accept_unproven_binding)
+SWITCH(allow_exchange_audience, policy.allow_exchange_audience)
 
 int assay_issuer_set_keys(assay_issuer *issuer, assay_keyset *keyset, assay_error **error)
 {

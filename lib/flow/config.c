@@ -188,6 +188,11 @@ static int take_jwks(assay_issuer *issuer, const assay_runtime *runtime, const a
     return code;
 }
 
+static int take_switch(bool *on, const char *name, const assay_json *value, assay_failure *failure)
+{
+    return assay_json_get_boolean(value, on) ? ASSAY_OK : wrong_type(name, "true or false", failure);
+}
+
 static int take_member(assay_issuer *issuer, const assay_runtime *runtime, const char *name, const assay_json *value,
                        assay_failure *failure)
 {
@@ -208,12 +213,11 @@ static int take_member(assay_issuer *issuer, const assay_runtime *runtime, const
     if (strcmp(name, "jwks") == 0)
         return take_jwks(issuer, runtime, value, failure);
     if (strcmp(name, "allow_loopback_http") == 0)
-        return assay_json_get_boolean(value, &issuer->allow_loopback_http) ? ASSAY_OK
-                                                                           : wrong_type(name, "true or false", failure);
+        return take_switch(&issuer->allow_loopback_http, name, value, failure);
     if (strcmp(name, "accept_unproven_binding") == 0)
-        return assay_json_get_boolean(value, &issuer->policy.accept_unproven_binding)
-                   ? ASSAY_OK
-                   : wrong_type(name, "true or false", failure);
+        return take_switch(&issuer->policy.accept_unproven_binding, name, value, failure);
+    if (strcmp(name, "allow_exchange_audience") == 0)
+        return take_switch(&issuer->policy.allow_exchange_audience, name, value, failure);
     if (strcmp(name, "issuer") == 0)
         return ASSAY_OK; /* read first */
     char shown[100];
@@ -267,9 +271,7 @@ static int take_runtime_member(assay_runtime *runtime, const char *name, const a
         return assay_json_get_integer(value, &number) ? assay_runtime_take_fetch_timeout(runtime, number, failure)
                                                       : wrong_type(name, "a whole number", failure);
     if (strcmp(name, "environment_proxy") == 0)
-        return assay_json_get_boolean(value, &runtime->http.environment_proxy)
-                   ? ASSAY_OK
-                   : wrong_type(name, "true or false", failure);
+        return take_switch(&runtime->http.environment_proxy, name, value, failure);
     char **copied = strcmp(name, "no_proxy") == 0             ? &runtime->http.no_proxy
                     : strcmp(name, "openssl_properties") == 0 ? &runtime->openssl_properties
                                                               : NULL;

@@ -2,6 +2,7 @@
 #include "flow/issuer.h"
 
 #include "http/url.h"
+#include "profile/family.h"
 
 int assay_issuer_make_entra(assay_entra *entra, assay_issuer **issuer, assay_failure *failure)
 {
@@ -210,14 +211,26 @@ static int check_entra_url(const assay_issuer *issuer, assay_failure *failure)
     return problem == NULL ? ASSAY_OK : assay_fail_note(failure, ASSAY_E_CONFIG_ISSUER, "%s", problem);
 }
 
+/* Who asks for such tokens collects what Entra takes for credentials. */
+static int check_audiences(const assay_policy *policy, assay_failure *failure)
+{
+    if (policy->audiences.count == 0)
+        return assay_fail_found(failure, ASSAY_E_CONFIG_AUDIENCE, NULL, policy->issuer.ptr, policy->issuer.len);
+    for (size_t i = 0; i < policy->audiences.count && !policy->allow_exchange_audience; i++) {
+        assay_span audience = policy->audiences.items[i];
+        if (assay_family_audience_is_exchange(policy->profile->family, audience))
+            return assay_fail_found(failure, ASSAY_E_CONFIG_AUDIENCE,
+                                    "an audience of this service's own, and not one of credentials for Entra",
+                                    audience.ptr, audience.len);
+    }
+    return ASSAY_OK;
+}
+
 int assay_issuer_check(const assay_issuer *issuer, assay_failure *failure)
 {
-    if (issuer->policy.audiences.count == 0) {
-        int code = assay_fail_found(failure, ASSAY_E_CONFIG_AUDIENCE, NULL, issuer->policy.issuer.ptr,
-                                    issuer->policy.issuer.len);
-        return code;
-    }
-    int code = issuer->policy.entra == NULL ? ASSAY_OK : assay_entra_check(issuer->policy.entra, failure);
+    int code = check_audiences(&issuer->policy, failure);
+    if (code == ASSAY_OK && issuer->policy.entra != NULL)
+        code = assay_entra_check(issuer->policy.entra, failure);
     if (code == ASSAY_OK)
         code = check_algorithms(issuer, failure);
     if (code != ASSAY_OK || issuer->mode == ASSAY_SOURCE_STATIC)

@@ -3,6 +3,8 @@
 
 #include "base/memory.h"
 
+#include <stdio.h>
+
 static const char *const access_types[] = {"jwt", "at+jwt", NULL};
 static const char *const at_types[] = {"at+jwt", NULL};
 static const char *const jwt_types[] = {"jwt", NULL};
@@ -29,6 +31,18 @@ static const assay_profile profiles[] = {
      ASSAY_LIMIT_RETENTION_ENTRA},
     {"entra-b2c", ASSAY_FAMILY_B2C, ASSAY_KIND_ACCESS, jwt_types, true, "JWT or none", entra_claims, true,
      ASSAY_LIMIT_RETENTION_ENTRA},
+    /* Service-account tokens have no typ; those of an external signer have JWT. What else these have to say: family.c. */
+    {"kubernetes", ASSAY_FAMILY_KUBERNETES, ASSAY_KIND_ACCESS, jwt_types, true, "JWT or none", id_claims, true,
+     ASSAY_LIMIT_RETENTION},
+    {"github", ASSAY_FAMILY_GITHUB, ASSAY_KIND_ACCESS, jwt_types, true, "JWT or none", id_claims, false,
+     ASSAY_LIMIT_RETENTION},
+    {"gitlab", ASSAY_FAMILY_GITLAB, ASSAY_KIND_ACCESS, jwt_types, true, "JWT or none", id_claims, false,
+     ASSAY_LIMIT_RETENTION},
+    {"google", ASSAY_FAMILY_GOOGLE, ASSAY_KIND_ID, jwt_types, true, "JWT or none", id_claims, false,
+     ASSAY_LIMIT_RETENTION},
+    /* at+jwt where a client is set to it. */
+    {"keycloak", ASSAY_FAMILY_KEYCLOAK, ASSAY_KIND_ACCESS, access_types, false, "JWT or at+jwt", id_claims, false,
+     ASSAY_LIMIT_RETENTION},
 };
 
 const assay_profile *assay_profile_find(const char *name)
@@ -38,6 +52,22 @@ const assay_profile *assay_profile_find(const char *name)
             return &profiles[i];
     }
     return NULL;
+}
+
+bool assay_profile_is_entra(const assay_profile *profile)
+{
+    return profile->family == ASSAY_FAMILY_ENTRA || profile->family == ASSAY_FAMILY_B2C;
+}
+
+void assay_profile_list(char *text, size_t size)
+{
+    size_t len = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < ASSAY_COUNT_OF(profiles); i++) {
+        const char *before = len == 0 ? "" : i + 1 < ASSAY_COUNT_OF(profiles) ? ", " : " or ";
+        if (!assay_profile_is_entra(&profiles[i]) && len < size)
+            len += (size_t)snprintf(text + len, size - len, "%s%s", before, profiles[i].name);
+    }
 }
 
 /* A media type without its "application/" (RFC 7515, section 4.1.9). */
@@ -117,6 +147,7 @@ static const sign id_signs[] = {
 
 static const sign access_signs[] = {
     {"typ", "Bearer", OUTRIGHT, false},       /* Keycloak, org.keycloak.util.TokenUtil */
+    {"typ", "bearer", OUTRIGHT, false},       /* the same with a client set to "lower-case bearer type" */
     {"token_use", "access", OUTRIGHT, false}, /* Amazon Cognito, "Understanding the access token" */
     {"scope", NULL, DECISIVE, false},         /* RFC 8693, section 4.2; RFC 9068, section 2.2.3 */
     {"scp", NULL, DECISIVE, false},           /* Entra, "Access token claims reference"; Okta */

@@ -33,8 +33,12 @@ typedef struct assay_profile {
     int64_t retention; /* seconds that a key which is no longer served stays usable, by default */
 } assay_profile;
 
-/* "generic", "rfc9068", "id-token"; NULL for any other name. */
+/* NULL: there is none of this name. */
 const assay_profile *assay_profile_find(const char *name);
+/* Whether it comes with settings of its own, and so can't be chosen by name alone. */
+bool assay_profile_is_entra(const assay_profile *profile);
+/* The names of the others, "generic, … or keycloak". */
+void assay_profile_list(char *text, size_t size);
 
 /*
  * Check the header's `typ`. @p typ NULL: absent. Compared without regard to case, "application/" left out where it stands (RFC 7515, section 4.1.9).

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "token/check.h"
 
+#include "profile/family.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -174,6 +176,10 @@ int assay_check_before(const assay_policy *policy, assay_claims *token, int64_t 
         return code;
     if (policy->profile->kid_required && !token->has_kid)
         return assay_fail(failure, ASSAY_E_KID_MISSING);
+    if (!policy->allow_exchange_audience)
+        code = assay_family_check_audience(policy->profile->family, &token->payload, token->spare, failure);
+    if (code != ASSAY_OK)
+        return code;
     code = assay_check_audience(policy, token, failure);
     if (code != ASSAY_OK)
         return code;
@@ -216,6 +222,8 @@ int assay_check_after(const assay_policy *policy, assay_claims *token, const ass
     if (code != ASSAY_OK)
         return code;
     code = assay_check_required(policy, token, failure);
+    if (code == ASSAY_OK)
+        code = assay_family_check(policy->profile->family, &token->payload, token->spare, failure);
     if (code != ASSAY_OK)
         return code;
     code = assay_check_access(policy, token, failure);

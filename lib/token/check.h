@@ -29,7 +29,7 @@ void assay_check_explain_audience(const assay_policy *policy, assay_span audienc
 /* Algorithm on the allow-list, `typ`, `kid` where the profile needs it, audience, expiry, not-before. @p now: seconds. Sets token->expiry. */
 int assay_check_before(const assay_policy *policy, assay_claims *token, int64_t now, assay_failure *failure);
 
-/* Issued-at, lifetime, kind of token, required claims and values, subject, authorized party, binding, and what @p request (may be NULL) demands. */
+/* Issued-at, lifetime, kind of token, required claims and values, subject, authorized party, claims of the profile's family, binding, and what @p request (may be NULL) demands. */
 int assay_check_after(const assay_policy *policy, assay_claims *token, const assay_request *request, int64_t now,
                       const assay_crypto *crypto, assay_failure *failure);
 

@@ -205,10 +205,12 @@ int assay_policy_add_algorithm(assay_policy *policy, const char *name, assay_fai
 int assay_policy_set_profile(assay_policy *policy, const char *name, assay_failure *failure)
 {
     const assay_profile *profile = name == NULL ? NULL : assay_profile_find(name);
-    if (profile == NULL)
-        return assay_fail_found(failure, ASSAY_E_CONFIG_PROFILE, "generic, rfc9068 or id-token", name,
-                                name == NULL ? 0 : strlen(name));
-    if (policy->entra != NULL || profile->family == ASSAY_FAMILY_ENTRA || profile->family == ASSAY_FAMILY_B2C)
+    if (profile == NULL) {
+        char known[160];
+        assay_profile_list(known, sizeof known);
+        return assay_fail_found(failure, ASSAY_E_CONFIG_PROFILE, known, name, name == NULL ? 0 : strlen(name));
+    }
+    if (policy->entra != NULL || assay_profile_is_entra(profile))
         return assay_fail_note(failure, ASSAY_E_CONFIG_PROFILE,
                                "issuers of Entra are made by assay_issuer_entra_new() and its kin, and stay so");
     policy->profile = profile;
