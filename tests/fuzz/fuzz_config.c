@@ -75,6 +75,7 @@ static void check_issuer(json_t *issuer)
                                           "key_retention",
                                           "key_hard_limit",
                                           "allow_loopback_http",
+                                          "allow_exchange_audience",
                                           NULL};
     const char *name;
     json_t *value;
