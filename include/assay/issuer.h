@@ -45,11 +45,18 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_add_algorithm(assay_issuer *issuer, 
  *  - "id-token": an OIDC ID token; iss, sub, aud, exp, iat present, and `azp` of this client where there are several audiences
  *    (OIDC Core, sections 2 and 3.1.3.7). A token that is evidently an access token is refused: with scopes and neither `at_hash` nor `c_hash`;
  *    with a `client_id`, `azpacr` or the like and nothing of a sign-in. Always send a nonce and demand it by assay_request_set_nonce().
- *  - "kubernetes": a service-account token; `kid`, the structured claim `kubernetes.io` and a `sub` that agrees with it (Kubernetes,
- *    "Managing Service Accounts"). AKS issuers end in a slash. See docs/guide/kubernetes.md;
- *  - "github", "gitlab": the token of a CI job. Demand ids, such as "/repository_id", rather than names: see docs/guide/github.md;
- *  - "google": an ID token of Google, `https://accounts.google.com`;
- *  - "keycloak": an access token of Keycloak, which says "Bearer" in its payload's `typ`.
+ *  - "kubernetes": a service-account token; iss, sub, aud, exp, iat and `kid` present, the claim `kubernetes.io` with the texts `namespace` and
+ *    `serviceaccount`/`name`, and a `sub` that is made of them (Kubernetes, "Managing Service Accounts"). AKS issuers end in a slash. See
+ *    docs/guide/kubernetes.md;
+ *  - "github": the token of a job of GitHub Actions, of any of its issuers; iss, sub, aud, exp, iat present, and the texts `repository`,
+ *    `repository_id`, `repository_owner` and `repository_owner_id`; a `sub` with ids in it has these (GitHub, "OpenID Connect reference").
+ *    Everybody can have such a token: demand ids, such as "/repository_id", rather than names. See docs/guide/github.md;
+ *  - "gitlab": the token of a job of GitLab; iss, sub, aud, exp, iat present, and the texts `namespace_id`, `namespace_path`, `project_id` and
+ *    `project_path`. Demand "/project_id" or "/namespace_id". See docs/guide/github.md;
+ *  - "google": an ID token of Google, "https://accounts.google.com"; otherwise as "id-token". What spells `iss` without "https://" is another
+ *    issuer, whose keys assay_issuer_set_jwks_uri() names. See docs/guide/verify.md;
+ *  - "keycloak": an access token of Keycloak; `typ` JWT or at+jwt, and "Bearer" in the payload's `typ`; iss, sub, aud, exp, iat present. It has
+ *    an audience once a mapper adds one. See docs/guide/verify.md.
  *  The profiles of Entra come with assay_issuer_entra_new() and its kin.
  *  @retval ASSAY_E_CONFIG_PROFILE unknown. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_profile(assay_issuer *issuer, const char *profile, assay_error **error);
@@ -88,8 +95,11 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_contains(assay_issuer *issue
  *  good as its owner's**; by default such a token is refused unless assay_request_set_client_certificate() proves it. A certificate that is given
  *  must fit all the same. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_accept_unproven_binding(assay_issuer *issuer, assay_error **error);
-/** Accept, with the profile "kubernetes", tokens whose audience makes them a credential for Entra (`api://AzureADTokenExchange…`,
- *  `api://AKSIdentityBinding`). **Whoever gets such a token can become that workload in Azure**, so they are refused by default. @since 0.1 */
+/** Accept tokens whose audience makes them a credential for Entra: any that begins with "api://AzureADTokenExchange", and
+ *  "api://AKSIdentityBinding". **Whoever gets such a token can become that workload in Azure.** With the profiles "kubernetes", "github", "gitlab",
+ *  "google" and "keycloak" a token that has such an audience, alone or among others, is therefore refused with ASSAY_E_EXCHANGE_AUDIENCE, and
+ *  making a validator of an issuer that was given one with assay_issuer_add_audience() fails with ASSAY_E_CONFIG_AUDIENCE, unless this was called.
+ *  The other profiles look for nothing of the kind. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_allow_exchange_audience(assay_issuer *issuer, assay_error **error);
 
 /** Where the keys come from. Without one of the next four calls: OIDC Discovery, `{issuer}/.well-known/openid-configuration`
