@@ -96,8 +96,9 @@ class Shapes(unittest.TestCase):
         caught.exception.close()
         return said
 
-    def verify(self, url, audience, token):
-        done = run("verify", "--json", "--issuer", url, "--audience", audience, "--ca-file", self.issuer.ca, stdin=token)
+    def verify(self, url, audience, token, profile="generic"):
+        done = run("verify", "--json", "--issuer", url, "--audience", audience, "--ca-file", self.issuer.ca, "--profile", profile,
+                   stdin=token)
         return json.loads(done.stdout)["code"]
 
     def is_signed(self, token, keys):
@@ -421,8 +422,13 @@ class Kubernetes(Shapes):
         self.assertEqual(decode(self.issuer.call("/mint?namespace=1&name=2"))[1]["sub"], "system:serviceaccount:1:2")
         self.assertEqual(self.token()[1]["sub"], "system:serviceaccount:default:orders")
         self.assertIn(b"system:serviceaccount:shop:web", run("inspect", stdin=token).stdout)
-        self.assertEqual(self.verify(self.issuer.url, AUDIENCE, token), "ASSAY_OK")
-        self.assertEqual(self.verify(self.issuer.url, AUDIENCE, self.mint(algorithm="ES256")), "ASSAY_OK")
+        for each in (token, self.mint(algorithm="ES256")):
+            self.assertEqual(self.verify(self.issuer.url, AUDIENCE, each, "kubernetes"), "ASSAY_OK")
+        for claims, code in (({"sub": "system:serviceaccount:shop:web"}, "CLAIM_VALUE"), ({"kubernetes.io": None}, "CLAIM_MISSING"),
+                             ({"aud": [AUDIENCE, "api://AzureADTokenExchange"]}, "EXCHANGE_AUDIENCE")):
+            with self.subTest(claims):
+                found = self.verify(self.issuer.url, AUDIENCE, self.mint(claims=claims), "kubernetes")
+                self.assertEqual(found, f"ASSAY_E_{code}")
 
     def test_bad_members(self):
         for members in ({"kubernetes": "no-such"}, {"namespace": 1}, {"name": 1}, {"entra": "user"}, {"forge": "gov-key"}):
@@ -455,7 +461,11 @@ class Ci(Shapes):
         self.assertEqual((renamed["repository_id"], renamed["repository_owner_id"]), ("74", "65"))
         self.assertEqual(self.token(ci="github", immutable=False)[1]["sub"], claims["sub"])
         self.assertEqual(decode(self.issuer.call("/mint?ci=github&immutable=true"))[1]["sub"], renamed["sub"])
-        self.assertEqual(self.verify(self.issuer.url, AUDIENCE, token), "ASSAY_OK")
+        for each in (token, self.mint(ci="github", immutable=True)):
+            self.assertEqual(self.verify(self.issuer.url, AUDIENCE, each, "github"), "ASSAY_OK")
+        moved = self.mint(ci="github", immutable=True, claims={"repository_id": "75"})
+        self.assertEqual(self.verify(self.issuer.url, AUDIENCE, moved, "github"), "ASSAY_E_CLAIM_VALUE")
+        self.assertEqual(self.verify(self.issuer.url, AUDIENCE, token, "gitlab"), "ASSAY_E_CLAIM_MISSING")
         self.assertIn(b"refs/heads/main", run("inspect", stdin=token).stdout)
 
     def test_gitlab(self):
@@ -464,7 +474,8 @@ class Ci(Shapes):
         self.assertEqual(claims["sub"], "project_path:assay-dev/orders:ref_type:branch:ref:main")
         self.assertEqual((claims["project_id"], claims["namespace_id"], claims["runner_id"]), ("20", "72", 1))
         self.assertEqual((claims["iat"] - claims["nbf"], claims["exp"] - claims["iat"]), (5, 3600))
-        self.assertEqual(self.verify(self.issuer.url, AUDIENCE, token), "ASSAY_OK")
+        self.assertEqual(self.verify(self.issuer.url, AUDIENCE, token, "gitlab"), "ASSAY_OK")
+        self.assertEqual(self.verify(self.issuer.url, AUDIENCE, token, "github"), "ASSAY_E_CLAIM_MISSING")
         self.assertIn(b"assay-dev/orders", run("inspect", stdin=token).stdout)
 
     def test_bad_members(self):
