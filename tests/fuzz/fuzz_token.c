@@ -53,12 +53,12 @@ static assay_issuer *make_issuer(const char *url, const char *profile, assay_key
     return issuer;
 }
 
-/* Three issuers, one of each profile; token_recheck.c knows what they demand. */
+/* Five issuers, each of another profile; token_recheck.c knows what they demand. */
 static void make_validator(void)
 {
     assay_runtime *runtime = NULL;
     assay_keyset *keys = NULL;
-    assay_issuer *issuers[3];
+    assay_issuer *issuers[5];
     MUST(assay_runtime_new(&runtime, NULL) == ASSAY_OK);
     MUST(assay_runtime_set_clock(runtime, fixed_wall, fixed_steady, NULL, NULL, NULL) == ASSAY_OK);
     MUST(assay_keyset_new(runtime, &keys, NULL) == ASSAY_OK);
@@ -67,11 +67,13 @@ static void make_validator(void)
     issuers[0] = make_issuer(RECHECK_GENERIC, "generic", keys);
     issuers[1] = make_issuer(RECHECK_RFC9068, "rfc9068", keys);
     issuers[2] = make_issuer(RECHECK_ID_TOKEN, "id-token", keys);
+    issuers[3] = make_issuer(RECHECK_KUBERNETES, "kubernetes", keys);
+    issuers[4] = make_issuer(RECHECK_GITHUB, "github", keys);
     MUST(assay_issuer_set_max_lifetime(issuers[1], 3600, NULL) == ASSAY_OK);
     MUST(assay_issuer_require_contains(issuers[1], "/roles", "admin", NULL) == ASSAY_OK);
     MUST(assay_issuer_set_client_id(issuers[2], "client", NULL) == ASSAY_OK);
-    MUST(assay_validator_new(runtime, issuers, 3, &validator, NULL) == ASSAY_OK);
-    for (size_t i = 0; i < 3; i++)
+    MUST(assay_validator_new(runtime, issuers, 5, &validator, NULL) == ASSAY_OK);
+    for (size_t i = 0; i < 5; i++)
         assay_issuer_free(issuers[i]);
     assay_keyset_unref(keys);
     assay_runtime_unref(runtime);

@@ -18,6 +18,8 @@
 #define RECHECK_GENERIC "https://a.example"
 #define RECHECK_RFC9068 "https://b.example"
 #define RECHECK_ID_TOKEN "https://c.example"
+#define RECHECK_KUBERNETES "https://d.example"
+#define RECHECK_GITHUB "https://e.example"
 
 static inline void recheck_must(bool condition, const char *text, const char *file, int line)
 {
@@ -61,6 +63,7 @@ static inline void recheck_header(const json_t *header, const char *issuer)
     /* No extension is understood (RFC 7515, section 4.1.11; RFC 7797, section 7). */
     RECHECK(json_object_get(header, "crit") == NULL && json_object_get(header, "b64") == NULL);
     RECHECK(json_object_get(header, "kid") == NULL || recheck_is(header, "kid", "mac"));
+    RECHECK(strcmp(issuer, RECHECK_KUBERNETES) != 0 || json_object_get(header, "kid") != NULL);
     bool absent = json_object_get(header, "typ") == NULL;
     bool jwt = recheck_typ_is(header, "JWT"), at_jwt = recheck_typ_is(header, "at+jwt");
     if (strcmp(issuer, RECHECK_GENERIC) == 0)
@@ -102,6 +105,51 @@ static inline void recheck_texts(const json_t *payload, const char *const *names
         RECHECK(json_string_length(json_object_get(payload, *names)) > 0);
 }
 
+/* Who accepts such a token holds a credential for Entra. */
+static inline void recheck_no_exchange(const json_t *payload)
+{
+    const json_t *aud = json_object_get(payload, "aud");
+    for (size_t i = 0; i < json_array_size(aud); i++) {
+        const char *text = json_string_value(json_array_get(aud, i));
+        RECHECK(strncmp(text, "api://AzureADTokenExchange", 26) != 0 && strcmp(text, "api://AKSIdentityBinding") != 0);
+    }
+}
+
+static inline void recheck_kubernetes(const json_t *payload)
+{
+    const json_t *own = json_object_get(payload, "kubernetes.io");
+    const char *namespace = json_string_value(json_object_get(own, "namespace"));
+    const char *name = json_string_value(json_object_get(json_object_get(own, "serviceaccount"), "name"));
+    const char *sub = json_string_value(json_object_get(payload, "sub"));
+    RECHECK(namespace != NULL && namespace[0] != '\0' && name != NULL && name[0] != '\0' && sub != NULL);
+    RECHECK(strlen(sub) == 22 + strlen(namespace) + 1 + strlen(name) &&
+            strncmp(sub, "system:serviceaccount:", 22) == 0 && strncmp(sub + 22, namespace, strlen(namespace)) == 0 &&
+            sub[22 + strlen(namespace)] == ':' && strcmp(sub + 23 + strlen(namespace), name) == 0);
+}
+
+/* "NAME@ID" from @p at to @p end. */
+static inline bool recheck_has_id(const char *at, const char *end, const char *id)
+{
+    const char *sign = memchr(at, '@', (size_t)(end - at));
+    return sign != NULL && sign > at && (size_t)(end - sign - 1) == strlen(id) &&
+           strncmp(sign + 1, id, strlen(id)) == 0;
+}
+
+static inline void recheck_github(const json_t *payload)
+{
+    static const char *const texts[] = {"repository", "repository_id", "repository_owner", "repository_owner_id", NULL};
+    const char *sub = json_string_value(json_object_get(payload, "sub"));
+    recheck_texts(payload, texts);
+    if (strncmp(sub, "repo:", 5) != 0)
+        return;
+    const char *at = sub + 5, *end = at + strcspn(at, ":"), *slash = at + strcspn(at, ":/");
+    if (memchr(at, '@', (size_t)(end - at)) == NULL)
+        return;
+    RECHECK(slash < end);
+    RECHECK(recheck_has_id(at, slash, json_string_value(json_object_get(payload, "repository_owner_id"))));
+    RECHECK(recheck_has_id(slash + 1, end, json_string_value(json_object_get(payload, "repository_id"))));
+}
+
 static inline void recheck_profile(const json_t *header, const json_t *payload, const char *issuer)
 {
     static const char *const rfc9068[] = {"iss", "sub", "client_id", "jti", NULL};
@@ -120,7 +168,13 @@ static inline void recheck_profile(const json_t *header, const json_t *payload, 
     } else {
         recheck_texts(payload, id_token);
         RECHECK(json_is_number(json_object_get(payload, "iat")));
-        if (json_array_size(json_object_get(payload, "aud")) > 1)
+        if (strcmp(issuer, RECHECK_ID_TOKEN) != 0)
+            recheck_no_exchange(payload);
+        if (strcmp(issuer, RECHECK_KUBERNETES) == 0)
+            recheck_kubernetes(payload);
+        else if (strcmp(issuer, RECHECK_GITHUB) == 0)
+            recheck_github(payload);
+        else if (json_array_size(json_object_get(payload, "aud")) > 1)
             RECHECK(recheck_is(payload, "azp", "client"));
     }
 }
@@ -198,7 +252,8 @@ static inline void recheck(const char *header_text, size_t header_len, const cha
     const char *issuer = json_string_value(json_object_get(payload, "iss"));
     RECHECK(issuer != NULL && strcmp(issuer, assay_claims_issuer(claims)) == 0);
     RECHECK(strcmp(issuer, RECHECK_GENERIC) == 0 || strcmp(issuer, RECHECK_RFC9068) == 0 ||
-            strcmp(issuer, RECHECK_ID_TOKEN) == 0);
+            strcmp(issuer, RECHECK_ID_TOKEN) == 0 || strcmp(issuer, RECHECK_KUBERNETES) == 0 ||
+            strcmp(issuer, RECHECK_GITHUB) == 0);
     RECHECK(strcmp(assay_claims_algorithm(claims), "HS256") == 0);
     RECHECK((assay_claims_kid(claims) != NULL) == (json_object_get(header, "kid") != NULL));
     RECHECK(recheck_holds(json_object_get(payload, "aud"), "api", true));
