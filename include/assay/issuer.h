@@ -60,7 +60,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_add_algorithm(assay_issuer *issuer, 
  *  The profiles of Entra come with assay_issuer_entra_new() and its kin.
  *  @retval ASSAY_E_CONFIG_PROFILE unknown. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_set_profile(assay_issuer *issuer, const char *profile, assay_error **error);
-/** The client id that `azp` must name, which is looked at in one case only: with the profile "id-token", where the token has several
+/** The client id that `azp` must name, which is looked at in one case only: with the profiles "id-token" and "google", where the token has several
  *  audiences; then it must be there (OIDC Core, section 3.1.3.7, items 4 and 5). Without this call it must there name one of the audiences
  *  that were added. With one audience, and in access tokens, `azp` is not compared with anything: to demand it, call
  *  assay_issuer_require_text() with "/azp". @since 0.1 */
