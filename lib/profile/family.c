@@ -7,7 +7,7 @@
 
 /* Kubernetes, "Managing Service Accounts", "Bound service account tokens". Tokens of Secrets have neither this nor exp. */
 static const char *const kubernetes_texts[] = {"/kubernetes.io/namespace", "/kubernetes.io/serviceaccount/name", NULL};
-/* GitHub, "OpenID Connect reference". Without the ids nothing of a token outlives a renamed or deleted repository. */
+/* GitHub, "OpenID Connect reference". Without the ids nothing of a token outlives a renamed or deleted repository; sub is read below. */
 static const char *const github_texts[] = {
     "/sub", "/repository", "/repository_id", "/repository_owner", "/repository_owner_id", NULL};
 /* GitLab, "OpenID Connect (OIDC) Authentication Using ID Tokens". An ID token of a person, by the same issuer, has none of them. */
