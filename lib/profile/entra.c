@@ -109,6 +109,9 @@ int assay_entra_add_tenant(assay_entra *entra, const char *tenant, assay_failure
     int code = read_guid(consumers ? consumers_tenant : tenant, "the tenant", &guid, failure);
     if (code != ASSAY_OK)
         return code;
+    /* The issuer's own may be named once more: it is still one tenant, whose own metadata is fetched. */
+    if (entra->tenant_count == 1 && assay_guid_equal(&entra->tenants[0], &guid))
+        return ASSAY_OK;
     if (entra->tenant_count == ASSAY_LIMIT_TENANTS)
         return assay_fail_note(failure, ASSAY_E_CONFIG_TENANT, "there are more than %d tenants", ASSAY_LIMIT_TENANTS);
     void *items = entra->tenants;
