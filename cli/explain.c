@@ -14,10 +14,11 @@ static const struct {
 } steps[STEPS] = {
     [FORM] = {"form", "three segments of canonical base64url; header and payload are one JSON object each"},
     [HEADER] = {"header", "the algorithm is on the allow-list; typ and kid are as the profile demands"},
-    [ISSUER] = {"issuer", "iss is a configured issuer"},
+    [ISSUER] = {"issuer", "iss is a configured issuer; of Entra also tenant, version and policy"},
     [AUDIENCE] = {"audience", "aud names this service"},
     [TIMES] = {"times", "exp is not past and nbf is not ahead, leeway allowed"},
-    [KEY] = {"key", "the issuer has a key of this kid that fits the algorithm"},
+    [KEY] = {"key",
+             "the issuer has a key of this kid that fits the algorithm; of Entra one that may sign for this tenant"},
     [SIGNATURE] = {"signature", "the signature is right"},
     [CLAIMS] = {"claims", "kind of token, age, demanded claims and the demands of this request"},
     [REQUIREMENTS] = {"requirements", "the demanded scopes and roles are there"},
@@ -44,10 +45,18 @@ static enum step step_of(const cli_verdict *verdict)
         return HEADER;
     case ASSAY_E_ISSUER:
     case ASSAY_E_ISSUER_MISSING:
+    case ASSAY_E_GRAPH_TOKEN: /* told by the header, as soon as the issuer is known to be Entra's */
+    case ASSAY_E_VERSION:
+    case ASSAY_E_TENANT_ID:
+    case ASSAY_E_TENANT:
+    case ASSAY_E_POLICY:
         return ISSUER;
     case ASSAY_E_AUDIENCE:
     case ASSAY_E_AUDIENCE_MISSING:
+    case ASSAY_E_EXCHANGE_AUDIENCE:
         return AUDIENCE;
+    case ASSAY_E_ACCESS_TOKEN: /* typ is looked at first, the claims that tell after the signature */
+        return verdict->found_is_verified ? CLAIMS : HEADER;
     case ASSAY_E_EXPIRED:
     case ASSAY_E_EXPIRY_MISSING:
     case ASSAY_E_NOT_YET_VALID:
@@ -57,6 +66,8 @@ static enum step step_of(const cli_verdict *verdict)
     case ASSAY_E_CLAIM_TYPE: /* iss and aud likewise */
         return verdict->found_is_verified ? CLAIMS : ISSUER;
     case ASSAY_E_KEY_UNKNOWN:
+    case ASSAY_E_KEY_ISSUER:
+    case ASSAY_E_KEY_CLOUD:
     case ASSAY_E_ALGORITHM_KEY:
         return KEY;
     case ASSAY_E_SIGNATURE:
@@ -93,7 +104,9 @@ static char *accepted_text(enum step step, const verify_settings *settings, cons
     const char *kid = assay_claims_kid(claims);
     switch (step) {
     case HEADER: {
-        CLI_AUTO_FREE char *expected = joined(&settings->algorithms, settings->config == NULL ? "RS256 or ES256" : "");
+        bool entra = settings->profile != NULL && strcmp(settings->profile, "entra") == 0;
+        const char *usual = settings->config != NULL ? "" : entra ? "RS256" : "RS256 or ES256";
+        CLI_AUTO_FREE char *expected = joined(&settings->algorithms, usual);
         return cli_format("%s; expected alg %s, found %s", steps[step].what,
                           expected[0] == '\0' ? "of the configuration" : expected, assay_claims_algorithm(claims));
     }
@@ -132,6 +145,10 @@ static char *failed_text(const cli_verdict *verdict)
         cli_text_put(&text, "; found ");
         cli_text_put(&text, verdict->found);
         cli_text_put(&text, verdict->found_is_verified ? "" : " (not verified)");
+    }
+    if (verdict->hint[0] != '\0') {
+        cli_text_put(&text, "; to do: ");
+        cli_text_put(&text, verdict->hint);
     }
     return text.ptr;
 }

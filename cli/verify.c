@@ -6,6 +6,7 @@
 #include "input.h"
 #include "requirements.h"
 
+#include <string.h>
 #include <time.h>
 
 #define NAME "verify"
@@ -17,10 +18,15 @@ static int check_config_alone(const verify_settings *settings)
         const char *name;
         bool given;
     } others[] = {
-        {"issuer", settings->issuer != NULL},          {"audience", settings->audiences.count > 0},
-        {"profile", settings->profile != NULL},        {"jwks", settings->jwks != NULL},
-        {"algorithm", settings->algorithms.count > 0}, {"leeway", settings->leeway_text != NULL},
-        {"client-id", settings->client_id != NULL},    {"allow-loopback-http", settings->allow_loopback_http},
+        {"issuer", settings->issuer != NULL},
+        {"audience", settings->audiences.count > 0},
+        {"profile", settings->profile != NULL},
+        {"jwks", settings->jwks != NULL},
+        {"tenant", settings->tenants.count > 0},
+        {"algorithm", settings->algorithms.count > 0},
+        {"leeway", settings->leeway_text != NULL},
+        {"client-id", settings->client_id != NULL},
+        {"allow-loopback-http", settings->allow_loopback_http},
     };
     for (size_t i = 0; i < CLI_COUNT_OF(others); i++)
         if (others[i].given)
@@ -28,10 +34,22 @@ static int check_config_alone(const verify_settings *settings)
     return CLI_PARSED;
 }
 
+/* What options can't say stands in a document. */
+static int check_profile(const verify_settings *settings)
+{
+    const char *profile = settings->profile == NULL ? "generic" : settings->profile;
+    if (strcmp(profile, "entra-b2c") == 0 || strcmp(profile, "entra-external-id") == 0)
+        return cli_usage_error(NAME, "the profile %s needs more than options say: use --config FILE", profile);
+    if (settings->tenants.count > 0 && strcmp(profile, "entra") != 0)
+        return cli_usage_error(NAME, "--tenant goes with --profile entra");
+    return CLI_PARSED;
+}
+
 static int check_settings(verify_settings *settings)
 {
-    if (settings->tenants.count > 0)
-        return cli_usage_error(NAME, "profiles with tenants come with Entra support");
+    int profile = settings->config == NULL ? check_profile(settings) : check_config_alone(settings);
+    if (profile != CLI_PARSED)
+        return profile;
     if (settings->config == NULL && settings->issuer == NULL)
         return cli_usage_error(NAME, "--issuer URL (or --config FILE) is missing: whose tokens to accept");
     if (settings->config == NULL && settings->audiences.count == 0)
@@ -51,7 +69,7 @@ static int check_settings(verify_settings *settings)
     if (settings->max_age_text != NULL &&
         !cli_option_integer(NAME, "max-age", settings->max_age_text, 0, INT64_C(253402300799), &settings->max_age))
         return CLI_EXIT_USAGE;
-    return settings->config == NULL ? CLI_PARSED : check_config_alone(settings);
+    return CLI_PARSED;
 }
 
 static int decide(const verify_settings *settings, assay_validator *validator, const cli_text *token)
@@ -118,9 +136,8 @@ int cli_verify(int argc, char **argv)
          "configuration document, instead of the options up to --client-id"},
         {"issuer", CLI_VALUE, &settings.issuer, "URL", "trusted issuer, exactly as in iss"},
         {"audience", CLI_LIST, &settings.audiences, "AUD", "audience to accept"},
-        {"profile", CLI_VALUE, &settings.profile, "P",
-         "generic (default), rfc9068, id-token, kubernetes, github, gitlab, google or keycloak"},
-        {"tenant", CLI_LIST, &settings.tenants, "T", "tenant (with profiles that have tenants; none yet)"},
+        {"profile", CLI_VALUE, &settings.profile, "P", "kind of token: generic (default), rfc9068, id-token, entra, …"},
+        {"tenant", CLI_LIST, &settings.tenants, "T", "tenant of Entra to accept: a GUID, consumers or organizations"},
         {"jwks", CLI_VALUE, &settings.jwks, "FILE", "keys to check with; nothing is fetched then"},
         {"algorithm", CLI_LIST, &settings.algorithms, "ALG", "algorithm to allow instead of RS256 and ES256"},
         {"leeway", CLI_VALUE, &settings.leeway_text, "SECONDS", "tolerated difference of clocks, 60 by default"},

@@ -3,6 +3,7 @@
 
 #include "verify.h"
 
+#include <string.h>
 #include <time.h>
 
 /* --now: the wall stands still, the steady clock is real, so that timeouts still pass. */
@@ -48,16 +49,38 @@ static int set_keys(const verify_settings *settings, const cli_text *keys, assay
     return code == ASSAY_OK ? assay_issuer_set_keys(issuer, keyset, error) : code;
 }
 
+static int add_tenant(assay_issuer *issuer, const char *tenant, assay_error **error)
+{
+    bool common = strcmp(tenant, "common") == 0;
+    if (!common && strcmp(tenant, "organizations") != 0)
+        return assay_issuer_entra_add_tenant(issuer, tenant, error);
+    int code = common ? assay_issuer_entra_add_tenant(issuer, "consumers", error) : ASSAY_OK;
+    return code == ASSAY_OK ? assay_issuer_entra_allow_any_organization(issuer, error) : code;
+}
+
+/* The issuer as its profile has it made. */
+static int begin_issuer(const verify_settings *settings, assay_issuer **made, assay_error **error)
+{
+    if (settings->profile == NULL || strcmp(settings->profile, "entra") != 0) {
+        int code = assay_issuer_new(settings->issuer, made, error);
+        return code != ASSAY_OK || settings->profile == NULL
+                   ? code
+                   : assay_issuer_set_profile(*made, settings->profile, error);
+    }
+    int code = assay_issuer_entra_new(settings->issuer, made, error);
+    for (size_t i = 0; code == ASSAY_OK && i < settings->tenants.count; i++)
+        code = add_tenant(*made, settings->tenants.items[i], error);
+    return code;
+}
+
 static int make_issuer(const verify_settings *settings, const cli_text *keys, assay_issuer **made, assay_error **error)
 {
-    int code = assay_issuer_new(settings->issuer, made, error);
+    int code = begin_issuer(settings, made, error);
     if (code != ASSAY_OK)
         return code;
     assay_issuer *issuer = *made;
     for (size_t i = 0; code == ASSAY_OK && i < settings->audiences.count; i++)
         code = assay_issuer_add_audience(issuer, settings->audiences.items[i], error);
-    if (code == ASSAY_OK && settings->profile != NULL)
-        code = assay_issuer_set_profile(issuer, settings->profile, error);
     for (size_t i = 0; code == ASSAY_OK && i < settings->algorithms.count; i++)
         code = assay_issuer_add_algorithm(issuer, settings->algorithms.items[i], error);
     if (code == ASSAY_OK && settings->leeway_text != NULL)
