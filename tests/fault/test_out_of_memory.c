@@ -413,6 +413,15 @@ static int revoke_callers(void)
     return code;
 }
 
+#define GUID "11111111-aaaa-4aaa-8aaa-111111111111"
+#define ENTRA_ISSUERS                                                                                                  \
+    "{\"profile\":\"entra\",\"cloud\":\"https://a.test\",\"v1_issuer\":\"https://b.test/{tenantid}/"                   \
+    "\",\"cloud_instance\":\"a\","                                                                                     \
+    "\"tenants\":[\"" GUID "\",\"consumers\"],\"audiences\":\"a\",\"application_keys\":\"" GUID "\","                  \
+    "\"allow_spn_audience\":true,\"callers\":[{\"tenant\":\"" GUID "\",\"client_id\":\"" GUID "\"}]},"                 \
+    "{\"profile\":\"entra-b2c\",\"issuer\":\"https://c.test/" GUID "/v2.0/\",\"policy\":\"p\",\"audiences\":\"a\"},"   \
+    "{\"profile\":\"entra-external-id\",\"tenant\":\"" GUID "\",\"audiences\":\"a\"}"
+
 static int open_offline(void **state)
 {
     (void)state;
@@ -424,11 +433,11 @@ static int open_offline(void **state)
     forged = strdup(token);
     char *at_signature = strrchr(forged, '.') + 10;
     *at_signature = *at_signature == 'A' ? 'B' : 'A';
-    if (asprintf(
-            &config,
-            "{\"issuers\":[{\"issuer\":\"https://issuer.test\",\"audiences\":[\"api\",\"b\"],\"jwks\":%s,"
-            "\"required_values\":{\"/scope\":[\"read\",\"write\"]}}],\"runtime\":{\"proxy\":\"http://proxy:3128\"}}",
-            jwks) < 0)
+    if (asprintf(&config,
+                 "{\"issuers\":[{\"issuer\":\"https://issuer.test\",\"audiences\":[\"api\",\"b\"],\"jwks\":%s,"
+                 "\"required_values\":{\"/scope\":[\"read\",\"write\"]}}," ENTRA_ISSUERS
+                 "],\"runtime\":{\"proxy\":\"http://proxy:3128\"}}",
+                 jwks) < 0)
         return -1;
     assert_int_equal(assay_keyset_new(NULL, &keyset, NULL), ASSAY_OK);
     assert_int_equal(assay_keyset_add_json(keyset, jwks, strlen(jwks), NULL), ASSAY_OK);
