@@ -136,7 +136,7 @@ int cli_verify(int argc, char **argv)
          "configuration document, instead of the options up to --client-id"},
         {"issuer", CLI_VALUE, &settings.issuer, "URL", "trusted issuer, exactly as in iss"},
         {"audience", CLI_LIST, &settings.audiences, "AUD", "audience to accept"},
-        {"profile", CLI_VALUE, &settings.profile, "P", "kind of token: generic (default), rfc9068, id-token, entra, …"},
+        {"profile", CLI_VALUE, &settings.profile, "P", "kind of token: generic (default), rfc9068, id-token, entra, kubernetes, github, ..."},
         {"tenant", CLI_LIST, &settings.tenants, "T", "tenant of Entra to accept: a GUID, consumers or organizations"},
         {"jwks", CLI_VALUE, &settings.jwks, "FILE", "keys to check with; nothing is fetched then"},
         {"algorithm", CLI_LIST, &settings.algorithms, "ALG", "algorithm to allow instead of RS256 and ES256"},

@@ -214,15 +214,15 @@ FLAG(ignore_key_issuer)
 FLAG(ignore_key_cloud)
 
 static const assay_config_row rows[] = {
-    {"cloud", .value = assay_config_was_read, .kinds = WORK},
+    {"cloud", .kinds = WORK},
     {"tenants", .value = take_tenants, .kinds = WORK},
     {"versions", .value = take_versions, .kinds = WORK | EXTERNAL_ID},
     {"v1_issuer", .text = take_v1_issuer, .kinds = WORK},
     {"cloud_instance", .text = take_cloud_instance, .kinds = WORK},
     {"application_keys", .text = take_application_keys, .kinds = WORK | EXTERNAL_ID},
-    {"policy", .value = assay_config_was_read, .kinds = B2C},
-    {"tenant", .value = assay_config_was_read, .kinds = EXTERNAL_ID},
-    {"authority", .value = assay_config_was_read, .kinds = EXTERNAL_ID},
+    {"policy", .kinds = B2C},
+    {"tenant", .kinds = EXTERNAL_ID},
+    {"authority", .kinds = EXTERNAL_ID},
     {"allow_spn_audience", .flag = spn_audience, .kinds = WORK | B2C | EXTERNAL_ID},
     {"allow_audience_slash", .flag = slash_audience, .kinds = WORK | B2C | EXTERNAL_ID},
     {"callers", .value = take_callers, .kinds = WORK | B2C | EXTERNAL_ID},

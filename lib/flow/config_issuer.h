@@ -8,7 +8,7 @@
 #include "flow/runtime.h"
 #include "json/document.h"
 
-/* A member: its name, and one of the functions behind it. */
+/* A member: its name, and the function behind it; none where the issuer is made from it. */
 typedef struct assay_config_row {
     const char *name;
     int (*text)(assay_issuer *issuer, const char *text, assay_failure *failure);
@@ -29,9 +29,6 @@ int assay_config_read_issuer(const assay_json *object, const assay_runtime *runt
                              assay_failure *failure);
 /* A member that must be a text where it is there; NULL: it is not there. */
 int assay_config_get_text(const assay_json *object, const char *name, const char **text, assay_failure *failure);
-/* The function of a member whose value was needed to make the issuer. */
-int assay_config_was_read(assay_issuer *issuer, const assay_runtime *runtime, const char *name, const assay_json *value,
-                          assay_failure *failure);
 
 /* config_entra.c: the members of Entra; NULL: none of this name. */
 const assay_config_row *assay_config_find_entra(const char *name);

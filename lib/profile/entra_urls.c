@@ -68,6 +68,8 @@ static bool read_path(const char *path, assay_span *tenant)
     *tenant = (assay_span){path, 0};
     if (path[0] == '\0' || strcmp(path, "/") == 0)
         return true;
+    if (path[0] != '/')
+        return false;
     assay_span segment = {path + 1, strcspn(path + 1, "/")};
     if (strcmp(segment.ptr + segment.len, v2_path) != 0)
         return false;

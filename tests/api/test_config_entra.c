@@ -83,6 +83,8 @@ static void bad_documents(void **state)
         {WORK(",\"cloud\":\"public\",\"issuer\":\"" ENTRA_V2(TENANT_A) "\""), ASSAY_E_CONFIG_MEMBER, "not both"},
         {WORK(",\"issuer\":\"" ENTRA_V1(TENANT_A) "\""), ASSAY_E_CONFIG_ISSUER, "version 1 are accepted beside it"},
         {WORK(",\"issuer\":\"" ENTRA_V2("contoso.com") "\""), ASSAY_E_CONFIG_ISSUER, "{tenantid}"},
+        {WORK(",\"issuer\":\"https://login.microsoftonline.com?organizations/v2.0\"" TENANTS), ASSAY_E_CONFIG_ISSUER,
+         "{tenantid}"},
         {WORK(",\"issuer\":\"public\"" TENANTS), ASSAY_E_CONFIG_ISSUER, "{tenantid}"},
         {WORK(",\"versions\":[]" TENANTS), ASSAY_E_CONFIG_MEMBER, "versions must be"},
         {WORK(",\"versions\":[3]" TENANTS), ASSAY_E_CONFIG_MEMBER, "versions must be"},

@@ -136,6 +136,19 @@ class SchemaTests(unittest.TestCase):
                 self.issuer("entra", **members)
         self.agree(json.dumps({"issuers": [{"profile": "entra", "audiences": "a", "issuer": url}]}))
         self.agree(json.dumps({"issuers": [{"profile": "entra", "audiences": "a"}]}))
+        host = "https://login.microsoftonline.com"
+        for url in (host, host + "/", host + "/organizations/v2.0", host + "?organizations/v2.0", host + "#common/v2.0",
+                    host + f"/{A}/v2.0/", host + f"/{A}/v2.0?x", host.upper() + f"/{A}/v2.0", host + "//v2.0", "/v2.0",
+                    f"http://127.0.0.1/{A}/v2.0"):
+            for base in ("entra", "entra-b2c"):
+                with self.subTest(f"{base} {url}"):
+                    self.issuer(base, issuer=url)
+                    self.issuer(base, issuer=url, allow_loopback_http=True)
+            with self.subTest(url):
+                self.issuer("entra", cloud=url)
+                self.issuer("entra-external-id", authority=url)
+                self.issuer("generic", discovery_url=url)
+                self.agree(json.dumps({"runtime": {"proxy": url}, "issuers": [BASES["generic"]]}))
 
     def test_examples_of_the_documents(self):
         count = 0
