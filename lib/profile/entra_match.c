@@ -122,12 +122,25 @@ static int check_version(const assay_entra *entra, const assay_json_object *payl
     return code;
 }
 
+/* Another `tid` for whoever reads names without regard to case. */
+static bool has_rival_tenant(const assay_json_object *payload)
+{
+    static const char *const names[] = {"TID", "Tid", "tId", "tiD", "TId", "TiD", "tID"};
+    assay_json_value value;
+    for (size_t i = 0; i < ASSAY_COUNT_OF(names); i++)
+        if (get(payload, names[i], &value))
+            return true;
+    return false;
+}
+
 static int check_tenant(const assay_entra *entra, const assay_json_object *payload, assay_span tenant,
                         assay_failure *failure)
 {
     assay_json_value tid;
     char expected[ASSAY_GUID_TEXT + 1] = "";
     bool present = get(payload, "tid", &tid);
+    if (has_rival_tenant(payload))
+        return assay_fail_note(failure, ASSAY_E_TENANT_ID, "there is a tid in another case too");
     memcpy(expected, tenant.ptr, tenant.len);
     expected[tenant.len] = '\0';
     if (entra->kind == ASSAY_ENTRA_B2C && !present)
