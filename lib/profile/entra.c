@@ -7,9 +7,6 @@
 
 /* The settings of an issuer of Entra: making, changing, copying. */
 
-static const char consumers_tenant[] =
-    "9188040d-6c67-4c5b-b112-36a304b66dad"; /* Microsoft, "Access token claims reference" */
-
 void assay_entra_free(assay_entra *entra)
 {
     if (entra == NULL)
@@ -102,11 +99,11 @@ static int read_guid(const char *text, const char *what, assay_guid *guid, assay
 
 int assay_entra_add_tenant(assay_entra *entra, const char *tenant, assay_failure *failure)
 {
-    assay_guid guid;
+    assay_guid guid, personal;
     if (entra->kind != ASSAY_ENTRA_WORK)
         return assay_fail_note(failure, ASSAY_E_CONFIG_TENANT, "this issuer has its tenant already");
     bool consumers = tenant != NULL && strcmp(tenant, "consumers") == 0;
-    int code = read_guid(consumers ? consumers_tenant : tenant, "the tenant", &guid, failure);
+    int code = read_guid(consumers ? ASSAY_ENTRA_CONSUMERS : tenant, "the tenant", &guid, failure);
     if (code != ASSAY_OK)
         return code;
     /* The issuer's own may be named once more: it is still one tenant, whose own metadata is fetched. */
@@ -120,6 +117,8 @@ int assay_entra_add_tenant(assay_entra *entra, const char *tenant, assay_failure
     if (!room)
         return assay_fail(failure, ASSAY_E_MEMORY);
     entra->tenants[entra->tenant_count++] = guid;
+    bool known = assay_guid_read(assay_span_of(ASSAY_ENTRA_CONSUMERS), false, &personal);
+    entra->consumers = entra->consumers || (known && assay_guid_equal(&guid, &personal));
     return ASSAY_OK;
 }
 

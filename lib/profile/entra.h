@@ -15,19 +15,21 @@
 #include "json/scan.h"
 
 #define ASSAY_ENTRA_TENANT "{tenantid}"
+/* The tenant of personal accounts (Microsoft, "Access token claims reference"). */
+#define ASSAY_ENTRA_CONSUMERS "9188040d-6c67-4c5b-b112-36a304b66dad"
 /* Longest issuer that a template makes, terminator included. */
 #define ASSAY_ENTRA_ISSUER_BYTES 1024
 
 typedef struct assay_entra_cloud {
     const char *name;              /* as configured */
     const char *login;             /* host of metadata, keys and v2 issuers */
-    const char *alias;             /* another host that serves metadata; NULL: none */
+    const char *alias;             /* another host that its keys may lie on; NULL: none */
     const char *v1;                /* template of v1 issuers */
     const char *instance;          /* `cloud_instance_name` of its keys */
     const char *authorization_uri; /* for claims challenges */
 } assay_entra_cloud;
 
-/* By name, or by a host of it; NULL: none of the known ones. */
+/* By name, or by a host that serves its metadata; NULL: none of the known ones. */
 const assay_entra_cloud *assay_entra_find_cloud(assay_span name);
 const assay_entra_cloud *assay_entra_find_cloud_of_host(assay_span host);
 /* The known cloud whose issuer this is, whatever the tenant; NULL: none's. */
@@ -51,8 +53,8 @@ typedef struct assay_entra {
     char *application;              /* client id whose own signing keys are asked for; NULL: none */
     assay_guid *tenants;
     size_t tenant_count, tenant_room;
-    bool any_organization;
-    assay_entra_caller *callers; /* sorted in a copy */
+    bool any_organization, consumers; /* the latter is on the list of tenants too */
+    assay_entra_caller *callers;      /* sorted in a copy */
     size_t caller_count, caller_room;
     int only_version; /* 0: both */
     bool spn_audience, slash_audience;
@@ -91,8 +93,6 @@ bool assay_entra_fill(const char *template, assay_span tenant, char *text, size_
 assay_span assay_entra_find_tenant(assay_span url);
 /* Whether this can be an issuer of these settings, tenants not considered. @p tenant: part of @p issuer; empty for B2C without a GUID. */
 bool assay_entra_match(const assay_entra *entra, assay_span issuer, assay_span *tenant, int *version);
-/* Whether tokens of a tenant are accepted. */
-bool assay_entra_has_tenant(const assay_entra *entra, assay_span tenant);
 /*
  * Check what an unverified token says of itself: `nonce` in the header, version, `tid` against the tenant of `iss`, the tenant against those accepted, B2C's policy.
  * ASSAY_OK, ASSAY_E_GRAPH_TOKEN, ASSAY_E_VERSION, ASSAY_E_TENANT_ID, ASSAY_E_TENANT, ASSAY_E_POLICY.

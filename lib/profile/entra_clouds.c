@@ -27,6 +27,16 @@ const assay_entra_cloud *assay_entra_find_cloud(assay_span name)
 
 const assay_entra_cloud *assay_entra_find_cloud_of_host(assay_span host)
 {
+    /* Whatever is fetched from these speaks of the cloud's usual host (MSAL, KnownMetadataProvider). */
+    static const struct {
+        const char *host, *cloud;
+    } others[] = {{"login.windows.net", "public"},
+                  {"login.microsoft.com", "public"},
+                  {"sts.windows.net", "public"},
+                  {"login.usgovcloudapi.net", "us-government"}};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(others); i++)
+        if (assay_span_is(host, others[i].host))
+            return assay_entra_find_cloud(assay_span_of(others[i].cloud));
     for (size_t i = 0; i < ASSAY_COUNT_OF(clouds); i++)
         if (assay_span_is(host, clouds[i].login) || (clouds[i].alias != NULL && assay_span_is(host, clouds[i].alias)))
             return &clouds[i];
@@ -42,10 +52,10 @@ static bool starts_with(assay_span text, const char *prefix)
 const assay_entra_cloud *assay_entra_find_cloud_of_issuer(assay_span issuer)
 {
     static const char scheme[] = "https://";
+    if (!starts_with(issuer, scheme))
+        return NULL;
     for (size_t i = 0; i < ASSAY_COUNT_OF(clouds); i++) {
         assay_span host = {issuer.ptr + sizeof scheme - 1, 0};
-        if (!starts_with(issuer, scheme))
-            return NULL;
         while (host.ptr + host.len < issuer.ptr + issuer.len && host.ptr[host.len] != '/')
             host.len++;
         size_t v1_len = strlen(clouds[i].v1) - sizeof ASSAY_ENTRA_TENANT; /* up to the tenant */

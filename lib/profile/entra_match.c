@@ -9,7 +9,6 @@
 
 static const char placeholder[] = ASSAY_ENTRA_TENANT;
 #define PUBLIC_V2 "https://login.microsoftonline.com/" ASSAY_ENTRA_TENANT "/v2.0"
-static const char consumers_tenant[] = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 /* Whether an issuer is a template with a tenant's GUID in lower case in it (Microsoft, "Secure applications by validating claims"). */
 static bool fits_template(const char *template, assay_span issuer, assay_span *tenant)
@@ -58,17 +57,6 @@ bool assay_entra_match(const assay_entra *entra, assay_span issuer, assay_span *
         return true;
     *version = 1;
     return fits_template(entra->v1, issuer, tenant);
-}
-
-bool assay_entra_has_tenant(const assay_entra *entra, assay_span tenant)
-{
-    assay_guid guid;
-    if (!assay_guid_read(tenant, false, &guid))
-        return false;
-    for (size_t i = 0; i < entra->tenant_count; i++)
-        if (assay_guid_equal(&entra->tenants[i], &guid))
-            return true;
-    return false;
 }
 
 static bool get(const assay_json_object *object, const char *name, assay_json_value *value)
@@ -150,15 +138,10 @@ static int check_tenant(const assay_entra *entra, const assay_json_object *paylo
     return ASSAY_OK;
 }
 
-/* The list is searched here only for any organisation, where it is short; otherwise the validator's table has found the tenant in it. */
+/* Where no organisation is as good as any other, the validator's table has found the tenant in the list. */
 static int check_accepted(const assay_entra *entra, assay_span tenant, assay_failure *failure)
 {
-    bool personal = assay_span_is(tenant, consumers_tenant);
-    if (entra->kind == ASSAY_ENTRA_B2C || (entra->any_organization && !personal))
-        return ASSAY_OK;
-    if (entra->any_organization && assay_entra_has_tenant(entra, tenant))
-        return ASSAY_OK;
-    if (!entra->any_organization)
+    if (!entra->any_organization || entra->consumers || !assay_span_is(tenant, ASSAY_ENTRA_CONSUMERS))
         return ASSAY_OK;
     return assay_fail_note(failure, ASSAY_E_TENANT, "personal Microsoft accounts are not accepted here");
 }

@@ -47,13 +47,25 @@ static char *join(const char *a, const char *b, const char *c)
     return finish(&made);
 }
 
+/* Of a host and its port; the rest is looked at where something is fetched from there. */
+static bool is_authority(assay_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && (c == '\0' || strchr("-._:[]", c) == NULL))
+            return false;
+    }
+    return text.ptr[text.len - 1] != '.';
+}
+
 /* "https://host" of a URL, with http for loopback; what follows is in *path. ASSAY_E_CONFIG_ISSUER: no such URL. */
 static int split_url(const char *url, assay_span *base, assay_span *host, const char **path, assay_failure *failure)
 {
     const char *authority = url == NULL ? NULL : strstr(url, "://");
     bool known = authority != NULL && (strncmp(url, https, sizeof https - 1) == 0 || strncmp(url, "http://", 7) == 0);
     size_t host_len = known ? strcspn(authority + 3, "/?#") : 0;
-    if (host_len == 0 || memchr(authority + 3, '@', host_len) != NULL)
+    if (host_len == 0 || !is_authority((assay_span){authority + 3, host_len}) || strpbrk(authority, "?#") != NULL)
         return assay_fail_note(failure, ASSAY_E_CONFIG_ISSUER,
                                "give public, us-government, china or an https URL such as https://login.example.com");
     *host = (assay_span){authority + 3, host_len};
@@ -98,6 +110,21 @@ static int make_work(assay_entra *entra, const assay_entra_cloud *cloud, assay_s
     return entra->v1 == NULL || entra->instance == NULL ? assay_fail(failure, ASSAY_E_MEMORY) : ASSAY_OK;
 }
 
+/* The cloud of a base URL, NULL for one's own. In another spelling a known one would go for one's own, whose keys may be of any cloud. */
+static int find_cloud(const char *text, assay_span host, const assay_entra_cloud **cloud, assay_failure *failure)
+{
+    for (size_t i = 0; i < host.len; i++)
+        if (host.ptr[i] >= 'A' && host.ptr[i] <= 'Z')
+            return assay_fail_note(failure, ASSAY_E_CONFIG_ISSUER, "write the host in lower case, as its tokens do");
+    const char *port = memchr(host.ptr, ':', host.len);
+    assay_span name = {host.ptr, port == NULL ? host.len : (size_t)(port - host.ptr)};
+    *cloud = assay_entra_find_cloud_of_host(name);
+    if (*cloud == NULL || (port == NULL && strncmp(text, https, sizeof https - 1) == 0))
+        return ASSAY_OK;
+    return assay_fail_note(failure, ASSAY_E_CONFIG_ISSUER,
+                           "the host is that of a known cloud: give https:// and no port");
+}
+
 int assay_entra_new(const char *text, assay_entra **entra, assay_failure *failure)
 {
     *entra = NULL;
@@ -111,7 +138,9 @@ int assay_entra_new(const char *text, assay_entra **entra, assay_failure *failur
         if (base.len > ASSAY_ENTRA_ISSUER_BYTES / 2 || !read_path(path, &tenant))
             return assay_fail_note(failure, ASSAY_E_CONFIG_ISSUER,
                                    "an issuer of Entra is https://HOST/{tenantid}/v2.0, or with a tenant's GUID");
-        cloud = assay_entra_find_cloud_of_host(host);
+        code = find_cloud(text, host, &cloud, failure);
+        if (code != ASSAY_OK)
+            return code;
     }
     ASSAY_CLEANUP(assay_entra_free_p) assay_entra *made = assay_zalloc(sizeof *made);
     if (made == NULL)
@@ -204,11 +233,10 @@ int assay_entra_set_v1(assay_entra *entra, const char *url, assay_failure *failu
 /* The one tenant there is, or the path segment that stands for several (Microsoft, "OpenID Connect on the Microsoft identity platform"). */
 static void write_segment(const assay_entra *entra, char segment[ASSAY_GUID_TEXT + 1])
 {
-    bool consumers = assay_entra_has_tenant(entra, assay_span_of("9188040d-6c67-4c5b-b112-36a304b66dad"));
     if (entra->tenant_count == 1 && !entra->any_organization)
         assay_guid_write(&entra->tenants[0], segment);
     else
-        (void)snprintf(segment, ASSAY_GUID_TEXT + 1, "%s", consumers ? "common" : "organizations");
+        (void)snprintf(segment, ASSAY_GUID_TEXT + 1, "%s", entra->consumers ? "common" : "organizations");
 }
 
 char *assay_entra_issuer(const assay_entra *entra)
