@@ -71,7 +71,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_entra_set_v1_issuer(assay_issuer *is
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_entra_set_cloud_instance(assay_issuer *issuer, const char *name,
                                                                      assay_error **error);
 /** Fetch metadata and keys as of this application (`?appid=`), which has a signing key of its own because its claims are mapped. @param client_id
- *  [in] GUID. Microsoft, "Access tokens", "Validate the signature". @since 0.1 */
+ *  [in] GUID. @retval ASSAY_E_CONFIG_TENANT not a GUID, or an issuer of B2C. Microsoft, "Access tokens", "Validate the signature". @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_entra_set_application_keys(assay_issuer *issuer, const char *client_id,
                                                                        assay_error **error);
 /** Accept `spn:{audience}` beside each audience. Version 1 tokens of old clients bear it. @since 0.1 */

@@ -148,7 +148,8 @@ int assay_source_purge(assay_source *source, const char *kid, int64_t now_ms);
 /*
  * For a configuration that was loaded anew: take what @p old knows, in which nothing changes; both locks are held. Keys, their schedule, back-off and budgets
  * pass with @p with_keys, where the issuer, where its keys come from, its own CAs, and the property query are alike, and where this source has none or older ones; a static source
- * keeps its own. Retention and the hard limit are those of this source. What was purged passes wherever the issuer is the same, and holds at once.
+ * keeps its own. Retention and the hard limit are those of this source. What was purged passes in any case, and holds at once: the caller knows
+ * that the issuer is the same, though Entra's is called otherwise with one tenant than with several.
  * A flight under way at the old one stays there; one at this source ends with the next answer, which keys taken over make needless.
  * ASSAY_OK: keys were taken; ASSAY_E_ABSENT: none but what was purged; ASSAY_E_RANGE: done, either way, but there are too many tombstones to remember
  * all of them; ASSAY_E_MEMORY: nothing changed.

@@ -168,8 +168,6 @@ static void take_tombstones(assay_source *source, inheritance *heir)
 int assay_source_take_over(assay_source *source, const assay_source *old, bool with_keys, int64_t now_ms)
 {
     ASSAY_CLEANUP(inheritance_clear) inheritance heir = {0};
-    if (!assay_text_same(source->issuer, old->issuer))
-        return ASSAY_E_ABSENT;
     int code = make_tombstones(source, old, &heir);
     if (code == ASSAY_OK && with_keys && has_better_keys(old, source, now_ms))
         code = make_keys(source, old, &heir);

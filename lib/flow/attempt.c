@@ -32,10 +32,10 @@ static assay_trusted_issuer *choose(const assay_attempt *attempt, assay_span tex
     assay_search search = {0};
     assay_trusted_issuer *first = assay_lookup_next(attempt->validator, text, &search);
     assay_trusted_issuer *next = first == NULL ? NULL : assay_lookup_next(attempt->validator, text, &search);
-    if (next == NULL || assay_check_is_meant_for(&first->policy, attempt->token))
+    if (next == NULL || assay_check_is_meant_for(&first->policy, attempt->token, text))
         return first;
     for (; next != NULL; next = assay_lookup_next(attempt->validator, text, &search))
-        if (assay_check_is_meant_for(&next->policy, attempt->token))
+        if (assay_check_is_meant_for(&next->policy, attempt->token, text))
             return next;
     return first;
 }

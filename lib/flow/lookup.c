@@ -24,14 +24,21 @@ static bool has_tenants(const assay_policy *policy)
     return policy->entra != NULL && policy->entra->kind != ASSAY_ENTRA_B2C;
 }
 
+/* What `iss` of one of the tenants is in a version; false: there is none. */
+static bool write_issuer(const assay_entra *entra, size_t tenant, int version, char text[ASSAY_ENTRA_ISSUER_BYTES])
+{
+    char guid[ASSAY_GUID_TEXT + 1];
+    const char *template = version == 1 ? entra->v1 : entra->v2;
+    assay_guid_write(&entra->tenants[tenant], guid);
+    return template != NULL && assay_entra_fill(template, assay_span_of(guid), text, ASSAY_ENTRA_ISSUER_BYTES);
+}
+
 static void put_tenant(assay_lookup *lookup, const assay_entra *entra, uint32_t issuer, size_t tenant)
 {
-    char guid[ASSAY_GUID_TEXT + 1], text[ASSAY_ENTRA_ISSUER_BYTES];
-    assay_guid_write(&entra->tenants[tenant], guid);
-    if (assay_entra_fill(entra->v2, assay_span_of(guid), text, sizeof text))
-        put(lookup, assay_span_of(text), issuer, (uint32_t)tenant);
-    if (entra->v1 != NULL && assay_entra_fill(entra->v1, assay_span_of(guid), text, sizeof text))
-        put(lookup, assay_span_of(text), issuer, (uint32_t)tenant);
+    char text[ASSAY_ENTRA_ISSUER_BYTES];
+    for (int version = 1; version <= 2; version++)
+        if (write_issuer(entra, tenant, version, text))
+            put(lookup, assay_span_of(text), issuer, (uint32_t)tenant);
 }
 
 /* One issuer of each form, so that a refusal can tell a wrong tenant. */
@@ -137,6 +144,56 @@ assay_trusted_issuer *assay_lookup_next_named(const assay_validator *validator, 
             return issuer;
     }
     return NULL;
+}
+
+static bool takes_version(const assay_entra *entra, int version)
+{
+    return entra == NULL || entra->only_version == 0 || entra->only_version == version;
+}
+
+/* Of those that list their tenants: whoever lists one goes before whoever accepts any. */
+static bool has_listed_rival(const assay_validator *validator, const assay_trusted_issuer *issuer, size_t tenant,
+                             int version)
+{
+    char text[ASSAY_ENTRA_ISSUER_BYTES];
+    assay_search search = {0};
+    const assay_place *place;
+    if (!takes_version(issuer->policy.entra, version) || !write_issuer(issuer->policy.entra, tenant, version, text))
+        return false;
+    while ((place = next_place(&validator->lookup, assay_span_of(text), &search)) != NULL) {
+        const assay_trusted_issuer *other = &validator->issuers[place->issuer - 1];
+        if (other != issuer && is_here(validator, place, assay_span_of(text)) &&
+            takes_version(other->policy.entra, version) && !assay_policies_differ(&issuer->policy, &other->policy))
+            return true;
+    }
+    return false;
+}
+
+/* Of those that accept any organisation: clouds may share the issuer of version 1. */
+static bool has_open_rival(const assay_validator *validator, const assay_trusted_issuer *issuer)
+{
+    const assay_entra *entra = issuer->policy.entra;
+    for (size_t i = 0; entra->v1 != NULL && takes_version(entra, 1) && i < validator->lookup.open_count; i++) {
+        const assay_trusted_issuer *other = &validator->issuers[validator->lookup.open[i]];
+        const assay_entra *open = other->policy.entra;
+        if (other != issuer && open->v1 != NULL && takes_version(open, 1) && strcmp(open->v1, entra->v1) == 0 &&
+            !assay_policies_differ(&issuer->policy, &other->policy))
+            return true;
+    }
+    return false;
+}
+
+bool assay_lookup_has_rival(const assay_validator *validator, const assay_trusted_issuer *issuer)
+{
+    const assay_entra *entra = issuer->policy.entra;
+    if (!has_tenants(&issuer->policy))
+        return false;
+    if (entra->any_organization)
+        return has_open_rival(validator, issuer);
+    for (size_t i = 0; i < entra->tenant_count; i++)
+        if (has_listed_rival(validator, issuer, i, 1) || has_listed_rival(validator, issuer, i, 2))
+            return true;
+    return false;
 }
 
 const assay_trusted_issuer *assay_lookup_form(const assay_validator *validator, assay_span issuer)

@@ -40,12 +40,14 @@ typedef struct assay_search {
     size_t at, open;
 } assay_search;
 
-/* The next issuer, in the order in which they were configured, that may have issued a token with this `iss`; NULL: no more. Tenants of a list are checked. */
+/* The next issuer that may have issued a token with this `iss`, in the order in which they were configured, those of any organisation last; NULL: no more. Tenants of a list are checked. */
 struct assay_trusted_issuer *assay_lookup_next(const struct assay_validator *validator, assay_span issuer,
                                                assay_search *search);
 /* The next one of this name; NULL: no more. */
 struct assay_trusted_issuer *assay_lookup_next_named(const struct assay_validator *validator, assay_span name,
                                                      assay_search *search);
+/* Whether another issuer of another name would take some token of this one of Entra, so that only their order would decide. */
+bool assay_lookup_has_rival(const struct assay_validator *validator, const struct assay_trusted_issuer *issuer);
 /* Why there is none: some issuer of Entra would have it if the tenant were accepted. */
 const struct assay_trusted_issuer *assay_lookup_form(const struct assay_validator *validator, assay_span issuer);
 

@@ -105,6 +105,16 @@ static int add_issuer(assay_validator *validator, const assay_issuer *issuer, as
     return ASSAY_OK;
 }
 
+static int repeated(const assay_policy *policy, assay_failure *failure)
+{
+    int code = assay_fail_found(failure, ASSAY_E_CONFIG_ISSUER, "each issuer once, or each time with other audiences",
+                                policy->issuer.ptr, policy->issuer.len);
+    if (failure != NULL && policy->entra != NULL)
+        failure->hint = "two issuers would take one token: of one tenant, or of version 1, whose issuer clouds share; "
+                        "give them other audiences, or one version each by assay_issuer_entra_set_version()";
+    return code;
+}
+
 /* Several issuers may have one URL, where each token goes to one of them: an audience that two have would always go to the first. */
 static int check_repeated(const assay_validator *validator, const assay_trusted_issuer *issuer, assay_failure *failure)
 {
@@ -118,10 +128,9 @@ static int check_repeated(const assay_validator *validator, const assay_trusted_
                                    ASSAY_LIMIT_SAME_ISSUER);
         if (other == issuer || assay_policies_differ(policy, &other->policy))
             continue;
-        return assay_fail_found(failure, ASSAY_E_CONFIG_ISSUER, "each issuer once, or each time with other audiences",
-                                policy->issuer.ptr, policy->issuer.len);
+        return repeated(policy, failure);
     }
-    return ASSAY_OK;
+    return assay_lookup_has_rival(validator, issuer) ? repeated(policy, failure) : ASSAY_OK;
 }
 
 int assay_validator_make(assay_runtime *runtime, assay_issuer *const *issuers, size_t count,

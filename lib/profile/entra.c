@@ -37,6 +37,23 @@ static int compare_callers(const void *a, const void *b)
     return order != 0 ? order : (int)left->is_client - (int)right->is_client;
 }
 
+static int compare_guids(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(assay_guid));
+}
+
+/* Each once: with one tenant the issuer is called otherwise, and its keys lie elsewhere, than with two. */
+static size_t copy_tenants(assay_guid *to, const assay_guid *from, size_t count)
+{
+    size_t kept = 1;
+    memcpy(to, from, count * sizeof *to);
+    qsort(to, count, sizeof *to, compare_guids);
+    for (size_t i = 1; i < count; i++)
+        if (!assay_guid_equal(&to[i], &to[kept - 1]))
+            to[kept++] = to[i];
+    return kept;
+}
+
 assay_entra *assay_entra_copy(const assay_entra *from)
 {
     ASSAY_CLEANUP(assay_entra_free_p) assay_entra *made = assay_zalloc(sizeof *made);
@@ -55,7 +72,7 @@ assay_entra *assay_entra_copy(const assay_entra *from)
         made->tenants = assay_zalloc_array(from->tenant_count, sizeof *made->tenants);
         done = made->tenants != NULL;
         if (done)
-            memcpy(made->tenants, from->tenants, from->tenant_count * sizeof *made->tenants);
+            made->tenant_count = copy_tenants(made->tenants, from->tenants, from->tenant_count);
     }
     if (done && from->caller_count > 0) {
         made->callers = assay_zalloc_array(from->caller_count, sizeof *made->callers);
@@ -155,6 +172,9 @@ int assay_entra_set_application(assay_entra *entra, const char *client_id, assay
 {
     assay_guid guid;
     char text[ASSAY_GUID_TEXT + 1];
+    if (entra->kind == ASSAY_ENTRA_B2C)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_TENANT,
+                               "keys of B2C are those of a policy, not of an application");
     int code = read_guid(client_id, "the client id", &guid, failure);
     if (code != ASSAY_OK)
         return code;
@@ -183,7 +203,10 @@ int assay_entra_set_instance(assay_entra *entra, const char *name, assay_failure
 
 int assay_entra_check(const assay_entra *entra, assay_failure *failure)
 {
-    if (entra->tenant_count > 0 || entra->any_organization || entra->kind == ASSAY_ENTRA_B2C)
-        return ASSAY_OK;
-    return assay_fail_note(failure, ASSAY_E_CONFIG_TENANT, "no tenant is accepted");
+    if (entra->tenant_count == 0 && !entra->any_organization && entra->kind != ASSAY_ENTRA_B2C)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_TENANT, "no tenant is accepted");
+    if (entra->only_version == 1 && entra->v1 == NULL)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_ISSUER,
+                               "only version 1 is accepted, and no issuer of it is known");
+    return ASSAY_OK;
 }

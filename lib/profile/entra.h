@@ -67,7 +67,7 @@ int assay_entra_new_b2c(const char *url, const char *policy, assay_entra **entra
 int assay_entra_new_external_id(const char *tenant, const char *authority, assay_entra **entra, assay_failure *failure);
 void assay_entra_free(assay_entra *entra);
 ASSAY_DEFINE_CLEANUP(assay_entra, assay_entra_free)
-/* With the allow-list sorted. NULL: out of memory. */
+/* With the allow-list sorted, and each tenant once. NULL: out of memory. */
 assay_entra *assay_entra_copy(const assay_entra *from);
 
 /* @p tenant NULL, or "consumers" for personal accounts. Nothing changes where one fails. */
@@ -78,7 +78,7 @@ int assay_entra_add_caller(assay_entra *entra, const char *tenant, const char *i
 int assay_entra_set_v1(assay_entra *entra, const char *url, assay_failure *failure);
 int assay_entra_set_instance(assay_entra *entra, const char *name, assay_failure *failure);
 int assay_entra_set_application(assay_entra *entra, const char *client_id, assay_failure *failure);
-/* Whether it is complete: somebody is trusted. */
+/* Whether it is complete: somebody is trusted. ASSAY_OK, ASSAY_E_CONFIG_TENANT, ASSAY_E_CONFIG_ISSUER. */
 int assay_entra_check(const assay_entra *entra, assay_failure *failure);
 
 /* entra_urls.c: the issuer that its metadata bears (the template where there are several tenants), and where that lies. Owned; NULL: out of memory. */

@@ -22,10 +22,17 @@ int assay_check_issuer(const assay_policy *policy, assay_claims *token, assay_sp
     return assay_entra_check_before(policy->entra, &token->header, &token->payload, tenant, version, failure);
 }
 
-bool assay_check_is_meant_for(const assay_policy *policy, const assay_claims *token)
+bool assay_check_is_meant_for(const assay_policy *policy, const assay_claims *token, assay_span issuer)
 {
-    return assay_check_audience(policy, token, NULL) == ASSAY_OK &&
-           (policy->entra == NULL || assay_entra_has_policy(policy->entra, &token->payload));
+    const assay_entra *entra = policy->entra;
+    assay_span tenant;
+    int version;
+    if (assay_check_audience(policy, token, NULL) != ASSAY_OK)
+        return false;
+    if (entra == NULL || !assay_entra_match(entra, issuer, &tenant, &version))
+        return entra == NULL;
+    return (entra->only_version == 0 || entra->only_version == version) &&
+           assay_entra_has_policy(entra, &token->payload);
 }
 
 int assay_check_keys(const assay_policy *policy, const assay_claims *token, assay_jwk **keys, size_t *count,

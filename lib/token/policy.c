@@ -98,7 +98,8 @@ static bool add_audience_forms(assay_text_list *list, const assay_entra *entra, 
     bool ends = audience.len > 0 && audience.ptr[audience.len - 1] == '/';
     bool is_uri = memmem(audience.ptr, audience.len, "://", 3) != NULL;
     if (entra->kind == ASSAY_ENTRA_WORK && entra->only_version != 2 && assay_guid_read(audience, false, &guid) &&
-        !add_joined(list, "api://", audience, ""))
+        (!add_joined(list, "api://", audience, "") ||
+         (entra->slash_audience && !add_joined(list, "api://", audience, "/"))))
         return false;
     if (entra->slash_audience && is_uri && !ends && !add_joined(list, "", audience, "/"))
         return false;
@@ -142,6 +143,8 @@ int assay_policy_take_entra(assay_policy *policy, assay_entra *entra)
 
 bool assay_policies_differ(const assay_policy *a, const assay_policy *b)
 {
+    if (a->entra != NULL && b->entra != NULL && a->entra->only_version * b->entra->only_version == 2)
+        return true;
     if (a->entra != NULL && b->entra != NULL && a->entra->kind == ASSAY_ENTRA_B2C &&
         b->entra->kind == ASSAY_ENTRA_B2C && !assay_span_is_nocase(assay_span_of(a->entra->policy), b->entra->policy))
         return true;

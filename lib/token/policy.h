@@ -44,7 +44,7 @@ int assay_policy_init(assay_policy *policy, const char *issuer);
 void assay_policy_clear(assay_policy *policy);
 /* For a validator: with what follows from the settings of Entra, whose issuer and audiences have other forms too. ASSAY_OK, ASSAY_E_MEMORY. */
 int assay_policy_copy(assay_policy *to, const assay_policy *from);
-/* Whether no token can be meant for both: no audience is in both, or B2C's policies are two. */
+/* Whether no token can be meant for both: no audience is in both, or their versions or B2C's policies are two. */
 bool assay_policies_differ(const assay_policy *a, const assay_policy *b);
 /* Make it one of Entra's; @p entra is owned from here on. ASSAY_OK, ASSAY_E_MEMORY. */
 int assay_policy_take_entra(assay_policy *policy, assay_entra *entra);
