@@ -15,18 +15,24 @@ void entra_trial_no_keys(trial *t)
     must_ok(assay_keyset_new(NULL, &t->keys, NULL));
 }
 
-void entra_trial_add_key(trial *t, const char *kid, const char *issuer, const char *cloud)
+char *entra_jwk(const mint_key *key, const char *kid, const char *issuer, const char *cloud)
 {
-    const char *bare = mint_key_bare_jwk(t->key);
+    const char *bare = mint_key_bare_jwk(key);
     char *issuer_member = issuer == NULL ? trial_format("%s", "") : trial_format(",\"issuer\":\"%s\"", issuer);
     char *cloud_member =
         cloud == NULL ? trial_format("%s", "") : trial_format(",\"cloud_instance_name\":\"%s\"", cloud);
     char *jwk = trial_format("%.*s,\"use\":\"sig\",\"kid\":\"%s\"%s%s}", (int)strlen(bare) - 1, bare, kid,
                              issuer_member, cloud_member);
-    trial_add_jwk(t, jwk);
-    free(jwk);
     free(issuer_member);
     free(cloud_member);
+    return jwk;
+}
+
+void entra_trial_add_key(trial *t, const char *kid, const char *issuer, const char *cloud)
+{
+    char *jwk = entra_jwk(t->key, kid, issuer, cloud);
+    trial_add_jwk(t, jwk);
+    free(jwk);
 }
 
 void entra_trial_use(trial *t, assay_issuer *issuer)

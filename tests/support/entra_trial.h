@@ -35,7 +35,9 @@
 void entra_trial_open(trial *t);
 /* The same with another issuer, made by an assay_issuer_entra_new…(): the trial owns it, and adds the audience. */
 void entra_trial_use(trial *t, assay_issuer *issuer);
-/* Forget the keys; then add one of this kid, `issuer` and `cloud_instance_name` (each may be NULL: absent). It is of the trial's key pair. */
+/* A JWK as an endpoint of Entra serves it; `issuer` and `cloud_instance_name` may be NULL: absent. Released with free(). */
+char *entra_jwk(const mint_key *key, const char *kid, const char *issuer, const char *cloud);
+/* Forget the keys; then add such a one of the trial's key pair. */
 void entra_trial_no_keys(trial *t);
 void entra_trial_add_key(trial *t, const char *kid, const char *issuer, const char *cloud);
 
