@@ -37,14 +37,14 @@ static size_t list_hosts(const assay_issuer *issuer, const char *hosts[ASSAY_LIM
 }
 
 /* Entra's metadata lies where its tenants say, unless the issuer was given another place. */
-static int find_metadata(const assay_issuer *issuer, assay_source_mode *mode, char **url)
+static int find_metadata(const assay_issuer *issuer, const assay_entra *entra, assay_source_mode *mode, char **url)
 {
     *mode = issuer->mode;
     *url = NULL;
-    if (issuer->policy.entra == NULL || issuer->mode != ASSAY_SOURCE_OPENID)
+    if (entra == NULL || issuer->mode != ASSAY_SOURCE_OPENID)
         return ASSAY_OK;
     *mode = ASSAY_SOURCE_URL;
-    *url = assay_entra_metadata_url(issuer->policy.entra);
+    *url = assay_entra_metadata_url(entra);
     return *url == NULL ? ASSAY_E_MEMORY : ASSAY_OK;
 }
 
@@ -55,7 +55,7 @@ static int make_keys(assay_validator *validator, const assay_issuer *issuer, ass
     int64_t retention = issuer->retention >= 0 ? issuer->retention : issuer->policy.profile->retention;
     assay_source_mode mode;
     ASSAY_AUTO_RELEASE char *computed = NULL;
-    int code = find_metadata(issuer, &mode, &computed);
+    int code = find_metadata(issuer, made->policy.entra, &mode, &computed);
     if (code != ASSAY_OK)
         return code;
     assay_source_config config = {
