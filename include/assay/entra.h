@@ -25,7 +25,7 @@ ASSAY_BEGIN_DECLS
  * One of these issuers has one source of keys, the cloud's v2 endpoint, however many tenants it has.
  *
  * @param cloud  [in]  "public" (NULL is the same; GCC included), "us-government" (GCC High, DoD), "china" (21Vianet), or the base URL of
- *                     another one, such as "https://login.example.com", whose tokens bear `{base}/{tid}/v2.0`
+ *                     another one, such as "https://login.example.com" (in lower case), whose tokens bear `{base}/{tid}/v2.0`
  * @param issuer [out] release with assay_issuer_free()
  * @retval ASSAY_E_CONFIG_ISSUER no such cloud, and no https URL of a host alone. Microsoft, "National clouds". @since 0.1
  */

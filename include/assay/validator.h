@@ -25,11 +25,13 @@ ASSAY_BEGIN_DECLS
  * Make a validator of one or several issuers.
  *
  * @param runtime [in]  may be NULL for a private one with the defaults; frozen by this call
- * @param issuers [in]  @p count issuers, copied; none may be NULL. Where several have the same URL, a token goes to the first
- *                      that has its audience (and B2C policy)
+ * @param issuers [in]  @p count issuers, copied; none may be NULL. Where a token could be of several, it goes to the first that
+ *                      has its audience (and for Entra takes its version or has its B2C policy), and to one that lists its tenant
+ *                      before one that accepts any organisation
  * @param validator [out] release with assay_validator_unref()
  * @retval ASSAY_E_CONFIG_AUDIENCE an issuer without audience
- * @retval ASSAY_E_CONFIG_ISSUER no issuer
+ * @retval ASSAY_E_CONFIG_ISSUER no issuer, or two that would take the same token: of one URL or tenant and with one audience. Clouds of Entra
+ *                      that share the issuer of version 1 need other audiences, or one of them version 2 alone
  * @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_validator_new(assay_runtime *runtime, assay_issuer *const *issuers, size_t count,

@@ -146,11 +146,6 @@ assay_trusted_issuer *assay_lookup_next_named(const assay_validator *validator, 
     return NULL;
 }
 
-static bool takes_version(const assay_entra *entra, int version)
-{
-    return entra == NULL || entra->only_version == 0 || entra->only_version == version;
-}
-
 /* Of those that list their tenants: whoever lists one goes before whoever accepts any. */
 static bool has_listed_rival(const assay_validator *validator, const assay_trusted_issuer *issuer, size_t tenant,
                              int version)
@@ -158,12 +153,14 @@ static bool has_listed_rival(const assay_validator *validator, const assay_trust
     char text[ASSAY_ENTRA_ISSUER_BYTES];
     assay_search search = {0};
     const assay_place *place;
-    if (!takes_version(issuer->policy.entra, version) || !write_issuer(issuer->policy.entra, tenant, version, text))
+    if (!assay_entra_takes_version(issuer->policy.entra, version) ||
+        !write_issuer(issuer->policy.entra, tenant, version, text))
         return false;
     while ((place = next_place(&validator->lookup, assay_span_of(text), &search)) != NULL) {
         const assay_trusted_issuer *other = &validator->issuers[place->issuer - 1];
         if (other != issuer && is_here(validator, place, assay_span_of(text)) &&
-            takes_version(other->policy.entra, version) && !assay_policies_differ(&issuer->policy, &other->policy))
+            (other->policy.entra == NULL || assay_entra_takes_version(other->policy.entra, version)) &&
+            !assay_policies_differ(&issuer->policy, &other->policy))
             return true;
     }
     return false;
@@ -173,11 +170,12 @@ static bool has_listed_rival(const assay_validator *validator, const assay_trust
 static bool has_open_rival(const assay_validator *validator, const assay_trusted_issuer *issuer)
 {
     const assay_entra *entra = issuer->policy.entra;
-    for (size_t i = 0; entra->v1 != NULL && takes_version(entra, 1) && i < validator->lookup.open_count; i++) {
+    for (size_t i = 0; entra->v1 != NULL && assay_entra_takes_version(entra, 1) && i < validator->lookup.open_count;
+         i++) {
         const assay_trusted_issuer *other = &validator->issuers[validator->lookup.open[i]];
         const assay_entra *open = other->policy.entra;
-        if (other != issuer && open->v1 != NULL && takes_version(open, 1) && strcmp(open->v1, entra->v1) == 0 &&
-            !assay_policies_differ(&issuer->policy, &other->policy))
+        if (other != issuer && open->v1 != NULL && assay_entra_takes_version(open, 1) &&
+            strcmp(open->v1, entra->v1) == 0 && !assay_policies_differ(&issuer->policy, &other->policy))
             return true;
     }
     return false;

@@ -78,6 +78,10 @@ int assay_entra_add_caller(assay_entra *entra, const char *tenant, const char *i
 int assay_entra_set_v1(assay_entra *entra, const char *url, assay_failure *failure);
 int assay_entra_set_instance(assay_entra *entra, const char *name, assay_failure *failure);
 int assay_entra_set_application(assay_entra *entra, const char *client_id, assay_failure *failure);
+static inline bool assay_entra_takes_version(const assay_entra *entra, int version)
+{
+    return entra->only_version == 0 || entra->only_version == version;
+}
 /* Whether it is complete: somebody is trusted. ASSAY_OK, ASSAY_E_CONFIG_TENANT, ASSAY_E_CONFIG_ISSUER. */
 int assay_entra_check(const assay_entra *entra, assay_failure *failure);
 

@@ -94,7 +94,7 @@ static int check_version(const assay_entra *entra, const assay_json_object *payl
     assay_json_value found;
     if (entra->kind == ASSAY_ENTRA_B2C)
         return ASSAY_OK;
-    if (entra->only_version != 0 && entra->only_version != version) {
+    if (!assay_entra_takes_version(entra, version)) {
         int code =
             assay_fail_found(failure, ASSAY_E_VERSION, version == 1 ? "2.0" : "1.0", version == 1 ? "1.0" : "2.0", 3);
         if (failure != NULL)

@@ -31,8 +31,7 @@ bool assay_check_is_meant_for(const assay_policy *policy, const assay_claims *to
         return false;
     if (entra == NULL || !assay_entra_match(entra, issuer, &tenant, &version))
         return entra == NULL;
-    return (entra->only_version == 0 || entra->only_version == version) &&
-           assay_entra_has_policy(entra, &token->payload);
+    return assay_entra_takes_version(entra, version) && assay_entra_has_policy(entra, &token->payload);
 }
 
 int assay_check_keys(const assay_policy *policy, const assay_claims *token, assay_jwk **keys, size_t *count,
