@@ -32,10 +32,12 @@ static assay_trusted_issuer *choose(const assay_attempt *attempt, assay_span tex
     assay_search search = {0};
     assay_trusted_issuer *first = assay_lookup_next(attempt->validator, text, &search);
     assay_trusted_issuer *next = first == NULL ? NULL : assay_lookup_next(attempt->validator, text, &search);
-    if (next == NULL || assay_check_is_meant_for(&first->policy, attempt->token, text))
+    assay_audiences audiences;
+    if (next == NULL || assay_check_read_audiences(attempt->token, &audiences, NULL) != ASSAY_OK ||
+        assay_check_is_meant_for(&first->policy, attempt->token, text, &audiences))
         return first;
     for (; next != NULL; next = assay_lookup_next(attempt->validator, text, &search))
-        if (assay_check_is_meant_for(&next->policy, attempt->token, text))
+        if (assay_check_is_meant_for(&next->policy, attempt->token, text, &audiences))
             return next;
     return first;
 }

@@ -59,38 +59,62 @@ static int audience_refused(const assay_policy *policy, const assay_json_value *
 }
 
 /*
- * An audience with escapes is decoded once, and not once for each configured one: the sender, whom no signature has vouched for yet, chooses both
- * how many there are and how they are spelled. The room for the claims' copies is as long as the payload and not used before acceptance.
+ * An audience with escapes is decoded once, and not once for each configured one or each issuer: the sender, whom no signature has vouched for yet,
+ * chooses both how many there are and how they are spelled. The room for the claims' copies is as long as the payload and not used before acceptance.
  */
-static bool is_ours(const assay_policy *policy, const assay_claims *token, const assay_json_value *audience)
+static assay_span read_audience(const assay_claims *token, const assay_json_value *audience, size_t *used)
 {
     bool escaped;
     assay_span text = assay_json_string_raw(audience, &escaped);
-    if (escaped)
-        text = (assay_span){token->spare, assay_json_string_decode(audience, token->spare)};
-    return assay_text_list_has(&policy->audiences, text);
+    if (!escaped)
+        return text;
+    char *room = token->spare + *used;
+    size_t len = assay_json_string_decode(audience, room);
+    *used += len;
+    return (assay_span){room, len};
+}
+
+int assay_check_read_audiences(const assay_claims *token, assay_audiences *audiences, assay_failure *failure)
+{
+    assay_json_value aud, element;
+    size_t used = 0;
+    audiences->count = 0;
+    if (!assay_token_get(token, "aud", &aud))
+        return assay_fail(failure, ASSAY_E_AUDIENCE_MISSING);
+    if (aud.type == ASSAY_JSON_STRING) {
+        audiences->items[audiences->count++] = read_audience(token, &aud, &used);
+        return ASSAY_OK;
+    }
+    if (aud.type != ASSAY_JSON_ARRAY)
+        return assay_fail_note(failure, ASSAY_E_CLAIM_TYPE, "aud is neither a text nor an array of texts");
+    for (size_t cursor = 0; assay_json_array_next(&aud, &cursor, &element);) {
+        if (element.type != ASSAY_JSON_STRING)
+            return assay_fail_note(failure, ASSAY_E_CLAIM_TYPE, "an element of aud is not a text");
+        if (audiences->count == ASSAY_LIMIT_AUDIENCES)
+            return assay_fail_note(failure, ASSAY_E_CLAIM_TYPE, "aud has more than %d elements", ASSAY_LIMIT_AUDIENCES);
+        audiences->items[audiences->count++] = read_audience(token, &element, &used);
+    }
+    return ASSAY_OK;
+}
+
+bool assay_check_has_audience(const assay_policy *policy, const assay_audiences *audiences)
+{
+    for (size_t i = 0; i < audiences->count; i++)
+        if (assay_text_list_has(&policy->audiences, audiences->items[i]))
+            return true;
+    return false;
 }
 
 /* One text, or an array of texts of which one is ours (RFC 7519, section 4.1.3). */
-int assay_check_audience(const assay_policy *policy, const assay_claims *token, assay_failure *failure)
+static int check_audience(const assay_policy *policy, const assay_claims *token, assay_failure *failure)
 {
-    assay_json_value aud, element;
-    if (!assay_token_get(token, "aud", &aud))
-        return assay_fail(failure, ASSAY_E_AUDIENCE_MISSING);
-    if (aud.type == ASSAY_JSON_STRING)
-        return is_ours(policy, token, &aud) ? ASSAY_OK : audience_refused(policy, &aud, failure);
-    if (aud.type != ASSAY_JSON_ARRAY)
-        return assay_fail_note(failure, ASSAY_E_CLAIM_TYPE, "aud is neither a text nor an array of texts");
-    bool ours = false;
-    size_t count = 0;
-    for (size_t cursor = 0; assay_json_array_next(&aud, &cursor, &element); count++) {
-        if (element.type != ASSAY_JSON_STRING)
-            return assay_fail_note(failure, ASSAY_E_CLAIM_TYPE, "an element of aud is not a text");
-        if (count == ASSAY_LIMIT_AUDIENCES)
-            return assay_fail_note(failure, ASSAY_E_CLAIM_TYPE, "aud has more than %d elements", ASSAY_LIMIT_AUDIENCES);
-        ours = ours || is_ours(policy, token, &element);
-    }
-    return ours ? ASSAY_OK : audience_refused(policy, &aud, failure);
+    assay_json_value aud;
+    assay_audiences audiences;
+    int code = assay_check_read_audiences(token, &audiences, failure);
+    if (code != ASSAY_OK || assay_check_has_audience(policy, &audiences))
+        return code;
+    return assay_token_get(token, "aud", &aud) ? audience_refused(policy, &aud, failure)
+                                               : assay_fail(failure, ASSAY_E_AUDIENCE_MISSING);
 }
 
 /* A number is shown as it stands; of anything else only what it is, since a text or object in the place of a time may say whatever it likes. */
@@ -180,7 +204,7 @@ int assay_check_before(const assay_policy *policy, assay_claims *token, int64_t 
         code = assay_family_check_audience(policy->profile->family, &token->payload, token->spare, failure);
     if (code != ASSAY_OK)
         return code;
-    code = assay_check_audience(policy, token, failure);
+    code = check_audience(policy, token, failure);
     if (code != ASSAY_OK)
         return code;
     code = check_expiry(policy, token, now, failure);

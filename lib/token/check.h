@@ -15,10 +15,21 @@
 int assay_check_read_issuer(const assay_claims *token, char *room, size_t size, assay_span *issuer,
                             assay_failure *failure);
 
+/* `aud`, decoded; borrowed from the token, and good until they are read again. */
+typedef struct assay_audiences {
+    assay_span items[ASSAY_LIMIT_AUDIENCES];
+    size_t count;
+} assay_audiences;
+
+/* ASSAY_OK, ASSAY_E_AUDIENCE_MISSING, ASSAY_E_CLAIM_TYPE. */
+int assay_check_read_audiences(const assay_claims *token, assay_audiences *audiences, assay_failure *failure);
+bool assay_check_has_audience(const assay_policy *policy, const assay_audiences *audiences);
+
 /* check_entra.c: note whose the token is, and check what it says of that, unverified. @p issuer: as read above, and found to be this policy's. */
 int assay_check_issuer(const assay_policy *policy, assay_claims *token, assay_span issuer, assay_failure *failure);
 /* Whether, of several policies with one issuer, this is the one that the token is meant for: its audience, and for Entra its version and its policy of B2C. */
-bool assay_check_is_meant_for(const assay_policy *policy, const assay_claims *token, assay_span issuer);
+bool assay_check_is_meant_for(const assay_policy *policy, const assay_claims *token, assay_span issuer,
+                              const assay_audiences *audiences);
 /* Leave of the keys those that may sign for this token's tenant. ASSAY_E_KEY_ISSUER, ASSAY_E_KEY_CLOUD: none. */
 int assay_check_keys(const assay_policy *policy, const assay_claims *token, assay_jwk **keys, size_t *count,
                      assay_failure *failure);
@@ -33,8 +44,6 @@ int assay_check_before(const assay_policy *policy, assay_claims *token, int64_t 
 int assay_check_after(const assay_policy *policy, assay_claims *token, const assay_request *request, int64_t now,
                       const assay_crypto *crypto, assay_failure *failure);
 
-/* A part of assay_check_before(). ASSAY_E_AUDIENCE, ASSAY_E_AUDIENCE_MISSING, ASSAY_E_CLAIM_TYPE. */
-int assay_check_audience(const assay_policy *policy, const assay_claims *token, assay_failure *failure);
 /* Parts of assay_check_after(): check_entra.c, check_required.c, check_binding.c and check_request.c. */
 int assay_check_access(const assay_policy *policy, assay_claims *token, assay_failure *failure);
 int assay_check_required(const assay_policy *policy, const assay_claims *token, assay_failure *failure);

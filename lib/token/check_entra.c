@@ -22,12 +22,13 @@ int assay_check_issuer(const assay_policy *policy, assay_claims *token, assay_sp
     return assay_entra_check_before(policy->entra, &token->header, &token->payload, tenant, version, failure);
 }
 
-bool assay_check_is_meant_for(const assay_policy *policy, const assay_claims *token, assay_span issuer)
+bool assay_check_is_meant_for(const assay_policy *policy, const assay_claims *token, assay_span issuer,
+                              const assay_audiences *audiences)
 {
     const assay_entra *entra = policy->entra;
     assay_span tenant;
     int version;
-    if (assay_check_audience(policy, token, NULL) != ASSAY_OK)
+    if (!assay_check_has_audience(policy, audiences))
         return false;
     if (entra == NULL || !assay_entra_match(entra, issuer, &tenant, &version))
         return entra == NULL;

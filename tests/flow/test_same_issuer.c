@@ -360,6 +360,7 @@ static void many_of_one_url(void **state)
     must_ok(assay_validator_new(t->runtime, issuers, 64, &t->validator, NULL));
     trial_accept(t, v2(t, TRIAL_KID, "\"api://0\""));
     trial_accept(t, v2(t, TRIAL_KID, "\"api://63\""));
+    trial_accept(t, v2(t, TRIAL_KID, "[\"\\u0061pi://none\",\"\\u0061pi:\\/\\/63\"]"));
     trial_refuse(t, v2(t, TRIAL_KID, "\"api://64\""), ASSAY_E_AUDIENCE);
     for (int i = 0; i < 65; i++)
         assay_issuer_free(issuers[i]);
