@@ -289,6 +289,46 @@ static int configure_by_calls(void)
     return code;
 }
 
+/* Three issuers of Entra, each of a kind. What was set before memory went out stays, so whoever goes on has a complete policy or none. */
+static int configure_entra(void)
+{
+    static const char tenant[] = "11111111-aaaa-4aaa-8aaa-111111111111",
+                      other[] = "22222222-bbbb-4bbb-8bbb-222222222222";
+    assay_issuer *issuers[3] = {NULL, NULL, NULL};
+    assay_validator *made_validator = NULL;
+    int code = assay_issuer_entra_new("https://login.example.com", &issuers[0], NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_entra_set_v1_issuer(issuers[0], "https://sts.example.com/{tenantid}/", NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_entra_set_cloud_instance(issuers[0], "example.com", NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_entra_set_application_keys(issuers[0], tenant, NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_entra_add_tenant(issuers[0], tenant, NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_entra_add_tenant(issuers[0], other, NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_entra_add_caller(issuers[0], tenant, other, NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_entra_allow_spn_audience(issuers[0], NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_entra_allow_audience_slash(issuers[0], NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_entra_new_b2c("https://contoso.b2clogin.com/x/v2.0/", "policy", &issuers[1], NULL);
+    if (code == ASSAY_OK)
+        code = assay_issuer_entra_new_external_id(tenant, "https://contoso.ciamlogin.com", &issuers[2], NULL);
+    for (size_t i = 0; i < 3 && code == ASSAY_OK; i++)
+        code = assay_issuer_add_audience(issuers[i], other, NULL);
+    if (code == ASSAY_OK)
+        code = assay_validator_new(NULL, issuers, 3, &made_validator, NULL);
+    if ((code == ASSAY_OK) != (made_validator != NULL))
+        abort();
+    assay_validator_unref(made_validator);
+    for (size_t i = 0; i < 3; i++)
+        assay_issuer_free(issuers[i]);
+    return code;
+}
+
 /* A validator with a store, which takes in what is there, and a purge, which reads and writes it. */
 static int use_store(void)
 {
@@ -477,6 +517,7 @@ static void every_allocation_of_a_configuration(void **state)
     (void)state;
     sweep("configuration by JSON", configure, 1);
     sweep("configuration by calls", configure_by_calls, 1);
+    sweep("configuration of Entra", configure_entra, 1);
 }
 
 static void every_allocation_of_a_store(void **state)
