@@ -26,20 +26,34 @@ static int no_issuer(const assay_attempt *attempt, assay_span text)
     return assay_check_explain_issuer(text, validator->lookup.form_count > 0, code, attempt->failure);
 }
 
-/* Of several issuers with this text the first that the token is meant for; what else they demand is not looked at, so that none is tried after another's refusal. */
+static bool accepts_any(const assay_trusted_issuer *issuer)
+{
+    return issuer->policy.entra != NULL && issuer->policy.entra->any_organization;
+}
+
+/*
+ * Of several issuers with this text the first that the token is meant for; what else they demand is not looked at, so that none is tried after
+ * another's refusal. Nor is one that accepts any organisation where another lists this one for the same audience.
+ */
 static assay_trusted_issuer *choose(const assay_attempt *attempt, assay_span text)
 {
     assay_search search = {0};
-    assay_trusted_issuer *first = assay_lookup_next(attempt->validator, text, &search);
-    assay_trusted_issuer *next = first == NULL ? NULL : assay_lookup_next(attempt->validator, text, &search);
     assay_audiences audiences;
-    if (next == NULL || assay_check_read_audiences(attempt->token, &audiences, NULL) != ASSAY_OK ||
-        assay_check_is_meant_for(&first->policy, attempt->token, text, &audiences))
+    assay_trusted_issuer *first = assay_lookup_next(attempt->validator, text, &search), *named = NULL, *next;
+    if (first == NULL || assay_lookup_next(attempt->validator, text, &search) == NULL ||
+        assay_check_read_audiences(attempt->token, &audiences, NULL) != ASSAY_OK)
         return first;
-    for (; next != NULL; next = assay_lookup_next(attempt->validator, text, &search))
-        if (assay_check_is_meant_for(&next->policy, attempt->token, text, &audiences))
+    search = (assay_search){0};
+    while ((next = assay_lookup_next(attempt->validator, text, &search)) != NULL) {
+        if (named != NULL && accepts_any(next) && !accepts_any(named))
+            break;
+        if (!assay_check_has_audience(&next->policy, &audiences))
+            continue;
+        if (assay_check_is_meant_for(&next->policy, attempt->token, text))
             return next;
-    return first;
+        named = named == NULL ? next : named;
+    }
+    return named == NULL ? first : named;
 }
 
 static int find_issuer(assay_attempt *attempt)

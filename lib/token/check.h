@@ -27,9 +27,8 @@ bool assay_check_has_audience(const assay_policy *policy, const assay_audiences 
 
 /* check_entra.c: note whose the token is, and check what it says of that, unverified. @p issuer: as read above, and found to be this policy's. */
 int assay_check_issuer(const assay_policy *policy, assay_claims *token, assay_span issuer, assay_failure *failure);
-/* Whether, of several policies with one issuer, this is the one that the token is meant for: its audience, and for Entra its version and its policy of B2C. */
-bool assay_check_is_meant_for(const assay_policy *policy, const assay_claims *token, assay_span issuer,
-                              const assay_audiences *audiences);
+/* Whether, of several policies with one issuer and audience, this is the one that the token is meant for: for Entra by its version and its policy of B2C. */
+bool assay_check_is_meant_for(const assay_policy *policy, const assay_claims *token, assay_span issuer);
 /* Leave of the keys those that may sign for this token's tenant. ASSAY_E_KEY_ISSUER, ASSAY_E_KEY_CLOUD: none. */
 int assay_check_keys(const assay_policy *policy, const assay_claims *token, assay_jwk **keys, size_t *count,
                      assay_failure *failure);

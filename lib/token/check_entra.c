@@ -22,14 +22,11 @@ int assay_check_issuer(const assay_policy *policy, assay_claims *token, assay_sp
     return assay_entra_check_before(policy->entra, &token->header, &token->payload, tenant, version, failure);
 }
 
-bool assay_check_is_meant_for(const assay_policy *policy, const assay_claims *token, assay_span issuer,
-                              const assay_audiences *audiences)
+bool assay_check_is_meant_for(const assay_policy *policy, const assay_claims *token, assay_span issuer)
 {
     const assay_entra *entra = policy->entra;
     assay_span tenant;
     int version;
-    if (!assay_check_has_audience(policy, audiences))
-        return false;
     if (entra == NULL || !assay_entra_match(entra, issuer, &tenant, &version))
         return entra == NULL;
     return assay_entra_takes_version(entra, version) && assay_entra_has_policy(entra, &token->payload);

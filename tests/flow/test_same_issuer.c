@@ -228,6 +228,20 @@ static void m06_a_listed_tenant_beside_any(void **state)
     }
 }
 
+/* What a listed tenant may not do it may not do as any organisation either, but for another audience. */
+static void m06_a_list_is_not_evaded(void **state)
+{
+    trial *t = *state;
+    for (int order = 0; order < 2; order++) {
+        assay_issuer *any = work(NULL, NULL, X, 0), *listed = work(NULL, TENANT_A, X, 2);
+        must_ok(assay_issuer_add_audience(any, Y, NULL));
+        must_ok(make_with_keys(t, order == 0 ? any : listed, order == 0 ? listed : any));
+        trial_accept(t, v2(t, TRIAL_KID, "\"" X "\""));
+        trial_refuse(t, v1(t, TRIAL_KID, "\"" X "\""), ASSAY_E_VERSION);
+        trial_accept(t, v1(t, TRIAL_KID, "\"" Y "\""));
+    }
+}
+
 /* Policies of B2C have keys of their own; one does not sign for the other. */
 static void t20_two_policies_of_one_url(void **state)
 {
@@ -420,6 +434,7 @@ int main(void)
         TEST(t18_no_cloud_signs_for_the_other),
         TEST(t18_the_version_decides),
         TEST(m06_a_listed_tenant_beside_any),
+        TEST(m06_a_list_is_not_evaded),
         TEST(t20_two_policies_of_one_url),
         TEST(m03_neighbours_under_one_host),
         TEST(m06_pushed_and_purged_keys),
