@@ -6,7 +6,6 @@
 #include <stdarg.h>
 /* cmocka wants the two above first. */
 #include <cmocka.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -248,53 +247,6 @@ static void t25_version_that_is_none(void **state)
     trial_refuse(t, of_issuer(t, ENTRA_V1(TENANT_A), TID(TENANT_A) VER("2.0")), ASSAY_E_VERSION);
 }
 
-/* An issuer as a token bears it, or its template, says the cloud, and the tenant where there is one. */
-static void issuer_in_the_place_of_a_cloud(void **state)
-{
-    trial *t = *state;
-    static const char *const several[] = {ENTRA_V2("{tenantid}"), ENTRA_V2("organizations"), ENTRA_V2("common"),
-                                          "https://login.microsoftonline.com/"};
-    assay_issuer *issuer;
-    must_ok(assay_issuer_entra_new(ENTRA_V2("22222222-BBBB-4bbb-8bbb-222222222222"), &issuer, NULL));
-    entra_trial_use(t, issuer);
-    trial_accept_payload(t, ENTRA_CLAIMS_V2(TENANT_B, ENTRA_USER_V2));
-    trial_accept_payload(t, ENTRA_CLAIMS_V1(TENANT_B, ENTRA_USER_V1));
-    trial_refuse_payload(t, ENTRA_CLAIMS_V2(TENANT_A, ENTRA_USER_V2), ASSAY_E_TENANT);
-    for (size_t i = 0; i < sizeof several / sizeof several[0]; i++) {
-        must_ok(assay_issuer_entra_new(several[i], &issuer, NULL));
-        entra_trial_use(t, issuer);
-        must_ok(assay_issuer_set_keys(issuer, t->keys, NULL));
-        must_fail(assay_validator_new(t->runtime, &issuer, 1, &t->validator, &error), ASSAY_E_CONFIG_TENANT);
-    }
-}
-
-static void tenants_that_are_none(void **state)
-{
-    trial *t = *state;
-    static const char *const texts[] = {NULL,
-                                        "",
-                                        "common",
-                                        "organizations",
-                                        "{tenantid}",
-                                        "contoso.onmicrosoft.com",
-                                        "Consumers",
-                                        TENANT_A " ",
-                                        "{" TENANT_A "}",
-                                        "11111111aaaa4aaa8aaa111111111111"};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        must_fail(assay_issuer_entra_add_tenant(t->issuer, texts[i], &error), ASSAY_E_CONFIG_TENANT);
-    must_fail(assay_issuer_entra_set_version(t->issuer, 3, &error), ASSAY_E_ARGUMENT);
-    for (unsigned i = 1; i < 65536; i++) {
-        char tenant[37];
-        (void)snprintf(tenant, sizeof tenant, "%08x-0000-4000-8000-000000000000", i);
-        must_ok(assay_issuer_entra_add_tenant(t->issuer, tenant, NULL));
-    }
-    must_fail(assay_issuer_entra_add_tenant(t->issuer, TENANT_B, &error), ASSAY_E_CONFIG_TENANT);
-    trial_accept_payload(t, ENTRA_CLAIMS_V2(TENANT_A, ENTRA_USER_V2));
-    trial_accept_payload(t, ENTRA_CLAIMS_V1("0000ffff-0000-4000-8000-000000000000", ENTRA_USER_V1));
-    trial_refuse_payload(t, ENTRA_CLAIMS_V2(TENANT_B, ENTRA_USER_V2), ASSAY_E_TENANT);
-}
-
 /* The same text in other spellings is the same text; what is shown of it stays on one line. */
 static void escapes_are_decoded(void **state)
 {
@@ -393,8 +345,6 @@ int main(void)
         TEST(t23_tenant_that_is_not_on_the_list),
         TEST(t24_version_1_1),
         TEST(t25_version_that_is_none),
-        TEST(issuer_in_the_place_of_a_cloud),
-        TEST(tenants_that_are_none),
         TEST(escapes_are_decoded),
         TEST(issuer_of_any_length),
         TEST(errors_name_nobody),

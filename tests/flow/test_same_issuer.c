@@ -380,34 +380,6 @@ static void many_of_one_url(void **state)
         assay_issuer_free(issuers[i]);
 }
 
-/* Each of ten thousand tenants is found, and none next to them. Odd numbers are tenants. */
-static void ten_thousand_tenants(void **state)
-{
-    trial *t = *state;
-    char tenant[37];
-    for (unsigned i = 1; i < 20000; i += 2) {
-        snprintf(tenant, sizeof tenant, "%08x-aaaa-4aaa-8aaa-%012x", i * 0x9E3779B1u, i);
-        must_ok(assay_issuer_entra_add_tenant(t->issuer, tenant, NULL));
-    }
-    for (unsigned i = 0; i < 20001; i += 37) {
-        snprintf(tenant, sizeof tenant, "%08x-aaaa-4aaa-8aaa-%012x", i * 0x9E3779B1u, i);
-        for (int version = 1; version <= 2; version++) {
-            char *payload =
-                trial_format("{\"iss\":\"%s%s%s\",\"aud\":\"" ENTRA_CLIENT
-                             "\",\"tid\":\"%s\",\"ver\":\"%d.0\"," ENTRA_TIMES ",\"appid\":\"a\"" ENTRA_USER_V2 "}",
-                             version == 1 ? "https://sts.windows.net/" : "https://login.microsoftonline.com/", tenant,
-                             version == 1 ? "/" : "/v2.0", tenant, version);
-            if (i % 2 == 1)
-                trial_accept_payload(t, payload);
-            else
-                trial_refuse_payload(t, payload, ASSAY_E_TENANT);
-            free(payload);
-        }
-    }
-    trial_accept_payload(t, ENTRA_CLAIMS_V2(TENANT_A, ENTRA_USER_V2));
-    trial_refuse_payload(t, ENTRA_CLAIMS_V2(TENANT_B, ENTRA_USER_V2), ASSAY_E_TENANT);
-}
-
 static int open_trial(void **state)
 {
     static trial t;
@@ -441,7 +413,6 @@ int main(void)
         TEST(m06_refreshed_and_described),
         TEST(a_purge_outlives_a_reload_with_more_tenants),
         TEST(many_of_one_url),
-        TEST(ten_thousand_tenants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
