@@ -19,12 +19,19 @@ static int64_t age_of(const assay_source_record *record, int64_t now_wall)
     return ahead > 0 ? 0 : 1 - ahead;
 }
 
+static uint64_t sum_of_text(const char *text, uint32_t seed)
+{
+    return text == NULL ? seed : assay_text_hash(text, strlen(text), seed);
+}
+
+/* Of their material and of what they may be used for. */
 static uint64_t sum_of_keys(const assay_key_set *set)
 {
     uint64_t sum = 0, part;
     for (size_t i = 0; i < set->count; i++) {
-        memcpy(&part, set->keys[i]->thumbprint, sizeof part);
-        sum += part;
+        const assay_jwk *jwk = set->keys[i];
+        memcpy(&part, jwk->thumbprint, sizeof part);
+        sum += part + sum_of_text(jwk->issuer, 1) + sum_of_text(jwk->cloud, 2) + sum_of_text(jwk->algorithm, 3);
     }
     return sum;
 }

@@ -90,15 +90,19 @@ static void append_served(assay_snapshot *made, assay_jwk *jwk)
     append(made, jwk, ASSAY_SERVED_NOW, INT64_MAX);
 }
 
-/* Whether one of the first @p count keys speaks about this one: it is there again, or its kid has other material of the same kind. */
+/* Whether what is said of one key is said of the other: it is the same, whatever it may be used for, or its kid has other material of the same kind. */
+static bool speaks_of(const assay_jwk *now, const assay_jwk *jwk)
+{
+    return same_kid(now, jwk) &&
+           (same_material(now, jwk) || assay_verify_key_kind(now->key) == assay_verify_key_kind(jwk->key));
+}
+
+/* Whether one of the first @p count keys speaks of this one. */
 static bool is_superseded(const assay_jwk *jwk, const assay_snapshot *made, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const assay_jwk *now = made->keys[i].jwk;
-        if (same_kid(now, jwk) &&
-            (same_material(now, jwk) || assay_verify_key_kind(now->key) == assay_verify_key_kind(jwk->key)))
+    for (size_t i = 0; i < count; i++)
+        if (speaks_of(made->keys[i].jwk, jwk))
             return true;
-    }
     return false;
 }
 
@@ -211,25 +215,62 @@ static bool is_among(const assay_jwk *jwk, const assay_snapshot_key *keys, size_
     return false;
 }
 
+/* Of what two sets say of a kid the later word counts: whether one of @p keys, missing since @p since or later, speaks of this key. */
+static bool is_overruled(const assay_jwk *jwk, int64_t since, const assay_snapshot_key *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (keys[i].missing_since_ms >= since && speaks_of(keys[i].jwk, jwk))
+            return true;
+    return false;
+}
+
+static int64_t seen_until(const assay_snapshot_key *key, int64_t seen_ms)
+{
+    return key->missing_since_ms == ASSAY_SERVED_NOW ? seen_ms : key->missing_since_ms;
+}
+
+/* The same for a missing key that @p old may overrule: it has none that is equal, and a later one that speaks of it. */
+static bool is_outdated(const assay_snapshot_key *missing, const assay_snapshot *old, int64_t seen_ms)
+{
+    bool later = false;
+    for (size_t i = 0; old != NULL && i < old->count; i++) {
+        if (same_key(old->keys[i].jwk, missing->jwk))
+            return false;
+        later = later || (seen_until(&old->keys[i], seen_ms) > missing->missing_since_ms &&
+                          speaks_of(old->keys[i].jwk, missing->jwk));
+    }
+    return later;
+}
+
 int assay_snapshot_recall(const assay_snapshot *old, int64_t seen_ms, const assay_snapshot_key *missing, size_t count,
                           assay_snapshot **made)
 {
-    size_t next = 0;
-    *made = new_snapshot((old == NULL ? 0 : old->count) + count);
+    size_t own = 0, owned = old == NULL ? 0 : old->count;
+    *made = new_snapshot(owned + count);
     if (*made == NULL)
         return ASSAY_E_MEMORY;
     /* In the order in which they went missing, the latest first: merging counts on it. */
-    for (size_t i = 0; old != NULL && i < old->count; i++) {
-        const assay_snapshot_key *key = &old->keys[i];
-        int64_t since = key->missing_since_ms == ASSAY_SERVED_NOW ? seen_ms : key->missing_since_ms;
-        while (next < count && missing[next].missing_since_ms >= since)
-            append_copy(*made, &missing[next++]);
-        if (!is_among(key->jwk, missing, count))
+    for (size_t next = 0; own < owned || next < count;) {
+        int64_t since = own < owned ? seen_until(&old->keys[own], seen_ms) : INT64_MIN;
+        if (next < count && missing[next].missing_since_ms >= since) {
+            if (!is_outdated(&missing[next], old, seen_ms))
+                append_copy(*made, &missing[next]);
+            next++;
+            continue;
+        }
+        const assay_snapshot_key *key = &old->keys[own++];
+        if (!is_among(key->jwk, missing, count) && !is_overruled(key->jwk, since, missing, count))
             append(*made, key->jwk, since, key->usable_until_ms);
     }
-    while (next < count)
-        append_copy(*made, &missing[next++]);
     return ASSAY_OK;
+}
+
+/* A key of its own that is missing, unless what was seen later elsewhere overrules it. */
+static void append_own(assay_snapshot *made, const assay_snapshot_key *key, const assay_snapshot_key *older,
+                       size_t count)
+{
+    if (is_among(key->jwk, older, count) || !is_overruled(key->jwk, key->missing_since_ms, older, count))
+        append_copy(made, key);
 }
 
 int assay_snapshot_learn(const assay_snapshot *from, const assay_snapshot_key *older, size_t count,
@@ -247,16 +288,16 @@ int assay_snapshot_learn(const assay_snapshot *from, const assay_snapshot_key *o
         append_copy(*made, &from->keys[own++]);
     for (size_t i = 0; i < count && *learned < room; i++) {
         int64_t since = older[i].missing_since_ms;
-        if (now_ms - since >= retention_ms || is_superseded(older[i].jwk, from, from->count) ||
-            is_buried(older[i].jwk, tombstones, tombstone_count))
+        if (now_ms - since >= retention_ms || is_among(older[i].jwk, from->keys, from->count) ||
+            is_outdated(&older[i], from, INT64_MAX) || is_buried(older[i].jwk, tombstones, tombstone_count))
             continue;
         while (own < from->count && from->keys[own].missing_since_ms >= since)
-            append_copy(*made, &from->keys[own++]);
+            append_own(*made, &from->keys[own++], older, count);
         append(*made, older[i].jwk, since, retention_end(since, retention_ms));
         ++*learned;
     }
     while (own < from->count)
-        append_copy(*made, &from->keys[own++]);
+        append_own(*made, &from->keys[own++], older, count);
     return ASSAY_OK;
 }
 

@@ -42,9 +42,11 @@ bool assay_tombstone_covers(const assay_tombstone *tombstone, const assay_jwk *j
 /*
  * Merge what an issuer serves now into what it served before. @p old may be NULL.
  * - Every key of @p fresh is served, but those under a tombstone.
+ * - What the issuer says of a key now counts at once: a key of @p old whose kid and material are in @p fresh goes, whatever it might be used for
+ *   (alg, issuer, cloud) before. Else one that was narrowed to personal accounts would sign for organisations until its retention ends.
  * - A key of @p old that is not in @p fresh (by kid and thumbprint) stays, marked missing since @p now_ms or since it was first found missing,
  *   and usable for @p retention_ms from then, unless it has been missing for @p retention_ms or longer, or retention is 0, or a key of @p fresh has the same kid and kind but other material: that replaces it at once.
- * - Two equal keys (kid, thumbprint, and the same alg, issuer and cloud) are one.
+ * - Two equal keys of @p fresh (kid, thumbprint, and the same alg, issuer and cloud) are one; of one kid with other attributes both stay.
  * - A key of @p old under a tombstone goes as well; at most ASSAY_LIMIT_KEYS missing keys are kept, those that went last.
  * ASSAY_OK; ASSAY_E_JWKS: no usable key remains in @p fresh, nothing was made; ASSAY_E_MEMORY.
  */
@@ -60,14 +62,15 @@ int assay_snapshot_without_buried(const assay_snapshot *old, const assay_tombsto
                                   size_t *dropped, assay_snapshot **made);
 /*
  * What a newer set is to be merged into, where it brings knowledge of missing keys with it: @p missing, the latest first, and the keys of @p old (may be NULL) that
- * are not among them; those that it serves as missing since @p seen_ms, when they were seen last. ASSAY_OK, ASSAY_E_MEMORY.
+ * are not among them; those that it serves as missing since @p seen_ms, when they were seen last. What only one of the two has goes where the other saw
+ * the kid later, with other attributes or material, as in a merge. ASSAY_OK, ASSAY_E_MEMORY.
  */
 int assay_snapshot_recall(const assay_snapshot *old, int64_t seen_ms, const assay_snapshot_key *missing, size_t count,
                           assay_snapshot **made);
 /*
  * A copy that knows what an older set knew as well: @p older, missing since the times it names, the latest first. As in a merge, what has been missing for @p retention_ms or
- * longer stays out, and so does what is under a tombstone, what @p from has already, or has other material of the same kid and kind for. There are
- * ASSAY_LIMIT_KEYS missing keys at most, and those of @p from stay. *learned counts what is new. ASSAY_OK, ASSAY_E_MEMORY.
+ * longer stays out, and so does what is under a tombstone, what @p from has already, or has seen later with other attributes or material. There are
+ * ASSAY_LIMIT_KEYS missing keys at most, and those of @p from stay, but for what @p older saw no earlier with other attributes or material. *learned counts what is new. ASSAY_OK, ASSAY_E_MEMORY.
  */
 int assay_snapshot_learn(const assay_snapshot *from, const assay_snapshot_key *older, size_t count,
                          const assay_tombstone *tombstones, size_t tombstone_count, int64_t now_ms,
