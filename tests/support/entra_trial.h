@@ -31,6 +31,9 @@
     ",\"sub\":\"" ENTRA_OID "\",\"azp\":\"" ENTRA_CALLER                                                               \
     "\",\"azpacr\":\"1\",\"idtyp\":\"app\",\"roles\":[\"Task.Read\"]"
 
+/* A key as JWK with this kid, `issuer` and `cloud_instance_name` (both may be NULL: absent), and no alg; free() it. */
+char *entra_jwk(const mint_key *key, const char *kid, const char *issuer, const char *cloud);
+
 /* Start with one tenant of the public cloud, A, and ENTRA_CLIENT as audience; the key has kid "k". */
 void entra_trial_open(trial *t);
 /* The same with another issuer, made by an assay_issuer_entra_new…(): the trial owns it, and adds the audience. */
