@@ -65,6 +65,8 @@ static int split_url(const char *url, assay_span *base, assay_span *host, const 
     const char *authority = url == NULL ? NULL : strstr(url, "://");
     bool known = authority != NULL && (strncmp(url, https, sizeof https - 1) == 0 || strncmp(url, "http://", 7) == 0);
     size_t host_len = known ? strcspn(authority + 3, "/?#") : 0;
+    *host = *base = (assay_span){NULL, 0};
+    *path = "";
     if (host_len == 0 || !is_authority((assay_span){authority + 3, host_len}) || strpbrk(authority, "?#") != NULL)
         return assay_fail_note(failure, ASSAY_E_CONFIG_ISSUER,
                                "give public, us-government, china or an https URL such as https://login.example.com");
