@@ -137,7 +137,8 @@ static const struct {
 } groups[] = {
     {"rs256", measure_rs256},     {"es256", measure_es256},       {"ed25519", measure_ed25519},
     {"threads", measure_threads}, {"refusals", measure_refusals}, {"issuers", measure_issuers},
-    {"parts", measure_parts},     {"latency", bench_latency},     {"start", bench_starts},
+    {"entra", bench_entra},       {"parts", measure_parts},       {"latency", bench_latency},
+    {"start", bench_starts},
 };
 
 static bool is_wanted(const char *name, int argc, char **argv)

@@ -7,6 +7,7 @@
 #include "rounds.h"
 #include "support/mint.h"
 
+#include <assay/entra.h>
 #include <assay/validator.h>
 #include <stdbool.h>
 
@@ -39,6 +40,8 @@ void bench_check(assay_validator *validator, char *const *tokens, size_t count, 
 void bench_scan(const char *payload, bench_case *made);
 void bench_base64url(const char *token, bench_case *made);
 
+/* bench_entra.c: prints the figures entra.*. */
+void bench_entra(void);
 /* bench_threads.c: prints the figures threads2.*. */
 void bench_threads(const mint_key *key, const char *token);
 /* bench_latency.c: prints the figures latency.*. Both start an issuer, and want one thread when they are called. */

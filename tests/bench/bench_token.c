@@ -8,6 +8,16 @@
 #include <string.h>
 #include <time.h>
 
+enum { TENANT_LEN = sizeof BENCH_TENANT - 1 };
+
+/* The tenant that an issuer of Entra's form has in it. */
+static const char *tenant_of(const char *issuer)
+{
+    static const char host[] = "https://login.microsoftonline.com/";
+    bool entra = strncmp(issuer, host, sizeof host - 1) == 0 && strlen(issuer) >= sizeof host - 1 + TENANT_LEN;
+    return entra ? issuer + sizeof host - 1 : BENCH_TENANT;
+}
+
 char *bench_payload(const char *issuer, const char *audience, long long expires_in)
 {
     char *payload = NULL;
@@ -22,9 +32,9 @@ char *bench_payload(const char *issuer, const char *audience, long long expires_
         "\"oid\":\"c1f5b3a2-7d8e-4f90-a1b2-c3d4e5f60718\",\"preferred_username\":\"casey@contoso.example\","
         "\"rh\":\"0.AXkAv4j5cvGGr0GRqy180BHbR.\",\"roles\":[\"Task.Read\",\"Task.Write\"],"
         "\"scp\":\"access_as_user\",\"sid\":\"004f1c2d-3b4a-5968-7786-95a4b3c2d1e0\","
-        "\"sub\":\"AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ\",\"tid\":\"" BENCH_TENANT "\","
+        "\"sub\":\"AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ\",\"tid\":\"%.*s\","
         "\"uti\":\"fqiBqXLPj0eQa82S-IYFAA\",\"ver\":\"2.0\"}",
-        audience, issuer, now, now, now + expires_in);
+        audience, issuer, now, now, now + expires_in, TENANT_LEN, tenant_of(issuer));
     bench_must(len > 0, "memory");
     return payload;
 }
