@@ -31,6 +31,10 @@ static int make(assay_trust **trust, assay_failure *failure)
     if (made->store == NULL ||
         X509_STORE_set_flags(made->store, X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN) != 1)
         return assay_fail(failure, ASSAY_E_MEMORY);
+    /* Curl adds its CA path to the store of each connection, which is this one, and OpenSSL takes no lock for that: two first connections at one moment
+       would both write. So it is there before, and is only found. */
+    if (X509_STORE_load_path(made->store, made->label) != 1)
+        return assay_fail(failure, ASSAY_E_MEMORY);
     *trust = ASSAY_STEAL(made);
     return ASSAY_OK;
 }
