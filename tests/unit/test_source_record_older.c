@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -214,13 +215,51 @@ static void keys_past_the_hard_limit_don_t_come_back(void **state)
     assert_true(world_has(&other, "a") && !world_has(&other, "b"));
 }
 
+/* Of a key that went missing here, another process saw later that it was narrowed: it does not come back as it was, nor stay. */
+static void what_others_saw_later_of_a_key_counts(void **state)
+{
+    (void)state;
+    static const char narrowed[] = "https://issuer.example/personal";
+    char *a = world_jwk("a"), *any = world_set(a, NULL);
+    char narrow_jwk[1024];
+    (void)snprintf(narrow_jwk, sizeof narrow_jwk, "%.*s,\"issuer\":\"%s\"}", (int)strlen(a) - 1, a, narrowed);
+    char *narrow = world_set(narrow_jwk, NULL);
+    world_serve(&other, any);
+    other.now += 5 * MINUTE;
+    world_serve(&other, sets.c); /* a is missing since then */
+    w.now += 10 * MINUTE;
+    world_serve(&w, narrow);
+    char *record = world_record(&w, WALL);
+    w.now += 5 * MINUTE;
+    other.now += 10 * MINUTE;
+    world_serve(&other, sets.c); /* so the record is of an older success */
+    assert_int_equal(world_take(&other, record, WALL + 120, NULL), ASSAY_OK);
+    assay_jwk *found[4];
+    const assay_snapshot *snapshot = assay_source_snapshot(other.source);
+    assert_int_equal(assay_snapshot_select(snapshot, "a", 1, other.now, found, 4), 1);
+    assert_string_equal(found[0]->issuer, narrowed);
+    /* And the other way round, in a record that is adopted: what it has missing was narrowed after the source saw it. */
+    restart_other(&plain);
+    world_serve(&other, any);
+    other.now += 10 * MINUTE;
+    w.now += 10 * MINUTE;
+    world_serve(&w, sets.c);
+    assert_int_equal(world_take(&other, world_record(&w, WALL + 1200), WALL + 1201, NULL), ASSAY_OK);
+    snapshot = assay_source_snapshot(other.source);
+    assert_int_equal(assay_snapshot_select(snapshot, "a", 1, other.now, found, 4), 1);
+    assert_string_equal(found[0]->issuer, narrowed);
+    free(a);
+    free(any);
+    free(narrow);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         CASE(an_older_record_still_knows_keys),         CASE(keys_are_not_passed_back_and_forth_for_ever),
         CASE(what_an_older_record_can_t_bring_back),    CASE(an_idle_process_brings_nothing_back),
-        CASE(keys_past_the_hard_limit_don_t_come_back),
+        CASE(keys_past_the_hard_limit_don_t_come_back), CASE(what_others_saw_later_of_a_key_counts),
     };
     return cmocka_run_group_tests(tests, make_sets, free_sets);
 }
