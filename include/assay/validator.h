@@ -160,7 +160,8 @@ enum assay_stat {
     ASSAY_STAT_KEYS_SERVED = 5,         /**< usable keys that the issuer serves now */
     ASSAY_STAT_KEYS_RETAINED = 6,       /**< usable keys that it no longer serves */
     ASSAY_STAT_KEYS_SKIPPED = 7,        /**< keys of the last set that could not be used */
-    ASSAY_STAT_NOT_MODIFIED = 8         /**< answers 304 */
+    ASSAY_STAT_NOT_MODIFIED = 8,        /**< answers 304 */
+    ASSAY_STAT_CACHE_HITS = 9           /**< tokens answered from the cache (assay_runtime_set_token_cache()) */
 };
 /** Read a counter. @param issuer [in] as configured; NULL for the sum over all. @retval ASSAY_E_NOT_CONFIGURED no such issuer.
  *  @retval ASSAY_E_ARGUMENT no such counter. @since 0.1 */

@@ -107,6 +107,14 @@ int assay_runtime_set_store_directory(assay_runtime *runtime, const char *path, 
     return ASSAY_END(code != ASSAY_OK ? code : assay_runtime_take_store_directory(runtime, path, failure));
 }
 
+int assay_runtime_set_token_cache(assay_runtime *runtime, size_t entries, assay_error **error)
+{
+    ASSAY_BEGIN(error);
+    int code = check_open(runtime, failure);
+    int64_t wanted = entries > INT64_MAX ? INT64_MAX : (int64_t)entries;
+    return ASSAY_END(code != ASSAY_OK ? code : assay_runtime_take_token_cache(runtime, wanted, failure));
+}
+
 int assay_runtime_set_clock(assay_runtime *runtime, assay_wall_clock_function wall, assay_steady_clock_function steady,
                             void *user_data, assay_destroy_function destroy, assay_error **error)
 {

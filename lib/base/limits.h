@@ -20,6 +20,8 @@
 #define ASSAY_LIMIT_SCHEME_BYTES 64           /* bytes: the name of a scheme other than Bearer */
 #define ASSAY_LIMIT_CERTIFICATE_BYTES 65536   /* bytes: a client's certificate in DER */
 #define ASSAY_LIMIT_LATEST_TIME 253402300799  /* seconds: latest NumericDate accepted, the end of year 9999 */
+#define ASSAY_LIMIT_TOKEN_CACHE 65536         /* tokens: accepted ones that one validator may keep; none by default */
+#define ASSAY_LIMIT_CACHED_TOKEN_BYTES 16384  /* bytes: a longer token is not kept */
 #define ASSAY_LIMIT_FOUND_BYTES 200           /* bytes: what an error shows of a value */
 
 /* Keys */

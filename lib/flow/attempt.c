@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/attempt.h"
 
-#include "discovery/schedule.h"
 #include "flow/flight.h"
 #include "flow/stored_keys.h"
+#include "flow/token_cache.h"
 
-static int read_clocks(assay_attempt *attempt)
+int assay_attempt_read_clocks(assay_attempt *attempt)
 {
     const assay_clock *clock = &attempt->validator->keyring->runtime->clock;
     attempt->now = assay_clock_wall(clock);
@@ -118,10 +118,8 @@ static int verify_with(assay_attempt *attempt, const assay_snapshot *snapshot, a
     assay_jwk *keys[ASSAY_LIMIT_KEYS];
     const assay_claims *token = attempt->token;
     size_t capacity = token->has_kid ? ASSAY_LIMIT_JWS_CANDIDATES : ASSAY_COUNT_OF(keys);
-    /* The times of a snapshot are those of its source. */
-    int64_t now_ms = assay_schedule_add(attempt->now_ms, atomic_load(&attempt->issuer->keys.lag));
-    size_t count =
-        assay_snapshot_select(snapshot, token->has_kid ? token->kid.ptr : NULL, token->kid.len, now_ms, keys, capacity);
+    size_t count = assay_snapshot_select(snapshot, token->has_kid ? token->kid.ptr : NULL, token->kid.len,
+                                         assay_attempt_source_time(attempt), keys, capacity);
     if (!token->has_kid) {
         int code = choose_without_kid(attempt, keys, &count);
         if (code != ASSAY_OK)
@@ -140,6 +138,8 @@ static int verify_with(assay_attempt *attempt, const assay_snapshot *snapshot, a
     /* A token that names no key may be signed with a new one: its signature says nothing about that. */
     if (code == ASSAY_E_SIGNATURE && !token->has_kid)
         *lack = ASSAY_LACK_KID;
+    if (code == ASSAY_OK && assay_token_cache_wants(attempt))
+        attempt->key = assay_jwk_ref(token->key);
     return code;
 }
 
@@ -147,7 +147,9 @@ int assay_attempt_look(assay_attempt *attempt, assay_lack *lack)
 {
     assay_issuer_keys *keys = &attempt->issuer->keys;
     assay_reading reading = assay_readers_enter(attempt->validator->keyring->readers);
+    assay_jwk_unref(ASSAY_STEAL(attempt->key));
     attempt->seen = assay_flight_seen(keys);
+    attempt->version = atomic_load(&keys->version);
     /* The limit before the keys: read the other way round, new times could vouch for old keys. */
     int64_t expires_at = atomic_load(&keys->expires_at);
     const assay_snapshot *snapshot = atomic_load(&keys->snapshot);
@@ -176,7 +178,7 @@ int assay_attempt_look_in_store(assay_attempt *attempt, assay_lack *lack, int co
 /* Time has passed while keys were fetched: look at the clocks again, and at what depends on them. */
 static int check_times_again(assay_attempt *attempt)
 {
-    int code = read_clocks(attempt);
+    int code = assay_attempt_read_clocks(attempt);
     return code != ASSAY_OK
                ? code
                : assay_check_before(&attempt->issuer->policy, attempt->token, attempt->now, attempt->failure);
@@ -220,19 +222,24 @@ int assay_attempt_look_again(assay_attempt *attempt, assay_lack lack, int fetche
     return assay_issuer_keys_unavailable(keys, allowed_at, attempt->now_ms, attempt->failure);
 }
 
-int assay_attempt_open(assay_attempt *attempt, assay_validator *validator, const char *token, size_t len,
-                       const assay_request *request, assay_failure *failure)
+void assay_attempt_begin(assay_attempt *attempt, assay_validator *validator, const char *token, size_t len,
+                         const assay_request *request, assay_failure *failure)
 {
-    *attempt = (assay_attempt){.validator = validator, .request = request, .failure = failure};
-    int code = read_clocks(attempt);
+    *attempt = (assay_attempt){.validator = validator, .text = {token, len}, .request = request, .failure = failure};
+}
+
+int assay_attempt_open(assay_attempt *attempt)
+{
+    int code = assay_attempt_read_clocks(attempt);
     if (code == ASSAY_OK)
-        code = assay_token_open(token, len, true, &attempt->token, failure);
+        code = assay_token_open(attempt->text.ptr, attempt->text.len, true, &attempt->token, attempt->failure);
     return code != ASSAY_OK ? code : check_before(attempt);
 }
 
 void assay_attempt_close(assay_attempt *attempt)
 {
     assay_token_close(ASSAY_STEAL(attempt->token));
+    assay_jwk_unref(ASSAY_STEAL(attempt->key));
 }
 
 int assay_attempt_accept(assay_attempt *attempt, assay_claims **claims)
@@ -251,6 +258,7 @@ int assay_attempt_accept(assay_attempt *attempt, assay_claims **claims)
     code = assay_revocations_check(attempt->validator->revocations, attempt->token, attempt->failure);
     if (code != ASSAY_OK)
         return code;
+    assay_token_cache_put(attempt);
     *claims = ASSAY_STEAL(attempt->token);
     return ASSAY_OK;
 }

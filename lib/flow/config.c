@@ -65,6 +65,7 @@ static const struct {
     {"no_proxy", .text = take_no_proxy},
     {"environment_proxy", .flag = environment_proxy},
     {"fetch_timeout_ms", .number = assay_runtime_take_fetch_timeout},
+    {"token_cache", .number = assay_runtime_take_token_cache},
     {"store_directory", .text = assay_runtime_take_store_directory},
     {"openssl_properties", .text = take_openssl_properties},
 };

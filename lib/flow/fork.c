@@ -3,6 +3,7 @@
 
 #include "flow/issuer_keys.h"
 #include "flow/refresher.h"
+#include "flow/token_cache.h"
 
 #include <unistd.h>
 
@@ -19,12 +20,14 @@ static void prepare(void)
     for (assay_keyring *keyring = keyrings; keyring != NULL; keyring = keyring->next) {
         assay_refresher_hold(keyring);
         assay_keyring_lock(keyring);
+        assay_token_cache_hold(keyring->tokens);
     }
 }
 
 static void release_all(void)
 {
     for (assay_keyring *keyring = keyrings; keyring != NULL; keyring = keyring->next) {
+        assay_token_cache_release(keyring->tokens);
         assay_keyring_unlock(keyring);
         assay_refresher_release(keyring);
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/issuer_keys.h"
 
+#include "flow/token_cache.h"
+
 #include <stdio.h>
 #include <time.h>
 
@@ -101,9 +103,14 @@ static void publish_times(assay_issuer_keys *keys)
 static void publish(assay_issuer_keys *keys, bool arrived)
 {
     const assay_snapshot *snapshot = assay_source_snapshot(keys->source);
-    if (atomic_exchange(&keys->snapshot, snapshot) != snapshot && arrived)
+    bool changed = atomic_exchange(&keys->snapshot, snapshot) != snapshot;
+    if (changed) /* after the snapshot: who reads the new number must not find old keys */
+        atomic_fetch_add(&keys->version, 1);
+    if (changed && arrived)
         atomic_fetch_add(&keys->generation, 1);
     publish_times(keys);
+    if (changed)
+        assay_token_cache_sweep(keys->keyring->tokens, keys);
     for (assay_snapshot *old; (old = assay_source_take_retired(keys->source)) != NULL;)
         assay_readers_retire(keys->keyring->readers, &old->retiree);
     assay_readers_reclaim(keys->keyring->readers);

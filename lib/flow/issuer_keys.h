@@ -29,8 +29,11 @@ typedef struct assay_issuer_keys {
     atomic_int_fast64_t lease_until; /* real milliseconds; then the leader counts as gone, and another may take over */
     atomic_uint_fast64_t
         generation; /* counts the snapshots that brought keys: whoever saw an older one need not fetch for what may be there by now */
+    atomic_uint_fast64_t
+        version; /* counts the snapshots, those of purges too; the snapshot is at least as new as the number that is read before it */
     atomic_uint_fast64_t unknown_kid_refused;
-    atomic_uint_fast64_t stored; /* version of the record that was looked at last */
+    atomic_uint_fast64_t cache_hits; /* token_cache.c: as far as they were counted */
+    atomic_uint_fast64_t stored;     /* version of the record that was looked at last */
     atomic_bool awaited; /* another process spent the budget for unknown kids, and what it asked for is not here yet */
     atomic_int_fast64_t awaited_until; /* real milliseconds; then it has failed */
     atomic_bool store_reported;        /* the log was told that the store can't be used */

@@ -2,6 +2,7 @@
 #include "flow/keyring.h"
 
 #include "flow/fork.h"
+#include "flow/token_cache.h"
 
 int assay_keyring_new(assay_runtime *runtime, assay_keyring **keyring)
 {
@@ -14,10 +15,12 @@ int assay_keyring_new(assay_runtime *runtime, assay_keyring **keyring)
     made->runtime = runtime;
     made->readers = assay_readers_new();
     bool locked = made->readers != NULL && pthread_mutex_init(&made->lock, NULL) == 0;
-    if (locked && assay_fork_register(made) == ASSAY_OK) {
+    if (locked && assay_token_cache_new(runtime->token_cache, made->readers, &made->tokens) == ASSAY_OK &&
+        assay_fork_register(made) == ASSAY_OK) {
         *keyring = made;
         return ASSAY_OK;
     }
+    assay_token_cache_free(made->tokens);
     if (locked)
         (void)pthread_mutex_destroy(&made->lock);
     assay_readers_free(made->readers);
@@ -31,6 +34,7 @@ void assay_keyring_free(assay_keyring *keyring)
     if (keyring == NULL)
         return;
     assay_fork_unregister(keyring);
+    assay_token_cache_free(keyring->tokens);
     assay_readers_free(keyring->readers);
     (void)pthread_mutex_destroy(&keyring->lock);
     assay_runtime_drop(keyring->runtime);

@@ -11,6 +11,7 @@
 
 struct assay_issuer_keys;
 struct assay_refresher;
+struct assay_token_cache;
 
 typedef struct assay_keyring {
     assay_readers *readers;
@@ -19,6 +20,7 @@ typedef struct assay_keyring {
      * (assay_stored_keys_may_ask()) touches a file with it. */
     pthread_mutex_t lock;
     struct assay_issuer_keys *first;             /* every issuer's, for a fork */
+    struct assay_token_cache *tokens;            /* NULL: accepted tokens are not kept */
     _Atomic(struct assay_refresher *) refresher; /* NULL: no thread; changed by refresher.c */
     atomic_uint watchers;                        /* drivers that keep the keys fresh */
     struct assay_keyring *next, **link;          /* fork.c */

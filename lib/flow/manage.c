@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/flight.h"
 #include "flow/stored_keys.h"
+#include "flow/token_cache.h"
 #include "flow/validator.h"
 
 /* What a host does with the keys of its issuers beside validating tokens. */
@@ -223,6 +224,9 @@ static int read_stat(assay_issuer_keys *keys, int stat, uint64_t *value)
     case ASSAY_STAT_NOT_MODIFIED:
         *value = counters.not_modified;
         return ASSAY_OK;
+    case ASSAY_STAT_CACHE_HITS:
+        *value = atomic_load(&keys->cache_hits);
+        return ASSAY_OK;
     default:
         return ASSAY_E_ARGUMENT;
     }
@@ -233,6 +237,8 @@ int assay_manage_stat(const assay_validator *validator, const char *issuer, int 
     uint64_t sum = 0;
     bool any = false;
     *value = 0;
+    if (stat == ASSAY_STAT_CACHE_HITS)
+        assay_token_cache_count(validator->keyring->tokens);
     for (size_t i = 0; i < validator->count; i++) {
         uint64_t one;
         if (issuer != NULL && !assay_span_is(validator->issuers[i].policy.issuer, issuer))

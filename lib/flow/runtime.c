@@ -90,6 +90,18 @@ int assay_runtime_take_fetch_timeout(assay_runtime *runtime, int64_t millisecond
     return ASSAY_OK;
 }
 
+int assay_runtime_take_token_cache(assay_runtime *runtime, int64_t entries, assay_failure *failure)
+{
+    if (entries < 0 || entries > ASSAY_LIMIT_TOKEN_CACHE) {
+        (void)assay_fail_note(failure, ASSAY_E_RANGE, "a token cache holds 0 to %d tokens", ASSAY_LIMIT_TOKEN_CACHE);
+        if (failure != NULL)
+            failure->hint = "choose a number in that range; 0 keeps none";
+        return ASSAY_E_RANGE;
+    }
+    runtime->token_cache = (size_t)entries;
+    return ASSAY_OK;
+}
+
 int assay_runtime_take_store_directory(assay_runtime *runtime, const char *path, assay_failure *failure)
 {
     assay_store *opened = NULL;

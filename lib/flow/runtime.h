@@ -29,6 +29,7 @@ struct assay_runtime {
     char *openssl_properties;
     assay_crypto *crypto; /* made when frozen */
     assay_store *store;   /* NULL: keys are kept in memory alone */
+    size_t token_cache;   /* accepted tokens that each validator keeps; 0: none */
 };
 
 int assay_runtime_make(assay_runtime **runtime);
@@ -43,6 +44,7 @@ bool assay_runtimes_are_alike(const assay_runtime *a, const assay_runtime *b);
 
 int assay_runtime_take_proxy(assay_runtime *runtime, const char *url, assay_failure *failure);
 int assay_runtime_take_fetch_timeout(assay_runtime *runtime, int64_t milliseconds, assay_failure *failure);
+int assay_runtime_take_token_cache(assay_runtime *runtime, int64_t entries, assay_failure *failure);
 int assay_runtime_take_store_directory(assay_runtime *runtime, const char *path, assay_failure *failure);
 
 /* Write a line to the log, if anybody listens at that level. */

@@ -3,6 +3,7 @@
 #include "flow/flight.h"
 #include "flow/refresher.h"
 #include "flow/stored_keys.h"
+#include "flow/token_cache.h"
 
 /*
  * The decision about a token for a caller who may wait: the steps of attempt.h, with one fetch in between where only that could decide (architecture, section
@@ -50,11 +51,7 @@ static int decide(assay_attempt *attempt, int64_t deadline, assay_claims **claim
     if (lack != ASSAY_LACK_NOTHING)
         code = deadline == 0 ? assay_attempt_answer(attempt, lack, code, false)
                              : fetch_and_look(attempt, lack, code, deadline);
-    if (code == ASSAY_OK)
-        code = assay_attempt_accept(attempt, claims);
-    if (code == ASSAY_OK && deadline != 0)
-        refresh_if_due(attempt, deadline);
-    return code;
+    return code == ASSAY_OK ? assay_attempt_accept(attempt, claims) : code;
 }
 
 int assay_validate(assay_validator *validator, const char *token, size_t len, const assay_request *request,
@@ -62,9 +59,15 @@ int assay_validate(assay_validator *validator, const char *token, size_t len, co
 {
     *claims = NULL;
     assay_attempt attempt;
-    int code = assay_attempt_open(&attempt, validator, token, len, request, failure);
-    if (code == ASSAY_OK)
-        code = decide(&attempt, deadline, claims);
+    assay_attempt_begin(&attempt, validator, token, len, request, failure);
+    int code = ASSAY_OK;
+    if (!assay_token_cache_find(&attempt, claims)) {
+        code = assay_attempt_open(&attempt);
+        if (code == ASSAY_OK)
+            code = decide(&attempt, deadline, claims);
+    }
+    if (code == ASSAY_OK && deadline != 0)
+        refresh_if_due(&attempt, deadline);
     assay_attempt_close(&attempt);
     return code;
 }

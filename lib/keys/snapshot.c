@@ -316,3 +316,18 @@ size_t assay_snapshot_select(const assay_snapshot *snapshot, const char *kid, si
     }
     return count;
 }
+
+bool assay_snapshot_has(const assay_snapshot *snapshot, const assay_jwk *jwk, int64_t now_ms, bool *served)
+{
+    assay_jwk *found[ASSAY_LIMIT_JWS_CANDIDATES];
+    *served = false;
+    if (jwk->kid == NULL)
+        return false;
+    size_t count = assay_snapshot_select(snapshot, jwk->kid, jwk->kid_len, now_ms, found, ASSAY_COUNT_OF(found));
+    size_t at = 0;
+    while (at < count && !same_key(found[at], jwk))
+        at++;
+    for (size_t i = 0; at < count && i < snapshot->served; i++)
+        *served = *served || snapshot->keys[i].jwk == found[at];
+    return at < count;
+}

@@ -86,4 +86,10 @@ ASSAY_DEFINE_CLEANUP(assay_snapshot, assay_snapshot_free)
 size_t assay_snapshot_select(const assay_snapshot *snapshot, const char *kid, size_t kid_len, int64_t now_ms,
                              assay_jwk **found, size_t capacity);
 
+/*
+ * Whether a token whose kid led to this key before would be verified with it again: it is among those of its kid, of the same material and restrictions. *served: it is
+ * served, so that no time ends that.
+ */
+bool assay_snapshot_has(const assay_snapshot *snapshot, const assay_jwk *jwk, int64_t now_ms, bool *served);
+
 #endif

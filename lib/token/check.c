@@ -154,6 +154,17 @@ static int time_refused(int code, int64_t bound, int64_t found, const char *orde
     return code;
 }
 
+/* A time that must lie after now, or not after it, as the first second of the clock that is too late, or good; whole seconds, so that a fraction counts as one more. */
+static int64_t first_second_after(const assay_policy *policy, int64_t time, int32_t fraction)
+{
+    return time + policy->leeway + (fraction > 0 ? 1 : 0);
+}
+
+static int64_t first_second_of(const assay_policy *policy, int64_t time, int32_t fraction)
+{
+    return time - policy->leeway + (fraction > 0 ? 1 : 0);
+}
+
 /* `exp` must lie after now (RFC 7519, section 4.1.4): at that second the token is no longer good. */
 static int check_expiry(const assay_policy *policy, assay_claims *token, int64_t now, assay_failure *failure)
 {
@@ -164,10 +175,9 @@ static int check_expiry(const assay_policy *policy, assay_claims *token, int64_t
         return assay_fail(failure, ASSAY_E_EXPIRY_MISSING);
     if (code != ASSAY_OK)
         return code;
-    int64_t last = exp + policy->leeway;
-    if (now > last || (now == last && fraction == 0))
-        return time_refused(ASSAY_E_EXPIRED, now - policy->leeway, exp, "later than", now - last, "it is too late",
-                            failure);
+    if (now >= first_second_after(policy, exp, fraction))
+        return time_refused(ASSAY_E_EXPIRED, now - policy->leeway, exp, "later than", now - exp - policy->leeway,
+                            "it is too late", failure);
     token->expiry = exp;
     return ASSAY_OK;
 }
@@ -185,7 +195,7 @@ static int check_not_before(const assay_policy *policy, const assay_claims *toke
     if (nbf > token->expiry)
         return assay_fail_note(failure, ASSAY_E_TIME, "nbf lies after exp");
     int64_t latest = now + policy->leeway;
-    if (nbf > latest || (nbf == latest && fraction > 0))
+    if (now < first_second_of(policy, nbf, fraction))
         return time_refused(ASSAY_E_NOT_YET_VALID, latest, nbf, "at most", nbf - latest, "it is too early", failure);
     return ASSAY_OK;
 }
@@ -222,7 +232,7 @@ static int check_issued_at(const assay_policy *policy, const assay_claims *token
     if (has_iat == ASSAY_E_TIME)
         return has_iat;
     int64_t latest = now + policy->leeway;
-    if (has_iat == ASSAY_OK && (iat > latest || (iat == latest && fraction > 0)))
+    if (has_iat == ASSAY_OK && now < first_second_of(policy, iat, fraction))
         return time_refused(ASSAY_E_ISSUED_IN_FUTURE, latest, iat, "at most", iat - latest, "it lies ahead", failure);
     if (policy->max_lifetime == 0)
         return ASSAY_OK;
@@ -257,4 +267,20 @@ int assay_check_after(const assay_policy *policy, assay_claims *token, const ass
     if (code != ASSAY_OK)
         return code;
     return assay_check_request(policy, token, request, now, crypto, failure);
+}
+
+void assay_check_window(const assay_policy *policy, const assay_claims *token, int64_t *from, int64_t *until)
+{
+    static const char *const not_ahead[] = {"nbf", "iat"};
+    int64_t time;
+    int32_t fraction;
+    *from = *until = 0;
+    if (read_time(token, "exp", &time, &fraction, NULL) == ASSAY_OK)
+        *until = first_second_after(policy, time, fraction);
+    for (size_t i = 0; i < ASSAY_COUNT_OF(not_ahead); i++) {
+        if (read_time(token, not_ahead[i], &time, &fraction, NULL) != ASSAY_OK)
+            continue;
+        int64_t first = first_second_of(policy, time, fraction);
+        *from = first > *from ? first : *from;
+    }
 }

@@ -40,6 +40,7 @@ struct assay_claims {
     const assay_algorithm *algorithm;
     size_t algorithm_index;
     assay_scheme scheme; /* what the signature was verified with */
+    assay_jwk *key;      /* and the key; borrowed, NULL once the token is accepted */
     bool has_kid, has_typ;
     assay_span kid; /* decoded, terminated */
     assay_span typ; /* decoded */

@@ -24,6 +24,7 @@ int assay_token_verify(assay_claims *token, assay_jwk *const *keys, size_t count
                                            token->signature, token->signature_len);
         if (code == ASSAY_OK) {
             token->scheme = scheme;
+            token->key = keys[i];
             return ASSAY_OK;
         }
         if (code != ASSAY_E_SIGNATURE)
@@ -55,6 +56,7 @@ int assay_token_accept(assay_claims *token)
     token->subject = copy_member(token, "sub", &cursor);
     token->issuer = copy_member(token, "iss", &cursor);
     token->signing_input = (assay_span){NULL, 0};
+    token->key = NULL;
     token->entra = NULL; /* the validator may go before the claims */
     return token->issuer == NULL ? ASSAY_E_INTERNAL : ASSAY_OK;
 }
