@@ -83,7 +83,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_runtime_set_store_directory(assay_runtime *
 /**
  * Let each validator of this runtime keep accepted tokens: one that comes again is answered without a look at its signature, with the same
  * claims object. Whatever may change is looked at each time: its times, its key, the age of the issuer's keys. Tokens that come with a
- * request (`assay_request`), that have no `kid`, or that are longer than 16384 bytes are not kept. A child of a fork begins with an empty cache.
+ * request (`assay_request`), that have no `kid`, or that are longer than 16384 bytes are not kept.
  *
  * Kept claims, which may name persons, stay in memory until their token expires or makes room for another. Costs about 8 kB for each token of 1.7 kB.
  *

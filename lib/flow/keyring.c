@@ -15,7 +15,8 @@ int assay_keyring_new(assay_runtime *runtime, assay_keyring **keyring)
     made->runtime = runtime;
     made->readers = assay_readers_new();
     bool locked = made->readers != NULL && pthread_mutex_init(&made->lock, NULL) == 0;
-    if (locked && assay_token_cache_new(runtime->token_cache, made->readers, &made->tokens) == ASSAY_OK &&
+    if (locked &&
+        assay_token_cache_new(runtime->token_cache, made->readers, runtime->crypto, &made->tokens) == ASSAY_OK &&
         assay_fork_register(made) == ASSAY_OK) {
         *keyring = made;
         return ASSAY_OK;

@@ -2,24 +2,22 @@
 #include "flow/token_cache.h"
 
 #include "base/limits.h"
-#include "crypto/tag.h"
 #include "flow/flight.h"
-#include "flow/fork.h"
 
 /* TAIL_BYTES of the signature choose the set; the shortest signature has 43 characters. */
-enum { WAYS = 4, TAIL_BYTES = 16, SHORTEST = 64, GLANCES = 8 };
+enum { WAYS = 4, TAIL_BYTES = 16, SHORTEST = 64, GLANCES = 8, DIGEST_BYTES = 32 };
 
-/* An accepted token. Of the signature only the tag is kept: what lies here can't be used as a token anywhere. */
+/* An accepted token. Of the signature only a digest is kept: what lies here can't be made a token again. */
 typedef struct kept_token {
     assay_retiree retiree;   /* first: how a dropped one waits for its last reader */
     struct kept_token *next; /* dropped together with it */
     assay_trusted_issuer *issuer;
-    assay_jwk *key;       /* that verified it */
-    assay_claims *claims; /* a reference */
-    int64_t from, until;  /* seconds: assay_check_window() */
-    size_t len;           /* of the compact form */
-    size_t signed_len;    /* of header and payload, their dots included */
-    uint8_t tag[ASSAY_TAG_BYTES];
+    assay_jwk *key;               /* that verified it */
+    assay_claims *claims;         /* a reference */
+    int64_t from, until;          /* seconds: assay_check_window() */
+    size_t len;                   /* of the compact form */
+    size_t signed_len;            /* of header and payload, their dots included */
+    uint8_t digest[DIGEST_BYTES]; /* SHA-256 of the rest */
     atomic_uint_fast64_t version; /* of the keys among which the key was found served; 0: it is to be looked for */
 
     _Alignas(64) atomic_uint_fast64_t hits; /* a line of its own: every hit writes it */
@@ -32,11 +30,9 @@ typedef _Atomic(kept_token *) slot;
 
 struct assay_token_cache {
     assay_readers *readers;
+    const assay_crypto *crypto;
     slot *slots; /* sets of `ways`; a token has its place in one of them */
     size_t sets, ways;
-    atomic_uint
-        process; /* fork generation that the key was made in, and one more; what an ancestor kept does not count here */
-    uint8_t key[ASSAY_TAG_KEY_BYTES];
 
     pthread_mutex_t lock; /* of what changes */
     size_t turn;          /* where the next one is put, among equals */
@@ -60,7 +56,7 @@ static void destroy_retired(assay_retiree *retiree)
     destroy((kept_token *)(void *)retiree);
 }
 
-int assay_token_cache_new(size_t entries, assay_readers *readers, assay_token_cache **cache)
+int assay_token_cache_new(size_t entries, assay_readers *readers, const assay_crypto *crypto, assay_token_cache **cache)
 {
     *cache = NULL;
     if (entries == 0)
@@ -69,6 +65,7 @@ int assay_token_cache_new(size_t entries, assay_readers *readers, assay_token_ca
     if (made == NULL)
         return ASSAY_E_MEMORY;
     made->readers = readers;
+    made->crypto = crypto;
     made->ways = entries < WAYS ? entries : WAYS;
     made->sets = entries / made->ways;
     made->slots = assay_zalloc_array(made->sets * made->ways, sizeof *made->slots);
@@ -89,7 +86,7 @@ void assay_token_cache_free(assay_token_cache *cache)
         destroy(atomic_load(&cache->slots[i]));
     (void)pthread_mutex_destroy(&cache->lock);
     assay_release(cache->slots);
-    assay_release_wiped(cache, sizeof *cache);
+    assay_release(cache);
 }
 
 /* The first slot of the set in which a token has its place. Nobody chooses signatures of tokens that were accepted. */
@@ -99,14 +96,19 @@ static slot *set_of(const assay_token_cache *cache, assay_span text)
     return &cache->slots[(hash * cache->sets >> 32) * cache->ways];
 }
 
-/* Byte for byte the same token: what is signed is compared, the rest, which is the signature, by its tag. */
+static bool digest(const assay_token_cache *cache, assay_span text, size_t signed_len, uint8_t out[ASSAY_DIGEST_MAX])
+{
+    size_t len;
+    return assay_crypto_digest(cache->crypto, ASSAY_DIGEST_SHA256, text.ptr + signed_len, text.len - signed_len, out,
+                               &len) == ASSAY_OK;
+}
+
+/* Byte for byte the same token: what is signed is compared, the rest, which is the signature, by its digest. */
 static bool is_same(const assay_token_cache *cache, const kept_token *kept, assay_span text)
 {
-    uint8_t tag[ASSAY_TAG_BYTES];
-    if (kept->len != text.len || memcmp(kept->text, text.ptr, kept->signed_len) != 0)
-        return false;
-    assay_crypto_tag(cache->key, text.ptr + kept->signed_len, text.len - kept->signed_len, tag);
-    return assay_crypto_equal(tag, kept->tag, sizeof tag);
+    uint8_t found[ASSAY_DIGEST_MAX];
+    return kept->len == text.len && memcmp(kept->text, text.ptr, kept->signed_len) == 0 &&
+           digest(cache, text, kept->signed_len, found) && assay_crypto_equal(found, kept->digest, DIGEST_BYTES);
 }
 
 static slot *look_up(const assay_token_cache *cache, assay_span text, kept_token **found)
@@ -121,16 +123,11 @@ static slot *look_up(const assay_token_cache *cache, assay_span text, kept_token
     return NULL;
 }
 
-/* Whether it can be in the cache at all. In the child of a fork nothing is, until something is put in. */
+/* Whether it can be in the cache at all. */
 static bool is_eligible(const assay_token_cache *cache, const assay_attempt *attempt)
 {
     return cache != NULL && attempt->request == NULL && attempt->text.len >= SHORTEST &&
            attempt->text.len <= ASSAY_LIMIT_CACHED_TOKEN_BYTES;
-}
-
-static bool is_of_this_process(assay_token_cache *cache)
-{
-    return atomic_load_explicit(&cache->process, memory_order_acquire) == assay_fork_generation() + 1;
 }
 
 /* Where keys came or went since it was last found: its key is still one of those that a token of this kid is verified with. */
@@ -199,7 +196,7 @@ bool assay_token_cache_find(assay_attempt *attempt, assay_claims **claims)
 {
     kept_token *found;
     assay_token_cache *cache = attempt->validator->keyring->tokens;
-    if (!is_eligible(cache, attempt) || !is_of_this_process(cache))
+    if (!is_eligible(cache, attempt))
         return false;
     assay_reading reading = assay_readers_enter(cache->readers);
     slot *at = look_up(cache, attempt->text, &found);
@@ -226,6 +223,9 @@ static kept_token *make(const assay_token_cache *cache, const assay_attempt *att
     size_t signed_len = text.len;
     while (text.ptr[signed_len - 1] != '.')
         signed_len--;
+    uint8_t found[ASSAY_DIGEST_MAX];
+    if (!digest(cache, text, signed_len, found))
+        return NULL;
     kept_token *made = assay_alloc_aligned(_Alignof(kept_token), sizeof *made + signed_len);
     if (made == NULL)
         return NULL;
@@ -237,22 +237,9 @@ static kept_token *make(const assay_token_cache *cache, const assay_attempt *att
     assay_check_window(&attempt->issuer->policy, attempt->token, &made->from, &made->until);
     made->len = text.len;
     made->signed_len = signed_len;
-    assay_crypto_tag(cache->key, text.ptr + signed_len, text.len - signed_len, made->tag);
+    memcpy(made->digest, found, DIGEST_BYTES);
     memcpy(made->text, text.ptr, signed_len);
     return made;
-}
-
-/* The first time in a process: a key of its own, and nothing that was kept under another. False: none to be had. */
-static bool make_own(assay_token_cache *cache)
-{
-    if (is_of_this_process(cache))
-        return true;
-    for (size_t i = 0; i < cache->sets * cache->ways; i++)
-        drop(cache, &cache->slots[i]);
-    if (!assay_crypto_random(cache->key, sizeof cache->key))
-        return false;
-    atomic_store_explicit(&cache->process, assay_fork_generation() + 1, memory_order_release);
-    return true;
 }
 
 static bool is_expired(slot *at, int64_t now)
@@ -312,8 +299,7 @@ void assay_token_cache_put(const assay_attempt *attempt)
     assay_token_cache *cache = attempt->validator->keyring->tokens;
     if (attempt->key == NULL || pthread_mutex_trylock(&cache->lock) != 0)
         return;
-    if (make_own(cache))
-        put(cache, attempt);
+    put(cache, attempt);
     retire_dropped(cache);
     (void)pthread_mutex_unlock(&cache->lock);
 }

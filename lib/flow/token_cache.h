@@ -7,15 +7,16 @@
  * change is looked at each time, and where anything is in doubt there is no answer, and the checks are made. Every function takes NULL for a cache that is
  * off.
  *
- * A lookup takes no lock, allocates nothing and does no I/O. Whoever changes something holds the lock of the cache; on the way of a token nobody waits for it.
+ * A lookup takes no lock, does no I/O and allocates nothing but what OpenSSL needs for a digest. Whoever changes something holds the lock of the cache; on the way of a token nobody waits for it.
  */
 
 #include "flow/attempt.h"
 
 typedef struct assay_token_cache assay_token_cache;
 
-/* For @p entries tokens at most; 0 gives NULL. What is dropped goes through @p readers, which outlive it. ASSAY_OK, ASSAY_E_MEMORY. */
-int assay_token_cache_new(size_t entries, assay_readers *readers, assay_token_cache **cache);
+/* For @p entries tokens at most; 0 gives NULL. What is dropped goes through @p readers, which outlive it, as @p crypto does. ASSAY_OK, ASSAY_E_MEMORY. */
+int assay_token_cache_new(size_t entries, assay_readers *readers, const assay_crypto *crypto,
+                          assay_token_cache **cache);
 void assay_token_cache_free(assay_token_cache *cache);
 
 /* Answer an attempt that was begun. True: *claims is the caller's reference, and the attempt knows its issuer and the times. */

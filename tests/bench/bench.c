@@ -73,11 +73,32 @@ static void measure_threads(void)
     mint_key_free(key);
 }
 
+/* Tokens that come again: one, and as many as a small service has callers at a time. Two threads have the same one, or each its own. */
+static void measure_cached(void)
+{
+    mint_key *key = mint_key_new("RS256", BENCH_KID);
+    char *tokens[TENANTS];
+    for (size_t i = 0; i < TENANTS; i++)
+        tokens[i] = bench_token(key, BENCH_ISSUER, BENCH_AUDIENCE, 3600 + (long long)i);
+    assay_validator *validator = bench_validator(key, 1, 4096);
+    bench_case cases[5] = {{.name = "cached.validate"}, {.name = "cached64.validate"}, {.name = "cached.checked"}};
+    bench_check(validator, tokens, 1, ASSAY_OK, &cases[0]);
+    bench_check(validator, tokens, TENANTS, ASSAY_OK, &cases[1]);
+    bench_assay(key, tokens[0], &cases[2]);
+    bench_check(validator, &tokens[1], 1, ASSAY_OK, &cases[3]);
+    bench_check(validator, &tokens[2], 1, ASSAY_OK, &cases[4]);
+    bench_rounds(cases, 3);
+    for (size_t i = 0; i < 3; i++)
+        print_case(&cases[i]);
+    bench_print("cached.threads2.same", bench_two_threads(&cases[3], &cases[3]), "ratio");
+    bench_print("cached.threads2.own", bench_two_threads(&cases[3], &cases[4]), "ratio");
+}
+
 /* Refusals that need no key. Their cost is what a flood of bad tokens costs. */
 static void measure_refusals(void)
 {
     mint_key *key = mint_key_new("RS256", BENCH_KID);
-    assay_validator *validator = bench_validator(key, 1);
+    assay_validator *validator = bench_validator(key, 1, 0);
     char *issuer = bench_token(key, "https://login.example.com/somebody-else/v2.0", BENCH_AUDIENCE, 3600);
     char *audience = bench_token(key, BENCH_ISSUER, "2f0dc6a3-0000-4843-9ff4-e66a39bb12e3", 3600);
     char *expired = bench_token(key, BENCH_ISSUER, BENCH_AUDIENCE, -3600);
@@ -111,8 +132,8 @@ static void measure_issuers(void)
         of_many[i] = bench_token(key, name, BENCH_AUDIENCE, 3600);
     }
     bench_case cases[2] = {{.name = "issuers1.validate"}, {.name = "issuers10000.validate"}};
-    bench_check(bench_validator(key, 1), of_one, TENANTS, ASSAY_OK, &cases[0]);
-    bench_check(bench_validator(key, many), of_many, TENANTS, ASSAY_OK, &cases[1]);
+    bench_check(bench_validator(key, 1, 0), of_one, TENANTS, ASSAY_OK, &cases[0]);
+    bench_check(bench_validator(key, many, 0), of_many, TENANTS, ASSAY_OK, &cases[1]);
     bench_rounds(cases, 2);
     bench_print("issuers10000.ratio", bench_ratio(&cases[1], &cases[0]), "ratio");
 }
@@ -138,7 +159,7 @@ static const struct {
     {"rs256", measure_rs256},     {"es256", measure_es256},       {"ed25519", measure_ed25519},
     {"threads", measure_threads}, {"refusals", measure_refusals}, {"issuers", measure_issuers},
     {"entra", bench_entra},       {"parts", measure_parts},       {"latency", bench_latency},
-    {"start", bench_starts},
+    {"start", bench_starts},      {"cached", measure_cached},
 };
 
 static bool is_wanted(const char *name, int argc, char **argv)

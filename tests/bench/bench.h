@@ -28,12 +28,14 @@ uint8_t *bench_signature(const char *token, size_t *input_len, size_t *signature
  */
 void bench_openssl(const mint_key *key, const char *token, bench_case *made);
 void bench_assay(const mint_key *key, const char *token, bench_case *made);
+/* The same token again and again, with a token cache. */
+void bench_cached(const mint_key *key, const char *token, bench_case *made);
 bool bench_cjose(const mint_key *key, const char *token, bench_case *made);
 bool bench_liboauth2(const mint_key *key, const char *token, bench_case *made);
 bool bench_rhonabwy(const mint_key *key, const char *token, bench_case *made);
 
-/* bench_assay.c: a validator of @p count issuers with one and the same key; the name of the i-th. */
-assay_validator *bench_validator(const mint_key *key, size_t count);
+/* bench_assay.c: a validator of @p count issuers with one and the same key, that keeps so many tokens; the name of the i-th. */
+assay_validator *bench_validator(const mint_key *key, size_t count, size_t kept);
 void bench_issuer_name(size_t index, size_t count, char *name, size_t size);
 /* A case that offers tokens in turn and expects one answer to all. */
 void bench_check(assay_validator *validator, char *const *tokens, size_t count, int expected, bench_case *made);
@@ -42,8 +44,9 @@ void bench_base64url(const char *token, bench_case *made);
 
 /* bench_entra.c: prints the figures entra.*. */
 void bench_entra(void);
-/* bench_threads.c: prints the figures threads2.*. */
+/* bench_threads.c: prints the figures threads2.*. bench_two_threads() gives how much two threads with a case each do, beside one with the first. */
 void bench_threads(const mint_key *key, const char *token);
+double bench_two_threads(bench_case *first, bench_case *second);
 /* bench_latency.c: prints the figures latency.*. Both start an issuer, and want one thread when they are called. */
 void bench_latency(void);
 /* bench_starts.c: prints the figures start.*. */

@@ -11,12 +11,15 @@ int main(void)
     enum { TIMES = 1000 };
     mint_key *key = mint_key_new("RS256", BENCH_KID);
     char *token = bench_token(key, BENCH_ISSUER, BENCH_AUDIENCE, 3600);
-    bench_case validate = {.name = "rs256.allocations"};
-    bench_assay(key, token, &validate);
-    validate.run(validate.state, 1); /* makes what stays with the key */
-    uint64_t before = assay_allocation_count();
-    validate.run(validate.state, TIMES);
-    bench_print(validate.name, (double)(assay_allocation_count() - before) / TIMES, "allocations");
+    bench_case cases[] = {{.name = "rs256.allocations"}, {.name = "cached.allocations"}};
+    bench_assay(key, token, &cases[0]);
+    bench_cached(key, token, &cases[1]);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cases[i].run(cases[i].state, 1); /* makes what stays with the key */
+        uint64_t before = assay_allocation_count();
+        cases[i].run(cases[i].state, TIMES);
+        bench_print(cases[i].name, (double)(assay_allocation_count() - before) / TIMES, "allocations");
+    }
     free(token);
     mint_key_free(key);
     return 0;

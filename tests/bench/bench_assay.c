@@ -28,7 +28,7 @@ static assay_issuer *make_issuer(const char *name, const char *algorithm, assay_
     return issuer;
 }
 
-assay_validator *bench_validator(const mint_key *key, size_t count)
+assay_validator *bench_validator(const mint_key *key, size_t count, size_t kept)
 {
     char *jwks = mint_jwks(&(mint_key *){(mint_key *)(uintptr_t)key}, 1);
     assay_keyset *keys = NULL;
@@ -43,8 +43,13 @@ assay_validator *bench_validator(const mint_key *key, size_t count)
         bench_issuer_name(i, count, name, sizeof name);
         issuers[i] = make_issuer(name, mint_key_algorithm(key), keys);
     }
+    assay_runtime *runtime = NULL;
     assay_validator *validator = NULL;
-    bench_must(assay_validator_new(NULL, issuers, count, &validator, NULL) == ASSAY_OK, "validator");
+    bench_must(assay_runtime_new(&runtime, NULL) == ASSAY_OK &&
+                   assay_runtime_set_token_cache(runtime, kept, NULL) == ASSAY_OK &&
+                   assay_validator_new(runtime, issuers, count, &validator, NULL) == ASSAY_OK,
+               "validator");
+    assay_runtime_unref(runtime);
     for (size_t i = 0; i < count; i++)
         assay_issuer_free(issuers[i]);
     free(issuers);
@@ -86,12 +91,22 @@ void bench_check(assay_validator *validator, char *const *tokens, size_t count, 
     made->state = c;
 }
 
-void bench_assay(const mint_key *key, const char *token, bench_case *made)
+static void check_one(const mint_key *key, const char *token, size_t kept, bench_case *made)
 {
     char **tokens = calloc(1, sizeof *tokens);
     bench_must(tokens != NULL, "memory");
     tokens[0] = strdup(token);
-    bench_check(bench_validator(key, 1), tokens, 1, ASSAY_OK, made);
+    bench_check(bench_validator(key, 1, kept), tokens, 1, ASSAY_OK, made);
+}
+
+void bench_assay(const mint_key *key, const char *token, bench_case *made)
+{
+    check_one(key, token, 0, made);
+}
+
+void bench_cached(const mint_key *key, const char *token, bench_case *made)
+{
+    check_one(key, token, 512, made);
 }
 
 static void run_scan(void *state, size_t count)

@@ -55,6 +55,19 @@ static double rate(bench_case *const *cases, size_t count)
     return sum;
 }
 
+double bench_two_threads(bench_case *first, bench_case *second)
+{
+    bench_case *both[THREADS] = {first, second};
+    double speedup[BENCH_ROUNDS];
+    for (size_t round = 0; round < BENCH_ROUNDS; round++) {
+        double rates[2];
+        for (size_t i = 0; i < 2; i++)
+            rates[(round + i) % 2] = rate(both, 1 + (round + i) % 2);
+        speedup[round] = rates[1] / rates[0];
+    }
+    return bench_median_of(speedup, BENCH_ROUNDS);
+}
+
 void bench_threads(const mint_key *key, const char *token)
 {
     bench_case assay = {.name = "assay"}, bare[THREADS] = {{.name = "openssl"}, {.name = "openssl"}};

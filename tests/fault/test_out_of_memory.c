@@ -238,6 +238,26 @@ static int validate_forged(void)
     return code == ASSAY_E_SIGNATURE ? ASSAY_OK : code;
 }
 
+/* Two tokens in a cache with room for one: each is put in, and the second time found where memory sufficed for that. */
+static assay_validator *keeping;
+static char *tokens[2];
+
+static int validate_kept(void)
+{
+    for (int i = 0; i < 4; i++) {
+        assay_claims *claims = NULL;
+        const char *now = tokens[i / 2];
+        int code = assay_validator_check(keeping, now, strlen(now), NULL, &claims, NULL);
+        if ((code == ASSAY_OK) != (claims != NULL) ||
+            (claims != NULL && strcmp(assay_claims_subject(claims), i < 2 ? "m\xc3\xbcller" : "second") != 0))
+            abort();
+        assay_claims_unref(claims);
+        if (code != ASSAY_OK)
+            return code;
+    }
+    return ASSAY_OK;
+}
+
 static int configure(void)
 {
     assay_validator *made_validator = NULL;
@@ -476,7 +496,7 @@ static int open_offline(void **state)
     if (asprintf(&config,
                  "{\"issuers\":[{\"issuer\":\"https://issuer.test\",\"audiences\":[\"api\",\"b\"],\"jwks\":%s,"
                  "\"required_values\":{\"/scope\":[\"read\",\"write\"]}}," ENTRA_ISSUERS
-                 "],\"runtime\":{\"proxy\":\"http://proxy:3128\"}}",
+                 "],\"runtime\":{\"proxy\":\"http://proxy:3128\",\"token_cache\":8}}",
                  jwks) < 0)
         return -1;
     assert_int_equal(assay_keyset_new(NULL, &keyset, NULL), ASSAY_OK);
@@ -510,6 +530,40 @@ static void every_allocation_of_a_validation(void **state)
     (void)state;
     sweep("validation", validate, 1);
     sweep("validation of a forgery", validate_forged, 1);
+}
+
+static void every_allocation_of_keeping_a_token(void **state)
+{
+    (void)state;
+    assay_runtime *runtime = NULL;
+    assay_issuer *issuer = NULL;
+    assay_keyset *keyset = NULL;
+    uint64_t hits = 0;
+    tokens[0] = token;
+    tokens[1] =
+        mint_token(key, "{\"iss\":\"https://issuer.test\",\"aud\":\"api\",\"sub\":\"second\",\"exp\":4000000000}");
+    assert_int_equal(assay_runtime_new(&runtime, NULL), ASSAY_OK);
+    assert_int_equal(assay_runtime_set_token_cache(runtime, 1, NULL), ASSAY_OK);
+    assert_int_equal(assay_keyset_new(runtime, &keyset, NULL), ASSAY_OK);
+    assert_int_equal(assay_keyset_add_json(keyset, jwks, strlen(jwks), NULL), ASSAY_OK);
+    assert_int_equal(assay_issuer_new("https://issuer.test", &issuer, NULL), ASSAY_OK);
+    assert_int_equal(assay_issuer_add_audience(issuer, "api", NULL), ASSAY_OK);
+    assert_int_equal(assay_issuer_set_keys(issuer, keyset, NULL), ASSAY_OK);
+    assert_int_equal(assay_validator_new(runtime, &issuer, 1, &keeping, NULL), ASSAY_OK);
+    sweep("validation with a token cache", validate_kept, 1);
+    assert_int_equal(assay_validator_get_stat(keeping, NULL, ASSAY_STAT_CACHE_HITS, &hits), ASSAY_OK);
+    assert_true(hits > 0);
+    /* Not one of ours for a hit. */
+    uint64_t before = assay_allocation_count();
+    assay_claims *claims = NULL;
+    assert_int_equal(assay_validator_check(keeping, tokens[1], strlen(tokens[1]), NULL, &claims, NULL), ASSAY_OK);
+    assert_int_equal(assay_allocation_count(), before);
+    assay_claims_unref(claims);
+    assay_validator_unref(keeping);
+    assay_issuer_free(issuer);
+    assay_keyset_unref(keyset);
+    assay_runtime_unref(runtime);
+    free(tokens[1]);
 }
 
 static void every_allocation_of_a_configuration(void **state)
@@ -618,6 +672,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_allocation_of_a_validation, open_offline, close_offline),
+        cmocka_unit_test_setup_teardown(every_allocation_of_keeping_a_token, open_offline, close_offline),
         cmocka_unit_test_setup_teardown(every_allocation_of_a_configuration, open_offline, close_offline),
         cmocka_unit_test(every_allocation_of_lending_a_token),
         cmocka_unit_test(every_allocation_of_taking_over),

@@ -267,6 +267,46 @@ static void claims_of_a_token(void **state)
     free(jwks);
 }
 
+/* What is kept of a token makes room for another, is purged, and goes with its validator. */
+static void token_in_the_cache(void **state)
+{
+    (void)state;
+    sees_what_is_left();
+    static const char person[] = "marker-of-the-subject-0003";
+    char *jwks = secret_jwks(), *config = NULL;
+    needle_count = 0;
+    mark(person, sizeof person - 1);
+    char *token = token_of("{\"sub\":\"marker-of-the-subject-0003\",\"iss\":\"https://issuer.test\",\"aud\":\"api\","
+                           "\"exp\":4000000000}"),
+         *other = token_of(PAYLOAD "}");
+    mark(strchr(token, '.') + 1, 40);
+    assert_true(asprintf(&config, "{\"runtime\":{\"token_cache\":1},\"issuers\":[" ISSUER ",\"jwks\":%s}]}", jwks) > 0);
+    for (int way = 0; way < 3; way++) {
+        assay_validator *validator = NULL;
+        uint64_t hits = 0;
+        assert_int_equal(assay_validator_from_json(NULL, config, strlen(config), &validator, NULL), ASSAY_OK);
+        watch();
+        int codes = 0;
+        for (int i = 0; i < 3; i++) {
+            const char *now = way == 0 && i == 2 ? other : token;
+            assay_claims *claims = NULL;
+            codes += assay_validator_check(validator, now, strlen(now), NULL, &claims, NULL);
+            assay_claims_unref(claims);
+        }
+        if (way == 1)
+            codes += assay_validator_purge(validator, "https://issuer.test", "s", NULL);
+        int counted = assay_validator_get_stat(validator, NULL, ASSAY_STAT_CACHE_HITS, &hits);
+        assay_validator_unref(validator);
+        unwatch("token cache");
+        assert_true(codes == ASSAY_OK && counted == ASSAY_OK);
+        assert_int_equal(hits, way == 0 ? 1 : 2);
+    }
+    free(config);
+    free(token);
+    free(other);
+    free(jwks);
+}
+
 static void secrets_of_a_request(void **state)
 {
     (void)state;
@@ -333,6 +373,7 @@ int main(void)
         cmocka_unit_test_setup(symmetric_key_of_a_configuration, forget),
         cmocka_unit_test_setup(symmetric_key_of_a_key_set, forget),
         cmocka_unit_test_setup(claims_of_a_token, forget),
+        cmocka_unit_test_setup(token_in_the_cache, forget),
         cmocka_unit_test_setup(secrets_of_a_request, forget),
         cmocka_unit_test_setup(token_of_a_bearer_file, forget),
     };
