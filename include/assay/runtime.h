@@ -85,7 +85,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_runtime_set_store_directory(assay_runtime *
  * claims object. Whatever may change is looked at each time: its times, its key, the age of the issuer's keys. Tokens that come with a
  * request (`assay_request`), that have no `kid`, or that are longer than 16384 bytes are not kept.
  *
- * Kept claims, which may name persons, stay in memory until their token expires or makes room for another. Costs about 8 kB for each token of 1.7 kB.
+ * Kept claims, which may name persons, stay in memory until their token expires or makes room for another. A token of 1.7 kB takes about 12 kB.
  *
  * @param entries [in] how many tokens at most, 0 to 65536; 0, the default, keeps none
  * @retval ASSAY_E_RANGE more than that
