@@ -115,7 +115,7 @@ static slot *look_up(const assay_token_cache *cache, assay_span text, kept_token
 {
     slot *set = set_of(cache, text);
     for (size_t i = 0; i < cache->ways; i++) {
-        *found = atomic_load_explicit(&set[i], memory_order_acquire);
+        *found = atomic_load(&set[i]); /* sequentially consistent, as assay_readers_enter() demands */
         if (*found != NULL && is_same(cache, *found, text))
             return &set[i];
     }
@@ -291,7 +291,7 @@ static void put(assay_token_cache *cache, const assay_attempt *attempt)
     if (at == NULL)
         at = choose(cache, set_of(cache, attempt->text), attempt->now);
     drop(cache, at);
-    atomic_store_explicit(at, made, memory_order_release);
+    atomic_store(at, made);
 }
 
 void assay_token_cache_put(const assay_attempt *attempt)

@@ -43,7 +43,7 @@ int assay_check_before(const assay_policy *policy, assay_claims *token, int64_t 
 int assay_check_after(const assay_policy *policy, assay_claims *token, const assay_request *request, int64_t now,
                       const assay_crypto *crypto, assay_failure *failure);
 
-/* For which seconds of the wall clock the checks of times answer as they did, of a token that passed them all: from the first, until before the second. */
+/* For which seconds of the wall clock the checks of times answer as they did, of a token that passed them all: from the first, until before the second. A new check that asks for the time belongs in there too. */
 void assay_check_window(const assay_policy *policy, const assay_claims *token, int64_t *from, int64_t *until);
 
 /* Parts of assay_check_after(): check_entra.c, check_required.c, check_binding.c and check_request.c. */

@@ -307,6 +307,43 @@ static void selecting_after_retention(void **state)
 }
 
 /* A kid that was purged before anybody saw its key. */
+static bool has(const assay_snapshot *snapshot, const assay_jwk *jwk, int64_t now, bool expect_served)
+{
+    bool served = !expect_served;
+    bool found = assay_snapshot_has(snapshot, jwk, now, &served);
+    assert_int_equal(served, found && expect_served);
+    return found;
+}
+
+static void finding_a_key_again(void **state)
+{
+    (void)state;
+    assay_jwk *a = make("a", NULL, "1"), *narrowed = make("a", "HS256", "1"), *nameless = make(NULL, NULL, "5");
+    assay_snapshot *s = merge(NULL, "a=1 b=2 =5", 0, HOUR);
+    assert_true(has(s, a, 0, true));
+    assert_true(has(s, a, 100 * HOUR, true));
+    assert_false(has(s, narrowed, 0, true)); /* another use of the same material */
+    assert_false(has(s, nameless, 0, true));
+    s = merge(s, "b=2", 10, HOUR);
+    assert_true(has(s, a, 10 + HOUR - 1, false));
+    assert_false(has(s, a, 10 + HOUR, false));
+    s = merge(s, "a=1", 20, HOUR);
+    assert_true(has(s, a, 100 * HOUR, true));
+    s = merge(s, "a=9", 30, HOUR);
+    assert_false(has(s, a, 30, true));
+    assay_snapshot_free(s);
+    /* Beyond those that are tried for one token it would not be used. */
+    s = merge(NULL, "a=2 a=3 a=4 a=5 a=6 a=7 a=8 a=1 a=9", 0, HOUR);
+    assert_true(has(s, a, 0, true));
+    assay_snapshot_free(s);
+    s = merge(NULL, "a=2 a=3 a=4 a=5 a=6 a=7 a=8 a=9 a=1", 0, HOUR);
+    assert_false(has(s, a, 0, true));
+    assay_snapshot_free(s);
+    assay_jwk_unref(a);
+    assay_jwk_unref(narrowed);
+    assay_jwk_unref(nameless);
+}
+
 static void k31_tombstone_of_a_kid(void **state)
 {
     (void)state;
@@ -386,6 +423,7 @@ int main(void)
         cmocka_unit_test(without),
         cmocka_unit_test(selecting),
         cmocka_unit_test(selecting_after_retention),
+        cmocka_unit_test(finding_a_key_again),
         cmocka_unit_test(k31_tombstone_of_a_kid),
         cmocka_unit_test(copied_sets),
         cmocka_unit_test(retained_keys_are_bounded),
