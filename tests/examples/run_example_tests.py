@@ -10,9 +10,7 @@ import json
 import os
 import pathlib
 import re
-import select
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,61 +20,13 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from dev_issuer import SECONDS, Issuer  # noqa: E402
+from example_server import Server, until  # noqa: E402
 
 COMMAND = PROGRAM = ""
 AUDIENCE = "api://example-tests"
 SANITIZED = os.environ.get("ASSAY_SANITIZED", "none") != "none"
 INVALID_TOKEN = 'Bearer error="invalid_token"'
 INVALID_REQUEST = 'Bearer error="invalid_request"'
-
-
-def until(what, condition):
-    """Look until it is so."""
-    end = time.monotonic() + SECONDS
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {SECONDS} s: {what}")
-        time.sleep(0.005)
-
-
-class Server:
-    """One example, ended by its own process id."""
-
-    def __init__(self, folder, *arguments):
-        self.log = pathlib.Path(folder) / "server.log"
-        self.said = b""
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=log)
-        self.port = int(self.hear(rb"listening on (\d+)\n")[0])
-
-    def hear(self, pattern, times=1):
-        """What the program prints on standard output."""
-        end = time.monotonic() + SECONDS
-        while len(found := re.findall(pattern, self.said)) < times:
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
-            more = os.read(self.process.stdout.fileno(), 4096) if ready else b""
-            if not more:
-                raise AssertionError(f"did not print {pattern}: {self.said} {self.log.read_text(errors='replace')}")
-            self.said += more
-        return found
-
-    def stop(self):
-        """The exit status."""
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            status = self.process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(SECONDS)
-            status = "not in time"
-        if not self.process.stdout.closed:
-            self.said += self.process.stdout.read()
-            self.process.stdout.close()
-        return status
-
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS)
 
 
 def request_of(*authorizations, close=False):
@@ -221,7 +171,7 @@ class ServerTests:
 
     def setUp(self):
         super().setUp()
-        self.server = Server(self.folder, *self.arguments())
+        self.server = Server(PROGRAM, self.folder, *self.arguments())
         self.addCleanup(self.end)
 
     def end(self):
@@ -326,7 +276,7 @@ class EpollServer(ServerTests, Example):
 
     def test_cold_start_with_a_slow_issuer(self):
         self.issuer.call("/fault", {"kind": "slow", "value": 500})
-        other = Server(self.folder, *self.arguments())
+        other = Server(PROGRAM, self.folder, *self.arguments())
         try:
             with other.connect() as connection:
                 connection.sendall(request_of("Bearer " + self.mint()))
@@ -379,7 +329,7 @@ class PreforkServer(ServerTests, Example):
         arguments = [*self.arguments(), "--store", str(pathlib.Path(self.folder) / "store")]
         for issuer_is_there in (True, False):
             self.end()
-            self.server = Server(self.folder, *arguments)
+            self.server = Server(PROGRAM, self.folder, *arguments)
             self.expect(token)
             if issuer_is_there:
                 self.assertEqual(self.issuer.stop(), 0)
