@@ -55,6 +55,7 @@ SIGNATURE = token("the signature of the token is wrong")
 AUDIENCE = token("the token is meant for another audience")
 EXCHANGE = token("the token is a credential for Entra and must not be sent to a service")
 VALUE = token("a claim has not the demanded value")
+UNPROVEN = token("the token is bound to a key, and nothing proves that the caller has it")
 NO_PERMISSION = token("the token grants neither a scope nor a role")
 OK = 200, None
 CREATED = 201, None
@@ -224,6 +225,8 @@ class EntraService(ServiceTests, Service):
             "managed identity that is not": (made("managed-identity"), NO_PERMISSION),
             "managed identity with a role": (made("managed-identity", {"roles": ["Tasks.Read.All"]}), [OK, NO_ROLE, NO_ROLE, NOT_LISTED]),
             "the same object of another tenant": (made("managed-identity", object_id=NEIGHBOUR, tenant=OTHER), NO_TENANT),
+            "b04 bound token as bearer": (made("bound", every), UNPROVEN),
+            "agent": (made("agent"), NO_PERMISSION),
             "id-token": (made("id-token", every), ID_TOKEN),
             "graph": (made("graph", reader), GRAPH),
             "overage": (made("overage", reader), reads),
