@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# From a fresh Debian 12 to one accepted token and five refused forgeries: examples/quickstart.sh
+# From a fresh Debian 12 to accepted tokens, Entra's among them, and refused forgeries: examples/quickstart.sh
 # Builds into build/quickstart, or uses the build that ASSAY_BUILD names. Everything stays on this machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 work=$(mktemp -d)
-issuer_pid=
+issuer_pids=()
 cleanup() {
-    [ -z "$issuer_pid" ] || { kill "$issuer_pid" && wait "$issuer_pid"; } 2>/dev/null || true
+    local each
+    for each in "${issuer_pids[@]}"; do
+        { kill "$each" && wait "$each"; } 2>/dev/null || true
+    done
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -56,46 +59,73 @@ fi
 assay=$build/cli/assay
 audience=api://quickstart
 
-step 'starting a development issuer with TLS on loopback'
-"$assay" issuer --tls --port 0 --ca-out "$work/ca.pem" --json >"$work/issuer.json" 2>"$work/issuer.log" &
-issuer_pid=$!
-for _ in $(seq 100); do
-    url=$(jq -r '.url // empty' "$work/issuer.json" 2>/dev/null || true)
-    [ -z "$url" ] || break
-    kill -0 "$issuer_pid" 2>/dev/null || fail "the issuer ended: $(cat "$work/issuer.log")"
-    sleep 0.1
-done
-[ -n "$url" ] || fail 'the issuer did not start within 10 seconds'
-printf '%s\n' "$url"
-
-# mint FILE MEMBERS-OF-JSON
-mint() {
-    curl -sS --fail --cacert "$work/ca.pem" -H 'Content-Type: application/json' -d "{\"claims\":{\"aud\":\"$audience\",\"sub\":\"alice\"}$2}" \
-        "${url%/}/mint" >"$work/$1" || fail "no token: $1"
+# start_issuer NAME OPTION…: a development issuer with TLS on loopback; $url and $base are its own
+start_issuer() {
+    local name=$1
+    shift
+    "$assay" issuer --tls --port 0 --ca-out "$work/$name.pem" --json "$@" >"$work/$name.json" 2>"$work/$name.log" &
+    issuer_pids+=($!)
+    for _ in $(seq 100); do
+        url=$(jq -r '.url // empty' "$work/$name.json" 2>/dev/null || true)
+        [ -z "$url" ] || break
+        kill -0 $! 2>/dev/null || fail "the issuer ended: $(cat "$work/$name.log")"
+        sleep 0.1
+    done
+    [ -n "$url" ] || fail 'the issuer did not start within 10 seconds'
+    base=$(jq -r .base "$work/$name.json")
+    ca=$work/$name.pem
+    printf '%s\n' "$url"
 }
-verify() { "$assay" verify --issuer "$url" --audience "$audience" --ca-file "$work/ca.pem" "$@"; }
+
+step 'starting a development issuer with TLS on loopback'
+start_issuer issuer
+
+# mint FILE BODY: a token of the issuer that was started last
+mint() {
+    curl -sS --fail --cacert "$ca" -H 'Content-Type: application/json' -d "$2" "${base%/}/mint" >"$work/$1" || fail "no token: $1"
+}
+alice="\"claims\":{\"aud\":\"$audience\",\"sub\":\"alice\"}"
+verify() { "$assay" verify --issuer "$url" --audience "$audience" --ca-file "$ca" "$@"; }
 
 step 'a genuine token is accepted: keys by OIDC Discovery, then signature, issuer, audience, times'
-mint good ''
+mint good "{$alice}"
 verify "$work/good" || fail 'the genuine token was refused'
 if [ -x "$build/examples/verify_token" ]; then
     step 'and by a C program of 70 lines, examples/verify_token.c'
-    "$build/examples/verify_token" "$url" "$audience" "$work/ca.pem" <"$work/good" || fail 'the example refused the genuine token'
+    "$build/examples/verify_token" "$url" "$audience" "$ca" <"$work/good" || fail 'the example refused the genuine token'
 fi
 
-# refuse WHAT CODE MEMBERS-OF-JSON: a forgery must be refused, and for that reason
+# refuse WHAT CODE BODY: a forgery must be refused, and for that reason
 refuse() {
     local status=0
     step "refused: $1"
-    mint forged ",\"forge\":\"$3\""
+    mint forged "$3"
     verify "$work/forged" 2>&1 | tee "$work/output" || status=${PIPESTATUS[0]}
     [ "$status" -eq 1 ] || fail "$1: status $status instead of 1"
     grep -qwF "$2" "$work/output" || fail "$1: refused, but not with $2"
 }
-refuse 'the signature was altered' ASSAY_E_SIGNATURE signature
-refuse 'the token is meant for another audience' ASSAY_E_AUDIENCE audience
-refuse 'the algorithm is "none"' ASSAY_E_ALGORITHM_NONE none
-refuse 'signed by HS256 with the public key as its secret' ASSAY_E_ALGORITHM hs256-public-key
-refuse 'the token has expired' ASSAY_E_EXPIRED expired
+refuse 'the signature was altered' ASSAY_E_SIGNATURE "{$alice,\"forge\":\"signature\"}"
+refuse 'the token is meant for another audience' ASSAY_E_AUDIENCE "{$alice,\"forge\":\"audience\"}"
+refuse 'the algorithm is "none"' ASSAY_E_ALGORITHM_NONE "{$alice,\"forge\":\"none\"}"
+refuse 'signed by HS256 with the public key as its secret' ASSAY_E_ALGORITHM "{$alice,\"forge\":\"hs256-public-key\"}"
+refuse 'the token has expired' ASSAY_E_EXPIRED "{$alice,\"forge\":\"expired\"}"
 
-printf '\nShown: one genuine token accepted by the command and by a C program, five forgeries refused, each with its reason.\n'
+step 'starting another one, with the shapes of Entra ID'
+client_id=11111111-2222-3333-4444-555555555555
+start_issuer entra --entra --audience "$client_id"
+jq -n --arg ca "$ca" --arg base "$base" --arg audience "$client_id" '{
+    runtime: {ca_file: $ca},
+    issuers: [{profile: "entra", cloud: $base, v1_issuer: "\($base)/sts/{tenantid}/", cloud_instance: "microsoftonline.com",
+               tenants: "common", audiences: $audience}]}' >"$work/entra-config.json"
+verify() { "$assay" verify --config "$work/entra-config.json" "$@"; }
+
+for version in 1 2; do
+    step "a user's token of version $version is accepted"
+    mint good "{\"entra\":\"user\",\"version\":$version}"
+    verify "$work/good" || fail "the token of version $version was refused"
+done
+refuse 'a key of personal accounts signed for an organisation' ASSAY_E_KEY_ISSUER '{"entra":"user","forge":"consumer-key"}'
+refuse 'a key of another cloud signed it' ASSAY_E_KEY_CLOUD '{"entra":"user","forge":"gov-key"}'
+refuse 'it is an ID token' ASSAY_E_ID_TOKEN '{"entra":"id-token"}'
+
+printf '\nShown: genuine tokens accepted, by the command and by a C program, of a plain issuer and of Entra; eight others refused, each with its reason.\n'
