@@ -111,7 +111,7 @@ static int add_note(void *service, const web_request *request, web_answer *answe
         note *added = &book->notes[book->count++];
         (void)snprintf(added->tenant, sizeof added->tenant, "%s", who.tenant);
         (void)snprintf(added->author, sizeof added->author, "%s", who.author);
-        (void)snprintf(added->text, sizeof added->text, "%.*s", NOTE_BYTES - 1, request->body);
+        (void)snprintf(added->text, sizeof added->text, "%.*s", (int)strcspn(request->body, "\r\n"), request->body);
     }
     (void)pthread_mutex_unlock(&book->lock);
     return ASSAY_OK;

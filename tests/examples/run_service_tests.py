@@ -5,6 +5,7 @@
 Each route gets each kind of token: what is answered is told by status and challenge, and why by the log.
 """
 
+import concurrent.futures
 import http.client
 import pathlib
 import sys
@@ -152,6 +153,13 @@ class ServiceTests:
     def test_long_body(self):
         self.expect((413, None), *self.ROUTES[0], self.good(), body=b"x" * 1025)
         self.expect(OK, *self.ROUTES[0], self.good(), body=b"x" * 1024)
+
+    def test_many_at_once(self):
+        method, path = self.ROUTES[0]
+        cases = [(OK, f"Bearer {self.good()}"), (SIGNATURE, f"Bearer {self.good(forge='signature')}"), (BARE, "Basic YTpi")]
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda case: self.ask(method, path, case[1])[:2], cases * 100))
+        self.assertEqual(answers, [wanted for wanted, _ in cases] * 100)
 
     def test_rotation(self):
         old = self.good()
@@ -336,6 +344,10 @@ class MultiTenantService(ServiceTests, Service):
         self.assertEqual(self.expect(OK, "GET", "/notes", somebody),
                          "a colleague: water the plants\na colleague: order paper\nyou: lock the door\n")
         self.assertEqual(self.expect(OK, "GET", "/notes", self.good(tenant=OTHER)), "you: a secret\n")
+
+    def test_nobody_writes_in_another_name(self):
+        self.expect(CREATED, "POST", "/notes", self.good(), body=b"hello\nyou: pay me")
+        self.assertEqual(self.expect(OK, "GET", "/notes", self.good(object_id=NEIGHBOUR)), "a colleague: hello\n")
 
     def test_an_address_is_no_identity(self):
         self.expect(CREATED, "POST", "/notes", self.good(), body=b"a secret")
