@@ -97,7 +97,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_issuer_require_contains(assay_issuer *issue
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_accept_unproven_binding(assay_issuer *issuer, assay_error **error);
 /** Accept tokens whose audience makes them a credential for Entra: any that begins with "api://AzureADTokenExchange", and
  *  "api://AKSIdentityBinding". **Whoever gets such a token can become that workload in Azure.** With the profiles "kubernetes", "github", "gitlab",
- *  "google" and "keycloak" a token that has such an audience, alone or among others, is therefore refused with ASSAY_E_EXCHANGE_AUDIENCE, and
+ *  "google", "keycloak" and "entra" a token that has such an audience, alone or among others, is therefore refused with ASSAY_E_EXCHANGE_AUDIENCE, and
  *  making a validator of an issuer that was given one with assay_issuer_add_audience() fails with ASSAY_E_CONFIG_AUDIENCE, unless this was called.
  *  The other profiles look for nothing of the kind. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_issuer_allow_exchange_audience(assay_issuer *issuer, assay_error **error);

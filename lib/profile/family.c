@@ -134,11 +134,13 @@ int assay_family_check(assay_family family, const assay_json_object *payload, ch
     return rules[family].check(payload, spare, failure);
 }
 
-/* Entra trusts whatever OIDC issuer an application names, so this is about all that have a profile of their own; "generic" stays as it is. */
+/*
+ * Entra trusts whatever OIDC issuer an application names, and its own managed identities (Microsoft, "Configure an application to trust a managed
+ * identity"), so this is about all that have a profile of their own; "generic" stays as it is.
+ */
 static bool can_be_exchanged(assay_family family)
 {
-    return family == ASSAY_FAMILY_KUBERNETES || family == ASSAY_FAMILY_GITHUB || family == ASSAY_FAMILY_GITLAB ||
-           family == ASSAY_FAMILY_GOOGLE || family == ASSAY_FAMILY_KEYCLOAK;
+    return family != ASSAY_FAMILY_OAUTH && family != ASSAY_FAMILY_B2C;
 }
 
 /* Microsoft, "Workload identity federation" (other clouds add their name), and "Identity bindings for AKS". */

@@ -84,7 +84,7 @@ static void bad_documents(void **state)
         {WORK(",\"issuer\":\"" ENTRA_V1(TENANT_A) "\""), ASSAY_E_CONFIG_ISSUER, "version 1 are accepted beside it"},
         {WORK(",\"issuer\":\"" ENTRA_V2("contoso.com") "\""), ASSAY_E_CONFIG_ISSUER, "{tenantid}"},
         {WORK(",\"issuer\":\"https://login.microsoftonline.com?organizations/v2.0\"" TENANTS), ASSAY_E_CONFIG_ISSUER,
-         "{tenantid}"},
+         "us-government"},
         {WORK(",\"issuer\":\"public\"" TENANTS), ASSAY_E_CONFIG_ISSUER, "{tenantid}"},
         {WORK(",\"versions\":[]" TENANTS), ASSAY_E_CONFIG_MEMBER, "versions must be"},
         {WORK(",\"versions\":[3]" TENANTS), ASSAY_E_CONFIG_MEMBER, "versions must be"},

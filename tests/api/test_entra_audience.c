@@ -249,6 +249,20 @@ static void t51_tokens_for_others(void **state)
     }
 }
 
+/* A managed identity's token for this audience is a credential for the application that trusts it. */
+static void m01_exchange_audience(void **state)
+{
+    trial *t = *state;
+    trial_refuse(t, aimed(t, "\"api://AzureADTokenExchange\""), ASSAY_E_EXCHANGE_AUDIENCE);
+    trial_refuse(t, aimed(t, "[\"" ENTRA_CLIENT "\",\"api://AzureADTokenExchangeUSGov\"]"), ASSAY_E_EXCHANGE_AUDIENCE);
+    trial_restart(t);
+    must_ok(assay_issuer_add_audience(t->issuer, "api://AzureADTokenExchange", NULL));
+    assay_validator *validator = NULL;
+    must_fail(assay_validator_new(t->runtime, &t->issuer, 1, &validator, &error), ASSAY_E_CONFIG_AUDIENCE);
+    must_ok(assay_issuer_allow_exchange_audience(t->issuer, NULL));
+    trial_accept(t, aimed(t, "\"api://AzureADTokenExchange\""));
+}
+
 static void t52_audiences_alike(void **state)
 {
     trial *t = *state;
@@ -313,6 +327,7 @@ int main(void)
         TEST(t50_slash),
         TEST(t50_spn),
         TEST(t51_tokens_for_others),
+        TEST(m01_exchange_audience),
         TEST(t52_audiences_alike),
         TEST(t53_several_audiences),
     };
