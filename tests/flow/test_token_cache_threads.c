@@ -72,7 +72,7 @@ static void open_with(size_t entries)
     must_ok(assay_issuer_set_key_retention(issuer, 0, NULL));
     must_ok(assay_validator_new(runtime, &issuer, 1, &validator, NULL));
     for (size_t i = 0; i < KEYS; i++) {
-        char kid[8];
+        char kid[16];
         snprintf(kid, sizeof kid, "k%zu", i);
         keys[i] = mint_key_new("EdDSA", kid);
         for (size_t j = 0; j < TOKENS; j++) {
@@ -179,7 +179,7 @@ static void change(uint32_t which, int purged)
         if ((atomic_load(&states[i]) & 3) != PURGED)
             atomic_store(&states[i], ((atomic_load(&states[i]) & ~3u) + 4) | CHANGING);
     if (purged >= 0) {
-        char kid[8];
+        char kid[16];
         snprintf(kid, sizeof kid, "k%d", purged);
         must_ok(assay_validator_purge(validator, TRIAL_ISSUER, kid, NULL));
         atomic_store(&states[purged], PURGED);
