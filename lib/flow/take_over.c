@@ -23,34 +23,33 @@ typedef struct inheritance {
     int worst;
 } inheritance;
 
-/* From every issuer of a name: several may have one. */
-static void take_from(assay_trusted_issuer *issuer, assay_span name, inheritance *heir)
+static void take_from(assay_trusted_issuer *issuer, assay_trusted_issuer *before, inheritance *heir)
+{
+    int code = take_over(&issuer->keys, &before->keys, heir->with_keys && !heir->has_keys);
+    heir->has_keys = heir->has_keys || code == ASSAY_OK;
+    if (code != ASSAY_OK && code != ASSAY_E_ABSENT)
+        heir->worst = code;
+}
+
+/* One of Entra is called otherwise with one tenant than with several or any; what was purged is the cloud's all the same. */
+static bool are_kin(const assay_policy *a, const assay_policy *b)
+{
+    return a->entra != NULL && b->entra != NULL && a->entra->kind == ASSAY_ENTRA_WORK &&
+           b->entra->kind == ASSAY_ENTRA_WORK && strcmp(a->entra->v2, b->entra->v2) == 0;
+}
+
+/* From every issuer of the name, since several may have one; then from its kin. */
+static void take_from_all(assay_trusted_issuer *issuer, inheritance *heir)
 {
     assay_search search = {0};
     assay_trusted_issuer *before;
-    while ((before = assay_lookup_next_named(heir->old, name, &search)) != NULL) {
-        int code = take_over(&issuer->keys, &before->keys, heir->with_keys && !heir->has_keys);
-        heir->has_keys = heir->has_keys || code == ASSAY_OK;
-        if (code != ASSAY_OK && code != ASSAY_E_ABSENT)
-            heir->worst = code;
-    }
-}
-
-/* One of Entra is called otherwise with one tenant than with several; what was purged is the cloud's all the same. */
-static void take_from_kin(assay_trusted_issuer *issuer, inheritance *heir)
-{
-    const assay_entra *entra = issuer->policy.entra;
-    char guid[ASSAY_GUID_TEXT + 1], name[ASSAY_ENTRA_ISSUER_BYTES];
-    if (entra == NULL || entra->kind != ASSAY_ENTRA_WORK)
-        return;
-    if (!assay_span_is(issuer->policy.issuer, entra->v2)) {
-        take_from(issuer, assay_span_of(entra->v2), heir);
-        return;
-    }
-    for (size_t i = 0; i < entra->tenant_count; i++) {
-        assay_guid_write(&entra->tenants[i], guid);
-        if (assay_entra_fill(entra->v2, assay_span_of(guid), name, sizeof name))
-            take_from(issuer, assay_span_of(name), heir);
+    while ((before = assay_lookup_next_named(heir->old, issuer->policy.issuer, &search)) != NULL)
+        take_from(issuer, before, heir);
+    for (size_t i = 0; i < heir->old->count; i++) {
+        before = &heir->old->issuers[i];
+        if (are_kin(&issuer->policy, &before->policy) &&
+            !assay_span_equal(issuer->policy.issuer, before->policy.issuer))
+            take_from(issuer, before, heir);
     }
 }
 
@@ -66,8 +65,7 @@ int assay_manage_take_over(assay_validator *validator, assay_validator *old, siz
     worst = assay_revocations_share(validator->revocations, old->revocations);
     for (size_t i = 0; i < validator->count; i++) {
         inheritance heir = {.old = old, .with_keys = with_keys, .worst = ASSAY_OK};
-        take_from(&validator->issuers[i], validator->issuers[i].policy.issuer, &heir);
-        take_from_kin(&validator->issuers[i], &heir);
+        take_from_all(&validator->issuers[i], &heir);
         *taken += heir.has_keys ? 1 : 0;
         worst = heir.worst != ASSAY_OK ? heir.worst : worst;
     }
