@@ -118,7 +118,7 @@ ASSAY_API void assay_validator_stop_refresh_thread(assay_validator *validator);
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_validator_take_over(assay_validator *validator, assay_validator *old,
                                                          size_t *taken, assay_error **error);
-/** Drop a key at once, for an emergency. It does not come back to this validator, whatever the issuer serves: its material is remembered, and
+/** Drop a key of one issuer at once, for an emergency; where one cloud of Entra is configured as several issuers, purge it of each. It does not come back to this validator, whatever the issuer serves: its material is remembered, and
  *  refused under any `kid`.
  *  @param kid [in] NULL for every key that the issuer has now
  *  @retval ASSAY_E_KEY_UNKNOWN no such key now; a named kid is remembered all the same and never accepted. With NULL there was nothing to

@@ -100,6 +100,11 @@ const assay_key_set *assay_source_served(const assay_source *source)
     return &source->served;
 }
 
+bool assay_source_has_tombstones(const assay_source *source)
+{
+    return source->tombstone_count > 0;
+}
+
 assay_source_counters assay_source_count(const assay_source *source)
 {
     return source->counters;

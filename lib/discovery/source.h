@@ -156,6 +156,8 @@ int assay_source_purge(assay_source *source, const char *kid, int64_t now_ms);
  */
 int assay_source_take_over(assay_source *source, const assay_source *old, bool with_keys, int64_t now_ms);
 
+/* Whether anything was purged here, or elsewhere and taken over. */
+bool assay_source_has_tombstones(const assay_source *source);
 assay_source_counters assay_source_count(const assay_source *source);
 /* For describing a source to people: where its documents lie (NULL: nowhere, or not known yet), and the keys of the last document with what was skipped. */
 const char *assay_source_metadata_url(const assay_source *source);
