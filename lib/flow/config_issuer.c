@@ -281,7 +281,7 @@ static int make_other(const char *url, const char *profile, assay_issuer **issue
 /* What the other members mean depends on the profile, wherever it stands among them. */
 static int make_issuer(const assay_json *object, assay_issuer **issuer, assay_failure *failure)
 {
-    const char *profile, *url;
+    const char *profile = NULL, *url = NULL;
     int code = assay_config_get_text(object, "profile", &profile, failure);
     if (code == ASSAY_OK)
         code = assay_config_get_text(object, "issuer", &url, failure);
