@@ -189,7 +189,7 @@ static void t18_version_1_of_us_government(void **state)
     trial_refuse_payload(t, TOKEN_A_V1, ASSAY_E_KEY_CLOUD);
 }
 
-static void t17_version_2_of_another_cloud(void **state)
+static void t17_t26_version_2_of_another_cloud(void **state)
 {
     trial *t = *state;
     static const char *const issuers[] = {"https://login.microsoftonline.us/" TENANT_A "/v2.0",
@@ -312,7 +312,7 @@ int main(void)
         TEST(k05_issuers_and_clouds_that_are_no_texts),
         TEST(k06_key_of_another_cloud),
         TEST(k07_cloud_that_is_not_told),
-        TEST(t17_version_2_of_another_cloud),
+        TEST(t17_t26_version_2_of_another_cloud),
         TEST(t18_version_1_of_us_government),
         TEST(t19_china),
         TEST(cloud_of_ones_own_with_version_1),

@@ -30,7 +30,7 @@ static void refuse_header_keys(trial *t, const mint_key *attacker, const char *m
     free(header);
 }
 
-static void attack_29_embedded_jwk(void **state)
+static void attack_29_t36_embedded_jwk(void **state)
 {
     (void)state;
     trial t;
@@ -355,7 +355,7 @@ static void attack_38_polyglot(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(attack_29_embedded_jwk),
+        cmocka_unit_test(attack_29_t36_embedded_jwk),
         cmocka_unit_test(attack_30_jku_and_x5u),
         cmocka_unit_test(attack_31_x5c_self_signed),
         cmocka_unit_test(attack_32_kid_injection),
