@@ -7,13 +7,12 @@
 
 /* What a token shows of whose it is, and which keys may sign that. Everything here is compared byte by byte. */
 
-static const char placeholder[] = ASSAY_ENTRA_TENANT;
 #define PUBLIC_V2 "https://login.microsoftonline.com/" ASSAY_ENTRA_TENANT "/v2.0"
 
 /* Whether an issuer is a template with a tenant's GUID in lower case in it (Microsoft, "Secure applications by validating claims"). */
 static bool fits_template(const char *template, assay_span issuer, assay_span *tenant)
 {
-    const char *place = template == NULL ? NULL : strstr(template, placeholder);
+    const char *place = template == NULL ? NULL : strstr(template, ASSAY_ENTRA_TENANT);
     size_t prefix = place == NULL ? 0 : (size_t)(place - template);
     assay_guid guid;
     if (place == NULL || issuer.len < prefix + ASSAY_GUID_TEXT || memcmp(issuer.ptr, template, prefix) != 0)
@@ -21,9 +20,9 @@ static bool fits_template(const char *template, assay_span issuer, assay_span *t
     assay_span found = {issuer.ptr + prefix, ASSAY_GUID_TEXT};
     if (!assay_guid_read(found, false, &guid))
         return false;
-    const char *rest = place + sizeof placeholder - 1;
+    const char *rest = place + sizeof ASSAY_ENTRA_TENANT - 1;
     assay_span tail = {found.ptr + found.len, issuer.len - prefix - found.len};
-    if (strstr(rest, placeholder) == NULL) {
+    if (strstr(rest, ASSAY_ENTRA_TENANT) == NULL) {
         *tenant = found;
         return assay_span_is(tail, rest);
     }

@@ -8,8 +8,7 @@
 
 /* The URLs that the settings of an issuer of Entra amount to. */
 
-static const char placeholder[] = ASSAY_ENTRA_TENANT;
-#define PLACEHOLDER_LEN (sizeof placeholder - 1)
+#define TENANT_LEN (sizeof ASSAY_ENTRA_TENANT - 1)
 static const char v2_path[] = "/v2.0";
 static const char https[] = "https://";
 
@@ -17,13 +16,13 @@ bool assay_entra_fill(const char *template, assay_span tenant, char *text, size_
 {
     size_t at = 0;
     for (const char *from = template; *from != '\0';) {
-        bool here = strncmp(from, placeholder, PLACEHOLDER_LEN) == 0;
+        bool here = strncmp(from, ASSAY_ENTRA_TENANT, TENANT_LEN) == 0;
         assay_span part = here ? tenant : (assay_span){from, 1};
         if (size - at <= part.len)
             return false;
         memcpy(text + at, part.ptr, part.len);
         at += part.len;
-        from += here ? PLACEHOLDER_LEN : 1;
+        from += here ? TENANT_LEN : 1;
     }
     text[at] = '\0';
     return true;
@@ -88,7 +87,7 @@ static bool read_path(const char *path, assay_span *tenant)
     if (strcmp(segment.ptr + segment.len, v2_path) != 0)
         return false;
     assay_guid guid;
-    bool several = assay_span_is(segment, placeholder) || assay_span_is(segment, "organizations") ||
+    bool several = assay_span_is(segment, ASSAY_ENTRA_TENANT) || assay_span_is(segment, "organizations") ||
                    assay_span_is(segment, "common");
     if (assay_guid_read(segment, true, &guid))
         *tenant = segment;
@@ -219,7 +218,7 @@ int assay_entra_new_external_id(const char *tenant, const char *authority, assay
 
 int assay_entra_set_v1(assay_entra *entra, const char *url, assay_failure *failure)
 {
-    const char *tenant = url == NULL ? NULL : strstr(url, placeholder);
+    const char *tenant = url == NULL ? NULL : strstr(url, ASSAY_ENTRA_TENANT);
     if (entra->cloud != NULL || entra->kind != ASSAY_ENTRA_WORK)
         return assay_fail_note(failure, ASSAY_E_CONFIG_ISSUER, "the v1 issuer of a known cloud is not to be set");
     if (tenant == NULL || strlen(url) > ASSAY_ENTRA_ISSUER_BYTES / 2)

@@ -58,7 +58,7 @@ static int read_scopes(const assay_claims *token, assay_failure *failure)
         return ASSAY_E_ABSENT;
     if (value.type != ASSAY_JSON_STRING)
         return assay_fail_note(failure, ASSAY_E_CLAIM_TYPE, "scp is not a text");
-    return value.len > 2 ? ASSAY_OK : ASSAY_E_ABSENT; /* two quotes */
+    return assay_caller_has_scope(token) ? ASSAY_OK : ASSAY_E_ABSENT;
 }
 
 static int read_roles(const assay_claims *token, assay_failure *failure)

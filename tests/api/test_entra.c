@@ -216,6 +216,13 @@ static void t22_personal_account_where_any_organization_is_accepted(void **state
     trial_accept_payload(t, ENTRA_CLAIMS_V2(TENANT_B, ENTRA_USER_V2));
 }
 
+static void z06_scopes_that_are_only_blanks(void **state)
+{
+    trial *t = *state;
+    static const char blank[] = ENTRA_CLAIMS_V2(TENANT_A, ",\"sub\":\"s\",\"azp\":\"" ENTRA_CALLER "\",\"scp\":\"  \"");
+    trial_refuse_payload(t, blank, ASSAY_E_NO_PERMISSION);
+}
+
 static void t23_tenant_that_is_not_on_the_list(void **state)
 {
     trial *t = *state;
@@ -342,6 +349,7 @@ int main(void)
         TEST(t11_two_tenants),
         TEST(t16_issuer_that_is_no_text),
         TEST(t22_personal_account_where_any_organization_is_accepted),
+        TEST(z06_scopes_that_are_only_blanks),
         TEST(t23_tenant_that_is_not_on_the_list),
         TEST(t24_version_1_1),
         TEST(t25_version_that_is_none),
