@@ -7,9 +7,12 @@
  * Everything: include this one.
  */
 
+#include <assay/access_token.h>
 #include <assay/bearer.h>
 #include <assay/caller.h>
 #include <assay/claims.h>
+#include <assay/credential.h>
+#include <assay/diagnosis.h>
 #include <assay/driver.h>
 #include <assay/entra.h>
 #include <assay/error.h>
@@ -20,6 +23,7 @@
 #include <assay/permission.h>
 #include <assay/request.h>
 #include <assay/runtime.h>
+#include <assay/token_request.h>
 #include <assay/types.h>
 #include <assay/validator.h>
 #include <assay/version.h>

@@ -47,6 +47,10 @@ enum assay_code {
 
     ASSAY_E_CONFIG_TENANT = -122, /**< a tenant, object id or client id of Entra is malformed or missing */
 
+    ASSAY_E_CONFIG_CREDENTIAL = -123,  /**< a credential lacks something, or has something that can't be used */
+    ASSAY_E_CONFIG_SIGNING_KEY = -124, /**< a signing key or its certificate can't be used */
+    ASSAY_E_CONFIG_SCOPE = -125,       /**< the scope is not one that a token can be asked for */
+
     /* the Authorization header, RFC 6750 */
     ASSAY_E_NO_CREDENTIALS = -200,    /**< no Authorization value */
     ASSAY_E_OTHER_SCHEME = -201,      /**< the scheme is not Bearer */
@@ -133,6 +137,26 @@ enum assay_code {
     ASSAY_E_CONTEXT = -607,               /**< a demanded authentication context is missing */
     ASSAY_E_CLAIMS_CHALLENGE = -608,      /**< the same, and the client understands a claims challenge */
 
+    /* a token could not be obtained */
+    ASSAY_E_TOKEN_NEEDED = -700,         /**< none is kept, and the call may not wait for one */
+    ASSAY_E_TOKEN_FILE_MISSING = -701,   /**< the token file is not there */
+    ASSAY_E_TOKEN_FILE_ACCESS = -702,    /**< the token file may not be read by this process */
+    ASSAY_E_TOKEN_FILE_TYPE = -703,      /**< the token file is a directory or the like */
+    ASSAY_E_TOKEN_FILE_EMPTY = -704,     /**< the token file is empty */
+    ASSAY_E_TOKEN_FILE_SIZE = -705,      /**< the token file is longer than its limit */
+    ASSAY_E_TOKEN_FILE_CONTENT = -706,   /**< the token file does not hold one JWT */
+    ASSAY_E_TOKEN_FILE_EXPIRED = -707,   /**< the token in the file has expired, and nobody replaces it */
+    ASSAY_E_GRANT = -710,                /**< the server refused */
+    ASSAY_E_INTERACTION_REQUIRED = -711, /**< the user must do something first; the claims say what */
+    ASSAY_E_THROTTLED = -712,            /**< the server asked to wait */
+    ASSAY_E_GRANT_UNAVAILABLE = -713,    /**< the server fails for the moment */
+    ASSAY_E_TOKEN_RESPONSE = -714,       /**< the server's answer is not one that has a token */
+    ASSAY_E_IDENTITY = -715,             /**< there is no such managed identity here, or there are several */
+    ASSAY_E_SOURCE_ABSENT = -716,        /**< the platform's agent is not there */
+    ASSAY_E_SOURCE_ANSWER = -717,        /**< the platform's agent answered what must not be followed */
+    ASSAY_E_ASSERTION = -718,            /**< the function of the host gave no assertion */
+    ASSAY_E_JOB_TOKEN = -719,            /**< the CI job has no ID token to give */
+
     /* this side is broken */
     ASSAY_E_MEMORY = -900,   /**< out of memory */
     ASSAY_E_CRYPTO = -901,   /**< OpenSSL failed for a reason of its own */
@@ -151,6 +175,7 @@ enum assay_category {
     ASSAY_CATEGORY_KEYS = 4,       /**< could not decide: keys are missing */
     ASSAY_CATEGORY_NETWORK = 5,    /**< a document could not be fetched or was refused */
     ASSAY_CATEGORY_PERMISSION = 6, /**< the token is accepted, but its caller may not do this */
+    ASSAY_CATEGORY_CREDENTIAL = 7, /**< a token could not be obtained */
     ASSAY_CATEGORY_INTERNAL = 9    /**< memory, OpenSSL, a defect */
 };
 

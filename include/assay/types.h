@@ -41,10 +41,16 @@ typedef struct assay_validator assay_validator;
 typedef struct assay_request assay_request;
 /** The claims of a token that passed every check. */
 typedef struct assay_claims assay_claims;
-/** A validation or a refresh as a step machine without sockets. */
+/** A validation, a refresh or an acquisition as a step machine without sockets. */
 typedef struct assay_op assay_op;
 /** The engine that carries out many operations on one file descriptor. */
 typedef struct assay_driver assay_driver;
+/** How this process obtains tokens for itself. */
+typedef struct assay_credential assay_credential;
+/** What token is wanted, where the scope alone does not say it. */
+typedef struct assay_token_request assay_token_request;
+/** A token that this process obtained. */
+typedef struct assay_access_token assay_access_token;
 /** Why a call failed. */
 typedef struct assay_error assay_error;
 

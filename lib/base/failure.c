@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 
+#include <assay/diagnosis.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -24,8 +25,10 @@ struct assay_error {
     const char *expected;
     const char *found;
     const char *www_authenticate;
+    const char *server_code, *trace_id, *correlation_id, *claims;
+    int diagnosis;
     bool found_is_verified;
-    int64_t retry_after;
+    int64_t retry_after, clock_skew;
     char text[]; /* what the pointers above point into */
 };
 
@@ -89,6 +92,7 @@ void assay_failure_clear(assay_failure *failure)
     failure->check = failure->hint = failure->challenge = failure->scheme = NULL;
     failure->found_is_verified = false;
     failure->retry_after = 0;
+    failure->detail = NULL;
 }
 
 int assay_fail(assay_failure *failure, int code)
@@ -128,7 +132,11 @@ static assay_error out_of_memory = {.row = NULL,
                                     .hint = "",
                                     .expected = "",
                                     .found = "",
-                                    .www_authenticate = ""};
+                                    .www_authenticate = "",
+                                    .server_code = "",
+                                    .trace_id = "",
+                                    .correlation_id = "",
+                                    .claims = ""};
 
 static const assay_code_row *row_of(const assay_error *error)
 {
@@ -161,7 +169,9 @@ static const char *put(char **cursor, const char *text)
 assay_error *assay_error_make(int code, const assay_failure *failure)
 {
     static const assay_failure nothing;
+    static const assay_failure_detail no_detail;
     const assay_failure *from = failure != NULL ? failure : &nothing;
+    const assay_failure_detail *detail = from->detail != NULL ? from->detail : &no_detail;
     const assay_code_row *row = assay_code_row_of(code);
     if (row->code == ASSAY_E_MEMORY)
         return &out_of_memory;
@@ -169,6 +179,8 @@ assay_error *assay_error_make(int code, const assay_failure *failure)
     char message[512];
     char common_challenge[512];
     const char *challenge = from->challenge;
+    if (challenge == NULL && detail->challenge[0] != '\0')
+        challenge = detail->challenge;
     if (from->note[0] != '\0')
         (void)snprintf(message, sizeof message, "%s: %s", row->summary, from->note);
     else
@@ -178,7 +190,9 @@ assay_error *assay_error_make(int code, const assay_failure *failure)
         challenge = common_challenge;
     }
 
-    size_t size = strlen(message) + strlen(challenge) + strlen(from->expected) + strlen(from->found) + 4;
+    size_t size = strlen(message) + strlen(challenge) + strlen(from->expected) + strlen(from->found) +
+                  strlen(detail->server_code) + strlen(detail->trace_id) + strlen(detail->correlation_id) +
+                  strlen(detail->claims) + strlen(detail->fix) + 9;
     assay_error *error = assay_zalloc(sizeof *error + size);
     if (error == NULL)
         return &out_of_memory;
@@ -186,10 +200,18 @@ assay_error *assay_error_make(int code, const assay_failure *failure)
     error->row = row;
     error->check = from->check != NULL ? from->check : row->check;
     error->hint = from->hint != NULL ? from->hint : row->hint;
+    if (detail->fix[0] != '\0')
+        error->hint = put(&cursor, detail->fix);
     error->message = put(&cursor, message);
     error->www_authenticate = put(&cursor, challenge);
     error->expected = put(&cursor, from->expected);
     error->found = put(&cursor, from->found);
+    error->server_code = put(&cursor, detail->server_code);
+    error->trace_id = put(&cursor, detail->trace_id);
+    error->correlation_id = put(&cursor, detail->correlation_id);
+    error->claims = put(&cursor, detail->claims);
+    error->diagnosis = detail->row;
+    error->clock_skew = detail->clock_skew;
     error->found_is_verified = from->found_is_verified;
     if (row->http_status == 503)
         error->retry_after = from->retry_after > 0 ? from->retry_after : DEFAULT_RETRY_AFTER;
@@ -249,6 +271,36 @@ const char *assay_error_www_authenticate(const assay_error *error)
 int64_t assay_error_retry_after(const assay_error *error)
 {
     return error == NULL ? 0 : error->retry_after;
+}
+
+int assay_error_diagnosis(const assay_error *error)
+{
+    return error == NULL ? 0 : error->diagnosis;
+}
+
+const char *assay_error_server_code(const assay_error *error)
+{
+    return error == NULL ? "" : error->server_code;
+}
+
+const char *assay_error_trace_id(const assay_error *error)
+{
+    return error == NULL ? "" : error->trace_id;
+}
+
+const char *assay_error_correlation_id(const assay_error *error)
+{
+    return error == NULL ? "" : error->correlation_id;
+}
+
+const char *assay_error_claims(const assay_error *error)
+{
+    return error == NULL ? "" : error->claims;
+}
+
+int64_t assay_error_clock_skew(const assay_error *error)
+{
+    return error == NULL ? 0 : error->clock_skew;
 }
 
 void assay_error_free(assay_error *error)

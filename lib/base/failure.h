@@ -13,16 +13,28 @@
 
 #include <assay/error.h>
 
+/* What more is told of a token that could not be obtained. Long, so only who obtains tokens has one; the failure borrows it. */
+typedef struct assay_failure_detail {
+    int row;              /* of acquire/diagnosis.h; 0: none */
+    char server_code[64]; /* what the server called it, escaped */
+    char trace_id[40], correlation_id[40];
+    int64_t clock_skew;   /* seconds that the server is ahead, where that is more than a minute */
+    char fix[512];        /* instead of the hint; "" for nothing better */
+    char claims[1024];    /* that a user must satisfy, JSON; "" for none, or for more than fits */
+    char challenge[1536]; /* the WWW-Authenticate value with these */
+} assay_failure_detail;
+
 typedef struct assay_failure {
     char note[256]; /* what is wrong, beyond the code's summary; "" for nothing more */
     char expected[ASSAY_LIMIT_FOUND_BYTES + 1];
     char found[ASSAY_LIMIT_FOUND_BYTES + 1];
-    const char *check;      /* static; NULL: the one of the code */
-    const char *hint;       /* static; NULL: the one of the code */
-    const char *challenge;  /* borrowed; the whole WWW-Authenticate value; NULL: the one of the code */
-    const char *scheme;     /* borrowed; that of the challenge of the code; NULL: Bearer */
-    bool found_is_verified; /* `found` comes from a token whose signature is right */
-    int64_t retry_after;    /* seconds, 0 for none */
+    const char *check;                  /* static; NULL: the one of the code */
+    const char *hint;                   /* static; NULL: the one of the code */
+    const char *challenge;              /* borrowed; the whole WWW-Authenticate value; NULL: the one of the code */
+    const char *scheme;                 /* borrowed; that of the challenge of the code; NULL: Bearer */
+    bool found_is_verified;             /* `found` comes from a token whose signature is right */
+    int64_t retry_after;                /* seconds, 0 for none */
+    const assay_failure_detail *detail; /* borrowed; NULL: there is none */
 } assay_failure;
 
 /* Start from nothing. */

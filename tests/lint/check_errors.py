@@ -11,9 +11,9 @@ ENUMERATOR = re.compile(r"^\s+ASSAY_E_(\w+) = (-?\d+),?\s", re.M)
 CATEGORY = re.compile(r"^\s+ASSAY_CATEGORY_(\w+) = \d+", re.M)
 ROW = re.compile(r'^ROW\((\w+), (\w+), (\d+), (NULL|"\w+"), "([^"]+)", "([^"]+)", "([^"]*)"\)$', re.M)
 # The hundreds of a code tell its category.
-NUMBERS = {1: "USAGE", 2: "REQUEST", 3: "TOKEN", 4: "KEYS", 5: "NETWORK", 6: "PERMISSION", 9: "INTERNAL"}
+NUMBERS = {1: "USAGE", 2: "REQUEST", 3: "TOKEN", 4: "KEYS", 5: "NETWORK", 6: "PERMISSION", 7: "CREDENTIAL", 9: "INTERNAL"}
 STATUSES = {"USAGE": {500}, "REQUEST": {400, 401}, "TOKEN": {401}, "KEYS": {503}, "NETWORK": {503},
-            "PERMISSION": {401, 403}, "INTERNAL": {500}}
+            "PERMISSION": {401, 403}, "CREDENTIAL": {401, 500, 503}, "INTERNAL": {500}}
 
 
 def main():
