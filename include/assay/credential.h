@@ -102,7 +102,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_secret(assay_credential *cre
  * @param certificate_path [in] the certificate, or the whole chain with the leaf first; NULL where the server knows the key otherwise
  * @param key_path         [in] the private key; NULL where it stands in the same file; an URI such as "pkcs11:…" of an OpenSSL store
  * @param passphrase       [in] NULL for a key that is not encrypted; copied and wiped
- * @retval ASSAY_E_CONFIG_SIGNING_KEY unreadable, of another kind, or not the key of the certificate
+ * They are read by the first use, which answers ASSAY_E_CONFIG_SIGNING_KEY where they can't be used.
  * @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_signing_files(assay_credential *credential,

@@ -87,8 +87,10 @@ typedef struct assay_credential_settings {
     assay_text_list tenants;
 
     /* proof */
-    assay_secret secret;        /* client secret */
-    assay_sign_source *signing; /* NULL: none */
+    assay_secret secret;               /* client secret */
+    char *certificate_path, *key_path; /* PEM files, or a key_path that is an URI of an OpenSSL store; NULL: none */
+    assay_secret passphrase;
+    assay_sign_source *signing; /* made of these when the credential is frozen; NULL: none */
     bool send_chain;            /* x5c */
     assay_assertion_function assertion;
     void *assertion_data;
