@@ -20,7 +20,7 @@ LAYERS = {
     "profile": {"keys", "json"},
     "token": {"profile", "keys", "crypto", "json"},
     "discovery": {"profile", "keys", "json", "crypto"} | PLAIN_HTTP,
-    "acquire": {"discovery", "crypto", "json", "http:message", "http:url"},
+    "acquire": {"discovery", "profile", "crypto", "json", "http:message", "http:url"},
     "flow": {"token", "profile", "keys", "discovery", "acquire", "http", "crypto", "json"},
     "api": {"flow", "token", "profile", "keys", "discovery", "acquire"},
 }
