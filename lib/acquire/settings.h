@@ -72,9 +72,12 @@ typedef struct assay_token_proxy {
     char *ca_pem;   /* instead of the file; both NULL: the system's */
 } assay_token_proxy;
 
+typedef struct assay_acquire_context assay_acquire_context;
+
 typedef struct assay_credential_settings {
     assay_credential_kind kind;
     bool allow_loopback_http;
+    assay_acquire_context *context; /* machine.h; of the credential that these are of */
     bool wait_for_propagation; /* retry what a federated credential that was just made is refused with */
 
     /* Entra */
