@@ -191,6 +191,16 @@ static int listen_on(bool ipv6, int *port)
     return fd;
 }
 
+bool raw_server_has_ipv6(void)
+{
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
+
 raw_server *raw_server_start(const raw_script *script)
 {
     raw_server *server = calloc(1, sizeof *server);

@@ -34,6 +34,8 @@ typedef struct raw_script {
 
 typedef struct raw_server raw_server;
 
+/* Whether a server with `ipv6` can be had. */
+bool raw_server_has_ipv6(void);
 raw_server *raw_server_start(const raw_script *script);
 void raw_server_stop(raw_server *server);
 int raw_server_port(const raw_server *server);

@@ -3,14 +3,10 @@
 #include "support/asker.h"
 #include "support/raw_server.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -460,26 +456,11 @@ static void test_case_65_link_local(void **state)
     }
 }
 
-/* Whether a connection to this port of ::1 is refused, as opposed to there being no IPv6 at all. */
-static bool is_refused_on_ipv6(int port)
-{
-    struct sockaddr_in6 address = {
-        .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT, .sin6_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return false;
-    bool refused = connect(fd, (struct sockaddr *)&address, sizeof address) != 0 && errno == ECONNREFUSED;
-    close(fd);
-    return refused;
-}
-
+/* localhost is ::1 and 127.0.0.1; whichever is tried first, one of the two servers is the second. */
 static void test_case_58_second_address_answers(void **state)
 {
     (void)state;
-    raw_server *probe = raw_server_start(&(raw_script){.head = ANSWER});
-    bool both = is_refused_on_ipv6(raw_server_port(probe));
-    raw_server_stop(probe);
-    if (!both) {
+    if (!raw_server_has_ipv6()) {
         print_message("this machine has no IPv6 on loopback, so localhost has one address only\n");
         skip();
     }
