@@ -350,8 +350,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parts),      cmocka_unit_test(test_accepted),
         cmocka_unit_test(test_every_byte), cmocka_unit_test(test_a59_hostile_urls_are_refused),
-        cmocka_unit_test(test_loopback),   cmocka_unit_test(test_issuer),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_loopback),   cmocka_unit_test(test_link_local),
+        cmocka_unit_test(test_issuer),     cmocka_unit_test(test_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
