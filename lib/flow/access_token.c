@@ -91,7 +91,8 @@ assay_access_token *assay_access_token_make(assay_token_answer *answer, const ch
 
 bool assay_access_token_serves(const assay_access_token *token, int64_t now_wall, int64_t now_ms)
 {
-    int64_t early = token->obtained_ms > now_ms ? 0 : 1; /* a steady clock never goes back; one that does is not believed */
+    int64_t early =
+        token->obtained_ms > now_ms ? 0 : 1; /* a steady clock never goes back; one that does is not believed */
     int64_t left = token->expires_at == 0 ? 1 : token->expires_at - now_wall;
     int64_t margin = token->expires_at == 0 ? 0 : least(30, (token->expires_at - token->obtained_at) / 10);
     return early != 0 && now_ms < token->until_ms && left > margin;

@@ -15,9 +15,9 @@ struct assay_access_token {
     assay_secret authorization; /* "Bearer " and the token */
     char *scope;
     char type[32], issued_type[128];
-    const char *source;  /* static */
-    int64_t expires_at;  /* seconds since 1970; 0: not told */
-    int64_t obtained_at; /* seconds since 1970 */
+    const char *source;       /* static */
+    int64_t expires_at;       /* seconds since 1970; 0: not told */
+    int64_t obtained_at;      /* seconds since 1970 */
     int64_t obtained_real_ms; /* of the real clock: what a claims challenge is older or younger than */
     /* Milliseconds of the runtime's steady clock. */
     int64_t obtained_ms;

@@ -7,8 +7,8 @@
 #include <time.h>
 
 enum {
-    LOOK_MS = 1000,       /* longest pause between looks: nobody need be woken for what another process does */
-    FAKE_LOOK_MS = 20,    /* the same where the runtime's clock is not the system's, and may be moved on at any time */
+    LOOK_MS = 1000,        /* longest pause between looks: nobody need be woken for what another process does */
+    FAKE_LOOK_MS = 20,     /* the same where the runtime's clock is not the system's, and may be moved on at any time */
     PAUSE_AFTER_MS = 30000 /* between renewals that fail (exchange.md 2.9) */
 };
 
@@ -212,14 +212,14 @@ static void log_end(const assay_credential *credential, const assay_kept *kept, 
     if (code == ASSAY_OK)
         assay_runtime_log(credential->runtime, ASSAY_LOG_INFO, "%s: a token was obtained for %s", kind, shown);
     else
-        assay_runtime_log(credential->runtime,
-                          atomic_load(&kept->token) != NULL ? ASSAY_LOG_WARNING : ASSAY_LOG_ERROR,
+        assay_runtime_log(credential->runtime, atomic_load(&kept->token) != NULL ? ASSAY_LOG_WARNING : ASSAY_LOG_ERROR,
                           "%s: no token could be obtained for %s: %s (%s)%s%s", kind, shown, assay_code_name(code),
                           assay_code_summary(code), failure->note[0] == '\0' ? "" : ": ", failure->note);
 }
 
 /* The machine is done: share what it brought. Without the lock at first: making the token takes pages. */
-static assay_turn finish(assay_acquisition *acquisition, int *code, assay_failure *failure, assay_failure_detail *detail)
+static assay_turn finish(assay_acquisition *acquisition, int *code, assay_failure *failure,
+                         assay_failure_detail *detail)
 {
     assay_credential *credential = acquisition->credential;
     assay_machine *machine = acquisition->machine;

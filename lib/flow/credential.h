@@ -21,15 +21,16 @@ struct assay_credential {
     assay_acquire_context context;
     assay_credential **sources; /* references: members of a chain, or whose tokens are assertions */
     size_t source_count;
-    unsigned depth; /* how many credentials use one another's tokens, this one included */
+    unsigned depth;                     /* how many credentials use one another's tokens, this one included */
     struct assay_shared_tokens *shared; /* with other processes; NULL: not */
 
     /* Once frozen. */
     bool registered; /* with fork.c, and `kept` and the locks are there */
-    pthread_mutex_t lock; /* of flights and of changes of `kept`: held for moments, never while anything is sent or read */
+    pthread_mutex_t
+        lock; /* of flights and of changes of `kept`: held for moments, never while anything is sent or read */
     assay_kept_tokens kept;
     assay_refresher_slot refreshing;
-    atomic_uint watchers;     /* drivers that keep the tokens fresh */
+    atomic_uint watchers; /* drivers that keep the tokens fresh */
     atomic_uint_fast64_t stats[ASSAY_CREDENTIAL_STAT_SHARED + 1];
     int configured; /* what the check of the settings answered at the first use */
     assay_failure misconfigured;

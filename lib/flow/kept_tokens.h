@@ -14,27 +14,27 @@
 struct assay_acquisition;
 
 typedef struct assay_kept {
-    assay_retiree retiree; /* first */
+    assay_retiree retiree;             /* first */
     _Atomic(struct assay_kept *) next; /* of its bucket */
     uint32_t hash;
     assay_token_request *wanted; /* without the user's token, of which the digest is enough; never forced */
 
     /* Read without the lock. */
-    _Atomic(assay_access_token *) token; /* a reference; NULL: none */
-    atomic_int_fast64_t used_ms;         /* steady: when it was last asked for */
+    _Atomic(assay_access_token *) token;  /* a reference; NULL: none */
+    atomic_int_fast64_t used_ms;          /* steady: when it was last asked for */
     atomic_int_fast64_t renew_allowed_ms; /* steady: after a renewal that failed */
-    atomic_uint_fast64_t generation;     /* counts the tokens */
+    atomic_uint_fast64_t generation;      /* counts the tokens */
 
     /* Under the lock: the flight (acquisition.h). */
     pthread_cond_t landed;
     struct assay_acquisition *waiting;
     bool flying;
-    unsigned pins;        /* acquisitions that refer to it: while there are any it stays */
+    unsigned pins; /* acquisitions that refer to it: while there are any it stays */
     uint64_t flight, lease, heir, leases, tickets;
-    int64_t lease_until;  /* real milliseconds */
+    int64_t lease_until; /* real milliseconds */
     unsigned heirs;
-    int64_t gate_ms;      /* steady: the server asked to wait until then; 0: no */
-    bool background;      /* nobody who waits has time for it: whoever keeps tokens fresh gets it */
+    int64_t gate_ms; /* steady: the server asked to wait until then; 0: no */
+    bool background; /* nobody who waits has time for it: whoever keeps tokens fresh gets it */
     int landing_code;
     assay_failure landing;
     assay_failure_detail landing_detail;
