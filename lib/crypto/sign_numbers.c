@@ -297,19 +297,16 @@ static bool is_pkcs8(const uint8_t *der, size_t len)
     return take(&rest, TAG_SEQUENCE, &fields) && rest.len == 0 && take_version(&fields, &version);
 }
 
-int assay_sign_parts_add_encrypted(assay_sign_parts *parts, const X509_SIG *sealed, const assay_secret *passphrase,
-                                   assay_failure *failure)
+int assay_sign_parts_add_encrypted(assay_sign_parts *parts, const X509_SIG *sealed, const char *passphrase,
+                                   size_t passphrase_len, assay_failure *failure)
 {
-    if (passphrase == NULL || passphrase->len == 0)
-        return assay_sign_refuse(NULL, failure, parts->name,
-                                 "holds an encrypted private key, and there is no passphrase");
     ASSAY_OPENSSL_GUARD(guard);
     const X509_ALGOR *algorithm = NULL;
     const ASN1_OCTET_STRING *text = NULL;
     uint8_t *der = NULL;
     int len = 0;
     X509_SIG_get0(sealed, &algorithm, &text);
-    if (PKCS12_pbe_crypt_ex(algorithm, passphrase->text, (int)passphrase->len, ASN1_STRING_get0_data(text),
+    if (PKCS12_pbe_crypt_ex(algorithm, passphrase, (int)passphrase_len, ASN1_STRING_get0_data(text),
                             ASN1_STRING_length(text), &der, &len, 0, NULL, parts->crypto->properties) == NULL)
         return assay_sign_refuse(&guard, failure, parts->name, undecryptable);
     /* One wrong passphrase in 256 makes right padding. */

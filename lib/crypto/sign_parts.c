@@ -72,13 +72,16 @@ static bool is_private_key(const assay_pem_block *block)
 static int add_sealed(assay_sign_parts *parts, const assay_secret *der, const assay_secret *passphrase,
                       assay_failure *failure)
 {
+    if (passphrase == NULL || passphrase->len == 0)
+        return assay_sign_refuse(NULL, failure, parts->name,
+                                 "holds an encrypted private key, and there is no passphrase");
     ASSAY_OPENSSL_GUARD(guard);
     const uint8_t *next = (const uint8_t *)der->text;
     ASSAY_CLEANUP(X509_SIG_free_p) X509_SIG *sealed = d2i_X509_SIG(NULL, &next, (long)der->len);
     if (sealed == NULL)
         return assay_sign_refuse(&guard, failure, parts->name,
                                  "holds an encrypted private key that can't be read: its DER is damaged");
-    return assay_sign_parts_add_encrypted(parts, sealed, passphrase, failure);
+    return assay_sign_parts_add_encrypted(parts, sealed, passphrase->text, passphrase->len, failure);
 }
 
 static int add_key_block(assay_sign_parts *parts, const assay_pem_block *block, const assay_secret *der,

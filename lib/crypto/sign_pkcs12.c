@@ -24,8 +24,7 @@ static const char damaged[] = "holds a PKCS#12 that can't be read: it is damaged
 
 typedef struct opened {
     assay_sign_parts *parts;
-    const assay_secret *passphrase;
-    const char *text; /* of the passphrase, NULL for none */
+    const char *text; /* the passphrase that the file's MAC is by; NULL for none */
     int len;
 } opened;
 
@@ -46,7 +45,8 @@ static int add_bag(const opened *from, const PKCS12_SAFEBAG *bag, assay_failure 
     case NID_keyBag:
         return add_plain_key(from, bag, failure);
     case NID_pkcs8ShroudedKeyBag:
-        return assay_sign_parts_add_encrypted(from->parts, PKCS12_SAFEBAG_get0_pkcs8(bag), from->passphrase, failure);
+        return assay_sign_parts_add_encrypted(from->parts, PKCS12_SAFEBAG_get0_pkcs8(bag), from->text,
+                                              (size_t)from->len, failure);
     case NID_certBag:
         break;
     default: /* revocation lists, secrets, and nested safes, which nobody writes */
@@ -103,7 +103,7 @@ int assay_sign_parts_add_pkcs12(assay_sign_parts *parts, const uint8_t *der, siz
     const uint8_t *next = der;
     if (d2i_PKCS12(&file, &next, (long)len) == NULL)
         return assay_sign_refuse(&guard, failure, parts->name, "holds neither PEM nor PKCS#12");
-    opened from = {.parts = parts, .passphrase = passphrase};
+    opened from = {.parts = parts};
     bool given = passphrase != NULL && passphrase->len > 0;
     bool is_open = given ? open_by(&from, file, passphrase->text, passphrase->len)
                          : open_by(&from, file, "", 0) || open_by(&from, file, NULL, 0);

@@ -57,9 +57,9 @@ int assay_sign_parts_add_text(assay_sign_parts *parts, const assay_sign_text *te
 int assay_sign_parts_add_pkcs8(assay_sign_parts *parts, const uint8_t *der, size_t len, assay_failure *failure);
 int assay_sign_parts_add_pkcs1(assay_sign_parts *parts, const uint8_t *der, size_t len, assay_failure *failure);
 int assay_sign_parts_add_sec1(assay_sign_parts *parts, const uint8_t *der, size_t len, assay_failure *failure);
-/* The first after decryption. */
-int assay_sign_parts_add_encrypted(assay_sign_parts *parts, const X509_SIG *sealed, const assay_secret *passphrase,
-                                   assay_failure *failure);
+/* The first after decryption; an empty passphrase may be one. */
+int assay_sign_parts_add_encrypted(assay_sign_parts *parts, const X509_SIG *sealed, const char *passphrase,
+                                   size_t passphrase_len, assay_failure *failure);
 /* Key and certificates of a PKCS#12 file (RFC 7292). */
 int assay_sign_parts_add_pkcs12(assay_sign_parts *parts, const uint8_t *der, size_t len, const assay_secret *passphrase,
                                 assay_failure *failure);

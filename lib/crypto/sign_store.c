@@ -73,7 +73,8 @@ static int add_store(assay_sign_parts *parts, const char *uri, const assay_secre
     bool failed = false;
     for (int i = 0; i < OBJECTS_MAX && OSSL_STORE_eof(store) != 1; i++) {
         ASSAY_CLEANUP(OSSL_STORE_INFO_free_p) OSSL_STORE_INFO *object = OSSL_STORE_load(store);
-        failed = failed || (object == NULL && OSSL_STORE_error(store) == 1);
+        /* At the end OpenSSL 3.0 reports nothing more as an error too. */
+        failed = failed || (object == NULL && OSSL_STORE_error(store) == 1 && OSSL_STORE_eof(store) != 1);
         int code = object == NULL ? ASSAY_OK : add_object(parts, object, failure);
         if (code != ASSAY_OK)
             return code;
