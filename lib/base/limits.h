@@ -70,6 +70,11 @@
 #define ASSAY_LIMIT_HARD_LIMIT 86400       /* seconds: keys serve without a successful fetch, by default */
 #define ASSAY_LIMIT_HARD_LIMIT_MAX 2592000 /* seconds: the most that may be configured */
 
+/* Keys of a client */
+#define ASSAY_LIMIT_ASSERTION_LIFETIME 600    /* seconds: a client assertion; no server takes much more */
+#define ASSAY_LIMIT_SIGNING_FILE_BYTES 262144 /* bytes: a file with a private key, or with its certificates */
+#define ASSAY_LIMIT_SIGNING_CERTIFICATES 16   /* certificates: beside one private key */
+
 /* Configuration */
 #define ASSAY_LIMIT_LEEWAY 60                  /* seconds: tolerated difference of clocks, by default */
 #define ASSAY_LIMIT_LEEWAY_MAX 300             /* seconds: the most that may be configured */
