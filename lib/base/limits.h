@@ -99,8 +99,7 @@
 
 /* Obtaining tokens */
 #define ASSAY_LIMIT_TOKEN_FILE_BYTES 65536 /* bytes: a federated token file */
-#define ASSAY_LIMIT_TOKEN_RESPONSE_BYTES                                                                               \
-    1048576 /* bytes: the answer of a token endpoint; a token with groups or a certificate chain is long */
+#define ASSAY_LIMIT_TOKEN_RESPONSE_BYTES 1048576 /* bytes: the answer of a token endpoint; it may be long */
 #define ASSAY_LIMIT_SCOPE_BYTES 2048           /* bytes: a scope or resource */
 #define ASSAY_LIMIT_CREDENTIAL_TEXT_BYTES 8192 /* bytes: an option of a credential */
 #define ASSAY_LIMIT_SECRET_BYTES 65536         /* bytes: a client secret or assertion of the host */
