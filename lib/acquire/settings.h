@@ -72,10 +72,13 @@ typedef struct assay_token_proxy {
     char *ca_pem;   /* instead of the file; both NULL: the system's */
 } assay_token_proxy;
 
+typedef struct assay_acquire_context assay_acquire_context;
+
 typedef struct assay_credential_settings {
     assay_credential_kind kind;
     bool allow_loopback_http;
-    bool wait_for_propagation; /* retry what a federated credential that was just made is refused with */
+    assay_acquire_context *context; /* machine.h; of the credential that these are of */
+    bool wait_for_propagation;      /* retry what a federated credential that was just made is refused with */
 
     /* Entra */
     char *authority; /* "https://host" without a slash at its end; NULL: the public cloud's */
@@ -119,6 +122,7 @@ typedef struct assay_credential_settings {
     char *issuer; /* of that server; NULL: not told */
     assay_client_method client_method;
     char *signing_algorithm; /* NULL: by the key */
+    char *signing_key_id;    /* `kid`; NULL: none */
 
     /* token exchange (RFC 8693, section 2.1) and Google */
     char *subject_token_type; /* NULL: urn:ietf:params:oauth:token-type:jwt */
@@ -143,6 +147,11 @@ void assay_credential_settings_clear(assay_credential_settings *settings);
  * ASSAY_E_CONFIG_TENANT, ASSAY_E_CONFIG_URL. Sets defaults. No I/O.
  */
 int assay_credential_settings_check(assay_credential_settings *settings, assay_failure *failure);
+
+/* The known cloud of the authority; NULL: none of them. */
+const assay_entra_cloud *assay_settings_cloud(const assay_credential_settings *settings);
+/* Whether its scopes are of one resource, as Entra has them. */
+bool assay_settings_wants_resource(const assay_credential_settings *settings);
 
 /* settings_set.c: texts that were checked; NULL takes one back. ASSAY_OK, ASSAY_E_CONFIG_TENANT (`common` and its like too), ASSAY_E_CONFIG_URL, ASSAY_E_CONFIG_CREDENTIAL, ASSAY_E_MEMORY. */
 int assay_settings_set_text(char **place, const char *text, const char *what, assay_failure *failure);
