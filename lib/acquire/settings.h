@@ -122,6 +122,7 @@ typedef struct assay_credential_settings {
     char *issuer; /* of that server; NULL: not told */
     assay_client_method client_method;
     char *signing_algorithm; /* NULL: by the key */
+    char *signing_key_id;    /* `kid`; NULL: none */
 
     /* token exchange (RFC 8693, section 2.1) and Google */
     char *subject_token_type; /* NULL: urn:ietf:params:oauth:token-type:jwt */
@@ -152,6 +153,11 @@ void assay_credential_settings_clear(assay_credential_settings *settings);
 int assay_credential_settings_check(assay_credential_settings *settings, assay_failure *failure);
 /* Entra, and a client id that is no GUID: a resource id or a name, which it answers with AADSTS700016 (row 16). Worth a warning only. */
 bool assay_settings_client_id_is_odd(const assay_credential_settings *settings);
+
+/* The known cloud of the authority; NULL: none of them. */
+const assay_entra_cloud *assay_settings_cloud(const assay_credential_settings *settings);
+/* Whether its scopes are of one resource, as Entra has them. */
+bool assay_settings_wants_resource(const assay_credential_settings *settings);
 
 /* settings_set.c: texts that were checked; NULL takes one back. ASSAY_OK, ASSAY_E_CONFIG_TENANT (`common` and its like too), ASSAY_E_CONFIG_URL, ASSAY_E_CONFIG_CREDENTIAL, ASSAY_E_MEMORY. */
 int assay_settings_set_text(char **place, const char *text, const char *what, assay_failure *failure);

@@ -5,6 +5,8 @@
  */
 #include "crypto/secret.h"
 #include "fault/watched_memory.h"
+#include "http/lines.h"
+#include "http/message.h"
 #include "support/mint.h"
 
 #include <assay/assay.h>
@@ -260,6 +262,51 @@ static void token_of_a_bearer_file(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* A body that outgrows its room twice, as it comes in pieces; then it is cleared. */
+static void token_of_an_answer(void **state)
+{
+    (void)state;
+    sees_what_is_left();
+    static const char token[] = "{\"access_token\":\"marker-of-the-access-token-4444\"}";
+    char *filling = calloc(1, 6000);
+    assert_non_null(filling);
+    mark(token, sizeof token - 1);
+    watch();
+    assay_http_response response;
+    assay_http_response_init(&response);
+    bool taken = assay_http_response_add_body(&response, token, sizeof token - 1) &&
+                 assay_http_response_add_body(&response, filling, 6000) &&
+                 assay_http_response_add_body(&response, token, sizeof token - 1) &&
+                 assay_http_response_add_body(&response, filling, 6000);
+    size_t len = response.body_len;
+    assay_http_response_clear(&response);
+    unwatch("answer");
+    assert_true(taken);
+    assert_int_equal(len, 2 * (sizeof token - 1 + 6000));
+    free(filling);
+}
+
+/* Those that are sent, and those that were made before one that is refused. */
+static void secrets_in_header_lines(void **state)
+{
+    (void)state;
+    sees_what_is_left();
+    static const char value[] = "marker-of-the-identity-header-5555";
+    mark(value, sizeof value - 1);
+    assay_http_field fields[2] = {{"X-IDENTITY-HEADER", value}, {"Secret", value}};
+    const assay_http_request request = {.url = "", .authorization = value, .fields = fields, .field_count = 2};
+    struct curl_slist *lines = NULL, *cut = NULL;
+    watch();
+    int code = assay_http_lines_of(&lines, &request, NULL);
+    assay_http_lines_clear(&lines);
+    fields[1].name = "Host";
+    int refused = assay_http_lines_of(&cut, &request, NULL);
+    assay_http_lines_clear(&cut);
+    unwatch("header lines");
+    assert_int_equal(code, ASSAY_OK);
+    assert_int_equal(refused, ASSAY_E_ARGUMENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +317,8 @@ int main(void)
         cmocka_unit_test_setup(pages_of_a_secret, forget),
         cmocka_unit_test_setup(secrets_of_a_request, forget),
         cmocka_unit_test_setup(token_of_a_bearer_file, forget),
+        cmocka_unit_test_setup(token_of_an_answer, forget),
+        cmocka_unit_test_setup(secrets_in_header_lines, forget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
