@@ -3,7 +3,6 @@
 
 #include "acquire/diagnosis.h"
 #include "acquire/token_file.h"
-#include "http/url.h"
 #include "json/document.h"
 
 #include <stdio.h>
@@ -60,12 +59,9 @@ static int refuse(job *self, int code, const char *why)
 
 static const char *audience_of(const assay_credential_settings *settings)
 {
-    assay_url url;
     if (settings->request_audience != NULL)
         return settings->request_audience;
-    const char *authority = settings->authority;
-    bool known = authority != NULL && assay_url_parse(authority, strlen(authority), &url) == NULL;
-    return assay_scope_exchange_audience(known ? assay_entra_find_cloud_of_host(url.host) : NULL);
+    return assay_scope_exchange_audience(assay_settings_cloud(settings));
 }
 
 /* GitHub's URL has a query already, one of another runner perhaps not (case 87). */

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <strings.h>
 
+enum { FIRST_ROW_OF_IMDS = 40, LAST_ROW_OF_IMDS = 45 };
+
 /* What the failure says stays, its advice is that of the row; 0: of the code. */
 static int with_row(assay_managed *managed, int code, int row)
 {
@@ -93,19 +95,31 @@ static int judge_imds(assay_managed *managed, const assay_http_response *respons
     return is_html(response) ? with_row(managed, ASSAY_E_SOURCE_ANSWER, 43) : code;
 }
 
+/* What the reader puts down to IMDS, of an agent that is not IMDS. */
+static int without_row(assay_managed *managed, int code)
+{
+    assay_machine *machine = &managed->machine;
+    if (machine->detail.row < FIRST_ROW_OF_IMDS || machine->detail.row > LAST_ROW_OF_IMDS)
+        return code;
+    machine->detail.row = 0;
+    machine->failure.hint = machine->failure.check = NULL;
+    return code;
+}
+
 /* A 400 that Entra's words come with has a row of its own already. */
 static int judge_app_service(assay_managed *managed, const assay_http_response *response, int code)
 {
-    if (response->status == 400 && managed->machine.detail.row == 0)
+    int row = managed->machine.detail.row;
+    if (response->status == 400 && (row == 0 || row >= FIRST_ROW_OF_IMDS))
         return with_row(managed, ASSAY_E_IDENTITY, 46);
-    return with_row(managed, code, response->status >= 500 ? 46 : 0);
+    return response->status >= 500 ? with_row(managed, code, 46) : without_row(managed, code);
 }
 
 static int judge_arc(assay_managed *managed, const assay_http_response *response, int code)
 {
     if (response->status == 401)
         return with_row(managed, ASSAY_E_SOURCE_ANSWER, 47);
-    return response->status == 400 ? judge_bad_request(managed, response, code) : code;
+    return response->status == 400 ? judge_bad_request(managed, response, code) : without_row(managed, code);
 }
 
 int assay_managed_judge(assay_managed *managed, const assay_http_response *response, int64_t now)
@@ -132,7 +146,7 @@ int assay_managed_judge(assay_managed *managed, const assay_http_response *respo
     case ASSAY_AGENT_SERVICE_FABRIC:
         break;
     }
-    return code;
+    return without_row(managed, code);
 }
 
 /*

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "acquire/managed.h"
 
-#include "http/url.h"
-
 /*
  * Each with the document that shows it: IMDS (Microsoft, "How to use managed identities on a VM to acquire an access token"), App Service ("REST endpoint reference", both
  * versions), Azure ML (its identity is that of 2017-09-01), Cloud Shell ("MSI in Cloud Shell"), Arc ("Authenticate against Azure resources with Arc-enabled servers").
@@ -56,22 +54,13 @@ static int check_identity(assay_managed *managed)
 static int check_wanted(assay_managed *managed)
 {
     const assay_token_request *wanted = managed->machine.wanted;
-    if (wanted->user_assertion.len > 0)
+    if (wanted->has_user)
         return assay_managed_fail(managed, ASSAY_E_CONFIG_CREDENTIAL, 0,
                                   "a managed identity can't act on behalf of a user");
     if (wanted->tenant != NULL)
         return assay_managed_fail(managed, ASSAY_E_CONFIG_TENANT, 0,
                                   "a managed identity gets tokens of its own tenant only");
     return check_identity(managed);
-}
-
-static const assay_entra_cloud *cloud_of(const assay_credential_settings *settings)
-{
-    assay_url url;
-    const char *authority = settings->authority;
-    if (authority == NULL || assay_url_parse(authority, strlen(authority), &url) != NULL)
-        return NULL;
-    return assay_entra_find_cloud_of_host(url.host);
 }
 
 /* The same for query and form. */
@@ -129,7 +118,8 @@ int assay_managed_prepare(assay_managed *managed)
     machine->source = managed->form->source;
     int code = check_wanted(managed);
     if (code == ASSAY_OK)
-        code = assay_scope_normalise(machine->wanted->scope, cloud_of(machine->settings), &scope, &machine->failure);
+        code = assay_scope_normalise(machine->wanted->scope, assay_settings_cloud(machine->settings), &scope,
+                                     &machine->failure);
     if (code != ASSAY_OK)
         return code;
     resource = assay_scope_resource(scope);

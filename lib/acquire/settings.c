@@ -67,6 +67,7 @@ static void clear_texts(assay_credential_settings *settings)
                    settings->requested_token_type,
                    settings->impersonation_url,
                    settings->subject_member,
+                   settings->signing_key_id,
                    settings->skipped};
     for (size_t i = 0; i < ASSAY_COUNT_OF(all); i++)
         assay_release(all[i]);
@@ -365,4 +366,31 @@ bool assay_settings_client_id_is_odd(const assay_credential_settings *settings)
     assay_guid guid;
     bool entra = settings->kind <= ASSAY_CREDENTIAL_PIPELINES;
     return entra && settings->client_id != NULL && !assay_guid_read(assay_span_of(settings->client_id), true, &guid);
+}
+
+/* A chain speaks as its first member does. */
+static const assay_credential_settings *speaker(const assay_credential_settings *settings)
+{
+    for (unsigned i = 0; i < ASSAY_LIMIT_CREDENTIAL_DEPTH && settings->kind == ASSAY_CREDENTIAL_CHAIN; i++) {
+        if (settings->member_count == 0)
+            break;
+        settings = settings->members[0];
+    }
+    return settings;
+}
+
+const assay_entra_cloud *assay_settings_cloud(const assay_credential_settings *settings)
+{
+    assay_url url;
+    const char *authority = speaker(settings)->authority;
+    if (authority == NULL)
+        return assay_entra_find_cloud(assay_span_of("public"));
+    if (assay_url_parse(authority, strlen(authority), &url) != NULL)
+        return NULL;
+    return assay_entra_find_cloud_of_host(url.host);
+}
+
+bool assay_settings_wants_resource(const assay_credential_settings *settings)
+{
+    return speaker(settings)->kind <= ASSAY_CREDENTIAL_MANAGED;
 }
