@@ -108,6 +108,7 @@
 #define ASSAY_LIMIT_CHAIN 16                     /* credentials: in one chain */
 #define ASSAY_LIMIT_CREDENTIAL_DEPTH 4           /* credentials: that use one another's tokens */
 #define ASSAY_LIMIT_EXCHANGE_TIMEOUT_MS 30000    /* milliseconds: for one request to a token endpoint or an agent */
+#define ASSAY_LIMIT_PROBE_TIMEOUT_MS 1000        /* milliseconds: for asking whether IMDS is there at all */
 #define ASSAY_LIMIT_KEPT_TOKENS 1000             /* tokens: that one credential keeps for requests without a user */
 #define ASSAY_LIMIT_KEPT_USER_TOKENS 1000        /* tokens: that one credential keeps on behalf of users */
 #define ASSAY_LIMIT_RETRY_AFTER 3600             /* seconds: the longest that a server may ask to wait */
