@@ -6,6 +6,7 @@
 
 #include "base/failure.h"
 #include "crypto/secret.h"
+#include "profile/entra.h"
 
 #include <assay/token_request.h>
 

@@ -22,6 +22,7 @@ typedef struct assay_kept {
     /* Read without the lock. */
     _Atomic(assay_access_token *) token;  /* a reference; NULL: none */
     atomic_int_fast64_t used_ms;          /* steady: when it was last asked for */
+    atomic_int_fast64_t called_ms; /* real: when whoever keeps tokens fresh was last called for it */
     atomic_int_fast64_t renew_allowed_ms; /* steady: after a renewal that failed */
     atomic_uint_fast64_t generation;      /* counts the tokens */
 
