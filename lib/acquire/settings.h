@@ -8,6 +8,7 @@
  */
 
 #include "acquire/assertion.h"
+#include "acquire/sign_source.h"
 #include "base/failure.h"
 #include "base/list.h"
 #include "crypto/secret.h"
