@@ -2,6 +2,7 @@
 #include "acquire/token_request.h"
 
 #include "acquire/claims_challenge.h"
+#include "base/clock.h"
 #include "base/list.h"
 #include "json/document.h"
 
@@ -59,7 +60,8 @@ int assay_token_request_copy(const assay_token_request *from, assay_token_reques
     if (made == NULL)
         return ASSAY_E_MEMORY;
     made->continuous = from->continuous;
-    made->forced = from->forced;
+    made->made_ms = from->made_ms;
+    made->has_user = from->has_user;
     memcpy(made->user_digest, from->user_digest, sizeof made->user_digest);
     made->user_expiry = from->user_expiry;
     bool copied = copy_text(&made->scope, from->scope) && copy_text(&made->tenant, from->tenant) &&
@@ -91,7 +93,7 @@ int assay_token_request_take_claims(assay_token_request *request, const char *js
         return assay_fail(failure, ASSAY_E_MEMORY);
     assay_release_wiped(request->claims, request->claims == NULL ? 0 : strlen(request->claims));
     request->claims = claims;
-    request->forced = true;
+    request->made_ms = assay_clock_real_ms();
     return ASSAY_OK;
 }
 

@@ -51,8 +51,8 @@
 #define ASSAY_LIMIT_URL_BYTES 2048          /* bytes: a URL */
 #define ASSAY_LIMIT_HTTP_HEADER_BYTES 65536 /* bytes: all headers of one answer */
 #define ASSAY_LIMIT_KEPT_CONNECTIONS 16     /* connections: idle ones of an engine for event loops, kept for later */
-#define ASSAY_LIMIT_CHALLENGE_BYTES 32768 /* bytes: a WWW-Authenticate value; longer ones are not read */
-#define ASSAY_LIMIT_ETAG_BYTES 512 /* bytes: an entity tag; a longer one is not sent back */
+#define ASSAY_LIMIT_CHALLENGE_BYTES 32768   /* bytes: a WWW-Authenticate value; claims make it long */
+#define ASSAY_LIMIT_ETAG_BYTES 512          /* bytes: an entity tag; a longer one is not sent back */
 
 /* Times of key sources */
 #define ASSAY_LIMIT_REFRESH_MIN 300       /* seconds: least time between scheduled refreshes */
