@@ -333,7 +333,7 @@ static void what_is_no_token_is_refused(void **state)
                                          "sesame", "{\"access_token\":\"\",\"expires_in\":\"60\"}"};
     for (size_t i = 0; i < ASSAY_COUNT_OF(bodies); i++) {
         const machine_reply reply = {.body = bodies[i]};
-        expect(run(&reply, 1), ASSAY_E_TOKEN_RESPONSE, 0);
+        assert_int_equal(run(&reply, 1), ASSAY_E_TOKEN_RESPONSE);
     }
 }
 
@@ -438,6 +438,10 @@ static void what_app_service_refuses_is_told(void **state)
                         "Identity found\"}"}),
            ASSAY_E_IDENTITY, 46);
     expect(RUN({.status = 400}), ASSAY_E_IDENTITY, 46);
+    expect(RUN({.status = 400, .body = "{\"statusCode\":400,\"message\":\"AADSTS500011: no such resource\"}"}),
+           ASSAY_E_GRANT, 23);
+    expect(RUN({.status = 400, .body = "{\"statusCode\":400,\"message\":\"AADSTS9: what is this\"}"}), ASSAY_E_GRANT,
+           0);
     expect(RUN({.status = 403, .body = "{\"statusCode\":403,\"message\":\"no\"}"}), ASSAY_E_GRANT, 0);
     expect(RUN({.status = 404, .body = "{\"statusCode\":404,\"message\":\"no\"}"}), ASSAY_E_GRANT_UNAVAILABLE, 0);
     expect(RUN({.status = 302}), ASSAY_E_SOURCE_ANSWER, 0);
