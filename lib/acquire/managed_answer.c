@@ -65,13 +65,15 @@ static int row_of_entra(const assay_http_response *response)
  * IMDS refuses whoever leaves its header out with 400 and JSON. A 403 is Docker Desktop's "unreachable", HTML a proxy's page, 404 another cloud's
  * service at the same address (exchange.md, Settled 5).
  */
-bool assay_managed_is_present(const assay_http_response *response)
+int assay_managed_read_probe(const assay_http_response *response)
 {
     ASSAY_AUTO_JSON assay_json *document = NULL;
     if (response->status != 400 || response->encoded || response->body == NULL)
-        return false;
+        return ASSAY_E_SOURCE_ABSENT;
     int code = assay_json_parse(response->body, response->body_len, &document, NULL, 0);
-    return code == ASSAY_OK && assay_json_is_object(document);
+    if (code == ASSAY_E_MEMORY)
+        return code;
+    return code == ASSAY_OK && assay_json_is_object(document) ? ASSAY_OK : ASSAY_E_SOURCE_ABSENT;
 }
 
 /* The words are those of the service (exchange.md, rows 40 to 42); it has no codes for the first two. */

@@ -123,6 +123,13 @@ static void what_is_no_jwt_is_refused(void **state)
                                          "{\"value\":\"sesame\"}",
                                          "{\"value\":\"sesame.sesame\"}",
                                          "{\"value\":\"sesame.sesame.sesame\"}",
+                                         "{\"value\":\"eyJ.e\"}",
+                                         "{\"value\":\"eyJ..e\"}",
+                                         "{\"value\":\"eyJ.e.\"}",
+                                         "{\"value\":\".eyJ.e\"}",
+                                         "{\"value\":\"eyJ.e.a.b\"}",
+                                         "{\"value\":\"eyJ.e.a=\"}",
+                                         "{\"value\":\"eyJ.e.a\\n\"}",
                                          "{\"value\":\"" JWT "\",\"value\":\"" JWT "\"}"};
     for (size_t i = 0; i < ASSAY_COUNT_OF(bodies); i++) {
         const machine_reply reply = {.body = bodies[i]};
