@@ -8,6 +8,7 @@
  */
 
 #include "acquire/assertion.h"
+#include "acquire/sign_source.h"
 #include "base/failure.h"
 #include "base/list.h"
 #include "crypto/secret.h"
@@ -138,15 +139,21 @@ typedef struct assay_credential_settings {
     size_t member_count;
     char *
         skipped; /* what the environment did not configure, a line each: "workload-identity: AZURE_FEDERATED_TOKEN_FILE is not set"; NULL: nothing */
+
+    /* What the check said: a chain passes over a member that lacks something. */
+    int checked;
+    assay_failure lacking;
 } assay_credential_settings;
 
 void assay_credential_settings_clear(assay_credential_settings *settings);
 
 /*
  * Whether they are complete, before the first use: ASSAY_OK; ASSAY_E_CONFIG_CREDENTIAL naming every option (and its variable) that is missing,
- * ASSAY_E_CONFIG_TENANT, ASSAY_E_CONFIG_URL. Sets defaults. No I/O.
+ * ASSAY_E_CONFIG_TENANT, ASSAY_E_CONFIG_URL, ASSAY_E_MEMORY. Sets defaults, and keeps in `checked` and `lacking` what it says. No I/O.
  */
 int assay_credential_settings_check(assay_credential_settings *settings, assay_failure *failure);
+/* Entra, and a client id that is no GUID: a resource id or a name, which it answers with AADSTS700016 (row 16). Worth a warning only. */
+bool assay_settings_client_id_is_odd(const assay_credential_settings *settings);
 
 /* The known cloud of the authority; NULL: none of them. */
 const assay_entra_cloud *assay_settings_cloud(const assay_credential_settings *settings);
@@ -155,12 +162,23 @@ bool assay_settings_wants_resource(const assay_credential_settings *settings);
 
 /* settings_set.c: texts that were checked; NULL takes one back. ASSAY_OK, ASSAY_E_CONFIG_TENANT (`common` and its like too), ASSAY_E_CONFIG_URL, ASSAY_E_CONFIG_CREDENTIAL, ASSAY_E_MEMORY. */
 int assay_settings_set_text(char **place, const char *text, const char *what, assay_failure *failure);
+int assay_settings_set_secret(assay_secret *place, const char *text, size_t len, const char *what,
+                              assay_failure *failure);
+int assay_settings_take_tenant(char **place, const char *tenant, assay_failure *failure);
 int assay_settings_set_tenant(assay_credential_settings *settings, const char *tenant, assay_failure *failure);
+int assay_settings_add_tenant(assay_credential_settings *settings, const char *tenant,
+                              assay_failure *failure); /* "*": any */
 int assay_settings_set_authority(assay_credential_settings *settings, const char *authority, assay_failure *failure);
 int assay_settings_set_proxy(assay_credential_settings *settings, const char *url, const char *tls_name,
                              const char *ca_file, const char *ca_pem, assay_failure *failure);
+int assay_settings_set_identity(assay_credential_settings *settings, assay_identity identity, const char *value,
+                                assay_failure *failure);
 
-/* environment.c: what the environment configures for one kind; the process's own environment is read here and nowhere else. `settings` is
+int assay_settings_add_text(assay_text_list *list, const char *text, const char *what, assay_failure *failure);
+int assay_settings_set_client_method(assay_credential_settings *settings, const char *method, assay_failure *failure);
+int assay_settings_set_service_account(assay_credential_settings *settings, const char *email, assay_failure *failure);
+
+/* from_environment.c: what the environment configures for one kind; the process's own environment is read here and nowhere else. `settings` is
  * of that kind and otherwise empty. ASSAY_E_CONFIG_CREDENTIAL where it is broken; what is missing is found by the check. */
 int assay_settings_from_environment(assay_credential_settings *settings, assay_failure *failure);
 /* Which kinds of the default chain are configured: the one to use is first. Those that are not are told in *skipped (owned), a line each. */

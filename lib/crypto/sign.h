@@ -13,21 +13,27 @@
 
 typedef struct assay_sign_key assay_sign_key;
 
+/* Bytes, and what errors call them, such as a path (escaped and cut). */
+typedef struct assay_sign_text {
+    const char *bytes;
+    size_t len;
+    const char *name;
+} assay_sign_text;
+
 /*
  * From bytes that hold one private key, and none, one or several certificates: PEM text (RFC 7468; PKCS#8, encrypted or not, and the older RSA and EC
- * forms), or PKCS#12. @p more is NULL, or PEM text with certificates only, for keys that come without theirs. @p passphrase is NULL or empty for none; nobody is
- * ever asked. @p name is what errors call the bytes, such as a path (escaped and cut).
+ * forms without encryption), or PKCS#12. @p certificates is PEM text with certificates, for keys that come without theirs; NULL: none. @p passphrase
+ * is NULL or empty for none; nobody is ever asked.
  * The certificate of the key becomes the first, whatever the order; after it comes the one that issued it, and so on. Others are left out.
  * Where there are certificates, one must be of the key. ASSAY_E_CONFIG_SIGNING_KEY, ASSAY_E_MEMORY, ASSAY_E_CRYPTO.
  */
-int assay_sign_key_from_bytes(assay_crypto *crypto, const char *bytes, size_t len, const char *more, size_t more_len,
-                              const assay_secret *passphrase, const char *name, assay_sign_key **key,
-                              assay_failure *failure);
+int assay_sign_key_from_bytes(assay_crypto *crypto, const assay_sign_text *text, const assay_sign_text *certificates,
+                              const assay_secret *passphrase, assay_sign_key **key, assay_failure *failure);
 /*
  * From an OpenSSL store: a URI such as file:…, or pkcs11:… where a provider serves that, passed on as it is. All objects that it names are looked at: one private
- * key and its certificates. @p more, @p passphrase (also a PIN) as above.
+ * key and its certificates. @p certificates and @p passphrase (also a PIN) as above. What OpenSSL reads there it does not wipe; sign_numbers.c is the way that does.
  */
-int assay_sign_key_from_store(assay_crypto *crypto, const char *uri, const char *more, size_t more_len,
+int assay_sign_key_from_store(assay_crypto *crypto, const char *uri, const assay_sign_text *certificates,
                               const assay_secret *passphrase, assay_sign_key **key, assay_failure *failure);
 assay_sign_key *assay_sign_key_ref(assay_sign_key *key);
 void assay_sign_key_unref(assay_sign_key *key);
@@ -55,8 +61,8 @@ int assay_sign_key_thumbprint(const assay_sign_key *key, assay_digest digest, ui
 
 /*
  * Sign as RFC 7518 and RFC 8037 write signatures: ECDSA as r and s side by side, PSS with a salt as long as the hash. @p signature holds ASSAY_SIGNATURE_MAX bytes.
- * ASSAY_OK; ASSAY_E_ALGORITHM_KEY: the scheme does not fit the key; ASSAY_E_CONFIG_SIGNING_KEY: the key's provider refused (a token that was taken out);
- * ASSAY_E_MEMORY.
+ * ASSAY_OK; ASSAY_E_ALGORITHM_KEY: the scheme does not fit the key; ASSAY_E_CRYPTO: OpenSSL or the key's provider refused (a token that was taken out);
+ * ASSAY_E_MEMORY. *signature_len is 0 on failure.
  */
 int assay_sign_key_sign(const assay_sign_key *key, assay_scheme scheme, const void *message, size_t len,
                         uint8_t *signature, size_t *signature_len);

@@ -56,6 +56,14 @@ int64_t assay_acquisition_look_at(const assay_acquisition *acquisition);
 /* Block until it should look again. */
 void assay_acquisition_wait(assay_acquisition *acquisition);
 
+/*
+ * acquire.c: begin to get a token. *token: one that serves came meanwhile, and nothing is left to do but leave. The acquisition is to be left in any case
+ * where this is ASSAY_OK. @p wanted is normalised and stays.
+ */
+int assay_acquire_begin(assay_credential *credential, const assay_token_request *wanted, int64_t deadline,
+                        assay_waker *waker, assay_acquisition *acquisition, assay_access_token **token,
+                        assay_failure *failure);
+
 static inline const assay_http_request *assay_acquisition_request(const assay_acquisition *acquisition)
 {
     return &acquisition->machine->request;

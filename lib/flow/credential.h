@@ -11,7 +11,15 @@
 
 #include <assay/credential.h>
 
+struct assay_driver;
 struct assay_shared_tokens;
+
+/* A driver that keeps the tokens fresh. */
+typedef struct assay_keeper {
+    struct assay_driver *driver;
+    atomic_bool called; /* it should look at once */
+    struct assay_keeper *next, **link;
+} assay_keeper;
 
 struct assay_credential {
     atomic_uint references;
@@ -30,10 +38,8 @@ struct assay_credential {
         lock; /* of flights and of changes of `kept`: held for moments, never while anything is sent or read */
     assay_kept_tokens kept;
     assay_refresher_slot refreshing;
-    atomic_uint watchers; /* drivers that keep the tokens fresh */
+    assay_keeper *keepers; /* under the lock */
     atomic_uint_fast64_t stats[ASSAY_CREDENTIAL_STAT_SHARED + 1];
-    int configured; /* what the check of the settings answered at the first use */
-    assay_failure misconfigured;
     struct assay_credential *next, **link; /* fork.c */
 };
 
@@ -89,6 +95,9 @@ int assay_acquire_normalise(const assay_credential *credential, const assay_toke
                             assay_token_request **wanted, assay_failure *failure);
 /* A token that is kept and serves, or NULL; *due: it is to be renewed, and nobody does so yet. No lock. @p request is normalised. */
 assay_access_token *assay_acquire_kept(assay_credential *credential, const assay_token_request *request, bool *due);
+/* From now on a driver keeps the tokens fresh; and no longer. */
+void assay_credential_add_keeper(assay_credential *credential, assay_keeper *keeper);
+void assay_credential_remove_keeper(assay_credential *credential, assay_keeper *keeper);
 /* See that whoever keeps tokens fresh looks at once: a driver or the thread, which is started where @p start says that it may. */
 void assay_acquire_call_keeper(assay_credential *credential, bool start);
 /*
@@ -98,6 +107,10 @@ void assay_acquire_call_keeper(assay_credential *credential, bool start);
 assay_kept *assay_acquire_due(assay_credential *credential, int64_t now_ms, int64_t *due_at);
 void assay_acquire_forget(assay_credential *credential, const assay_token_request *request);
 
+/* Share tokens in a directory (shared_tokens.h); NULL: no longer. */
+int assay_credential_share(assay_credential *credential, const char *path, assay_failure *failure);
+/* How many tokens are kept now. */
+size_t assay_credential_kept_count(const assay_credential *credential);
 /* credential_describe.c */
 int assay_credential_write_description(assay_credential *credential, char **json, size_t *len, assay_failure *failure);
 /* credential_json.c */

@@ -5,12 +5,12 @@
 /* What the issuers of one validator have in common: the lock, the readers, the runtime, and the thread that keeps keys fresh. */
 
 #include "base/readers.h"
+#include "flow/refresher.h"
 #include "flow/runtime.h"
 
 #include <pthread.h>
 
 struct assay_issuer_keys;
-struct assay_refresher;
 struct assay_token_cache;
 
 typedef struct assay_keyring {
@@ -19,11 +19,11 @@ typedef struct assay_keyring {
     /* Of every source and flight: held for moments, never while a document is fetched or read. Only the turn that processes share
      * (assay_stored_keys_may_ask()) touches a file with it. */
     pthread_mutex_t lock;
-    struct assay_issuer_keys *first;             /* every issuer's, for a fork */
-    struct assay_token_cache *tokens;            /* NULL: accepted tokens are not kept */
-    _Atomic(struct assay_refresher *) refresher; /* NULL: no thread; changed by refresher.c */
-    atomic_uint watchers;                        /* drivers that keep the keys fresh */
-    struct assay_keyring *next, **link;          /* fork.c */
+    struct assay_issuer_keys *first;  /* every issuer's, for a fork */
+    struct assay_token_cache *tokens; /* NULL: accepted tokens are not kept */
+    assay_refresher_slot refreshing;
+    atomic_uint watchers;               /* drivers that keep the keys fresh */
+    struct assay_keyring *next, **link; /* fork.c */
 } assay_keyring;
 
 /* Takes over the reference to @p runtime, also on failure. ASSAY_OK, ASSAY_E_MEMORY. */

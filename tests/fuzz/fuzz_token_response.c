@@ -188,7 +188,7 @@ static void fuzz_challenge(const char *text)
     MUST(assay_token_request_make("", &request, NULL) == ASSAY_OK);
     int code = assay_token_request_take_challenge(request, text, &failure);
     MUST(code == ASSAY_OK || code == ASSAY_E_ARGUMENT);
-    MUST((code == ASSAY_OK) == (request->claims != NULL) && (code == ASSAY_OK) == (request->made_ms > 0));
+    MUST((code == ASSAY_OK) == (request->claims != NULL));
     if (code == ASSAY_OK) {
         MUST(request->claims[0] == '{');
         check_merged(request);

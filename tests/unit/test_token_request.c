@@ -3,6 +3,7 @@
 #include "acquire/token_request.h"
 #include "base/base64url.h"
 #include "base/memory.h"
+#include "crypto/crypto.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +30,6 @@ static void takes(const char *challenge, const char *wanted)
     assay_failure failure;
     assert_int_equal(assay_token_request_take_challenge(request, challenge, &failure), ASSAY_OK);
     assert_string_equal(request->claims, wanted);
-    assert_true(request->made_ms > 0);
     assay_token_request_drop(request);
 }
 
@@ -41,7 +41,6 @@ static void refuses(const char *challenge)
     assert_int_equal(assay_token_request_take_challenge(request, challenge, &failure), ASSAY_E_ARGUMENT);
     assert_true(failure.note[0] != '\0');
     assert_null(request->claims);
-    assert_int_equal(request->made_ms, 0);
     assert_int_equal(assay_token_request_take_challenge(request, challenge, NULL), ASSAY_E_ARGUMENT);
     assay_token_request_drop(request);
 }
@@ -217,6 +216,37 @@ static void scopes_of_any_server(void **state)
     assay_token_request_drop(NULL);
 }
 
+static void the_token_of_a_user(void **state)
+{
+    (void)state;
+    /* {"alg":"RS256"}, {"exp":1700003600}; and what is no JWT at all */
+    static const char *const tokens[] = {"eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE3MDAwMDM2MDB9.c2ln", "opaque"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(tokens); i++) {
+        assay_token_request *request = make("s");
+        uint8_t digest[32];
+        size_t len = strlen(tokens[i]);
+        assert_int_equal(assay_crypto_sha256(tokens[i], len, digest), ASSAY_OK);
+        assert_int_equal(assay_token_request_take_user(request, tokens[i], len, NULL), ASSAY_OK);
+        assert_true(request->has_user);
+        assert_string_equal(request->user_assertion.text, tokens[i]);
+        assert_memory_equal(request->user_digest, digest, sizeof digest);
+        assert_int_equal(request->user_expiry, i == 0 ? 1700003600 : 0);
+        assay_token_request_drop(request);
+    }
+    char *longest = calloc(1, ASSAY_LIMIT_SECRET_BYTES + 1);
+    assert_non_null(longest);
+    assay_token_request *request = make("s");
+    memset(longest, 'a', ASSAY_LIMIT_SECRET_BYTES + 1);
+    assert_int_equal(assay_token_request_take_user(request, longest, ASSAY_LIMIT_SECRET_BYTES, NULL), ASSAY_OK);
+    assay_token_request_drop(request);
+    request = make("s");
+    assert_int_equal(assay_token_request_take_user(request, longest, ASSAY_LIMIT_SECRET_BYTES + 1, NULL),
+                     ASSAY_E_ARGUMENT);
+    assert_true(!request->has_user && request->user_assertion.text == NULL);
+    assay_token_request_drop(request);
+    free(longest);
+}
+
 static void a_copy_has_all_of_it(void **state)
 {
     (void)state;
@@ -227,11 +257,12 @@ static void a_copy_has_all_of_it(void **state)
     assert_true(assay_secret_set(&request->user_assertion, "user", 4));
     memset(request->user_digest, 7, sizeof request->user_digest);
     request->user_expiry = 99;
+    request->made_ms = 98;
     assert_int_equal(assay_token_request_copy(request, &copy), ASSAY_OK);
     assert_string_equal(copy->scope, "scope");
     assert_string_equal(copy->tenant, "tenant");
     assert_string_equal(copy->claims, "{\"a\":1}");
-    assert_true(copy->continuous && copy->has_user && copy->made_ms == request->made_ms && copy->user_expiry == 99);
+    assert_true(copy->continuous && copy->has_user && copy->made_ms == 98 && copy->user_expiry == 99);
     assert_string_equal(copy->user_assertion.text, "user");
     assert_memory_equal(copy->user_digest, request->user_digest, sizeof copy->user_digest);
     assert_ptr_not_equal(copy->scope, request->scope);
@@ -255,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_case_46_claims_only_where_due),
         cmocka_unit_test(claims_that_are_no_object),
         cmocka_unit_test(scopes_of_any_server),
+        cmocka_unit_test(the_token_of_a_user),
         cmocka_unit_test(a_copy_has_all_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
