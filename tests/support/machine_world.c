@@ -153,6 +153,7 @@ static int run(machine_world *world, const machine_reply *replies, size_t count)
             continue;
         }
         assert_true(world->sent_count < MACHINE_WORLD_MOST);
+        assert_int_equal(assay_machine_next(world->machine, &world->now), ASSAY_MACHINE_FETCH); /* the same one */
         record(world, began);
         if (used == count)
             fail_msg("an unexpected request of %s", world->sent[used].url);

@@ -273,6 +273,21 @@ static void broken_values_are_refused_by_name(void **state)
     expect_refusal(ASSAY_CREDENTIAL_SECRET, ASSAY_E_CONFIG_TENANT, "AZURE_ADDITIONALLY_ALLOWED_TENANTS: ");
 }
 
+static void google_has_a_file(void **state)
+{
+    (void)state;
+    static const char json[] = "{\"type\":\"external_account\",\"audience\":\"//iam\",\"credential_source\":"
+                               "{\"file\":\"/t\"}}";
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/account.json", store_folder);
+    set("GOOGLE_APPLICATION_CREDENTIALS", path);
+    expect_refusal(ASSAY_CREDENTIAL_GOOGLE, ASSAY_E_CONFIG_CREDENTIAL, "GOOGLE_APPLICATION_CREDENTIALS: ");
+    store_write_path(path, json, sizeof json - 1);
+    expect_read(ASSAY_CREDENTIAL_GOOGLE);
+    assert_string_equal(settings.token_file, "/t");
+    assert_int_equal(assay_credential_settings_check(&settings, &failure), ASSAY_OK);
+}
+
 static void kinds_without_variables_say_so(void **state)
 {
     (void)state;
@@ -454,6 +469,7 @@ int main(void)
         CASE(jobs_have_their_variables),
         CASE(test_case_15_values_with_line_ends_are_refused_by_name),
         CASE(broken_values_are_refused_by_name),
+        CASE(google_has_a_file),
         CASE(kinds_without_variables_say_so),
         CASE(test_case_67_agents_are_looked_for_in_order),
         CASE(an_installed_arc_agent_is_found),

@@ -469,6 +469,11 @@ static void cloud_shell_is_sent_a_form(void **state)
     assert_string_equal(sent->content_type, "application/x-www-form-urlencoded");
     assert_string_equal(sent->fields, "Metadata: true\n");
     assert_true(sent->direct);
+    expect(RUN({.status = 403, .body = "{}"}), ASSAY_E_GRANT, 0);
+    expect(RUN({.status = 400, .body = "{\"error\":{\"code\":\"x\"}}"}), ASSAY_E_GRANT, 0);
+    expect(RUN({.status = 307}), ASSAY_E_SOURCE_ANSWER, 0);
+    assay_release(ASSAY_STEAL(world.settings.agent_url)); /* as the check would have refused */
+    expect(run(NULL, 0), ASSAY_E_CONFIG_CREDENTIAL, 0);
 }
 
 static void test_case_72_cloud_shell_has_no_user_assigned_identities(void **state)

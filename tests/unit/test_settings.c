@@ -461,6 +461,20 @@ static void test_case_76_a_token_proxy_is_complete_and_https(void **state)
     assert_null(settings.proxy.url);
 }
 
+static void lists_are_bounded(void **state)
+{
+    (void)state;
+    assay_text_list *list = &settings.audiences;
+    assert_int_equal(assay_settings_add_text(list, NULL, "it", &failure), ASSAY_E_ARGUMENT);
+    assert_int_equal(assay_settings_add_text(list, "", "it", &failure), ASSAY_E_CONFIG_CREDENTIAL);
+    assert_int_equal(assay_settings_add_text(list, "a\nb", "it", &failure), ASSAY_E_CONFIG_CREDENTIAL);
+    assert_int_equal(list->count, 0);
+    for (int i = 0; i < ASSAY_LIMIT_EXCHANGE_TARGETS; i++)
+        assert_int_equal(assay_settings_add_text(list, "a", "it", &failure), ASSAY_OK);
+    assert_int_equal(assay_settings_add_text(list, "a", "it", &failure), ASSAY_E_CONFIG_CREDENTIAL);
+    assert_int_equal(list->count, ASSAY_LIMIT_EXCHANGE_TARGETS);
+}
+
 static void identities_are_named_or_the_systems(void **state)
 {
     (void)state;
@@ -522,6 +536,7 @@ int main(void)
         CASE(test_case_15_control_bytes_are_refused),
         CASE(lengths_are_bounded),
         CASE(test_case_76_a_token_proxy_is_complete_and_https),
+        CASE(lists_are_bounded),
         CASE(identities_are_named_or_the_systems),
         CASE(what_the_host_gave_is_destroyed_once),
     };
