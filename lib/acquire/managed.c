@@ -20,7 +20,7 @@ static assay_machine_want finish(assay_managed *managed, int code)
 static bool wants_probe(const assay_managed *managed)
 {
     const assay_machine *machine = &managed->machine;
-    return machine->settings->probe && machine->settings->agent == ASSAY_AGENT_IMDS &&
+    return (machine->settings->probe || managed->one_of_several) && machine->settings->agent == ASSAY_AGENT_IMDS &&
            atomic_load(&machine->context->agent_was_there) == 0;
 }
 
@@ -196,3 +196,9 @@ static void clear(assay_machine *machine)
 }
 
 const assay_machine_kind assay_machine_managed = {sizeof(assay_managed), next, answered, clear};
+
+void assay_managed_in_chain(assay_machine *machine)
+{
+    if (machine->kind == &assay_machine_managed)
+        ((assay_managed *)machine)->one_of_several = true;
+}

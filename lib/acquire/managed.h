@@ -35,8 +35,12 @@ typedef struct assay_managed {
     assay_http_field field;
     assay_secret authorization; /* Arc */
     unsigned tries;
-    int64_t first_at; /* steady milliseconds of the first try */
+    int64_t first_at;    /* steady milliseconds of the first try */
+    bool one_of_several; /* look whether IMDS is there first, whatever the settings say */
 } assay_managed;
+
+/* managed.c: the machine stands in a chain, which goes on where the agent is absent. Before its first step; of other kinds nothing changes. */
+void assay_managed_in_chain(assay_machine *machine);
 
 /* NULL: an agent that can't be asked. */
 const assay_agent_form *assay_managed_form(assay_agent agent);

@@ -237,6 +237,17 @@ static void a_chain_in_a_chain_is_passed_over_too(void **state)
     expect_note("chain: managed-identity: ");
 }
 
+/* A credential that is used alone too does not ask for a probe by itself. */
+static void imds_is_probed_in_every_chain(void **state)
+{
+    (void)state;
+    add_imds("http://127.0.0.1:1/imds")->probe = false;
+    (void)add_app_service();
+    expect(RUN({.status = 404}, {.body = TOKEN}), ASSAY_OK, 0);
+    assert_string_equal(world.sent[0].fields, "");
+    assert_int_equal(world.sent[0].attempt_ms, 1000);
+}
+
 /* The same replies give the same requests, whatever went before. */
 static void a_chain_goes_the_same_way_each_time(void **state)
 {
@@ -282,6 +293,7 @@ int main(void)
         CASE(many_reasons_share_the_room),
         CASE(a_chain_without_members_has_no_token),
         CASE(a_chain_in_a_chain_is_passed_over_too),
+        CASE(imds_is_probed_in_every_chain),
         CASE(a_chain_goes_the_same_way_each_time),
         CASE(a_chain_may_end_in_the_middle),
     };
