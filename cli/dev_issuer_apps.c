@@ -141,9 +141,12 @@ static int check_app(const dev_issuer *issuer, json_t *app, char **text)
     return json_object_get(app, "client_id") != NULL ? 0 : fail(text, "an application needs", "client_id");
 }
 
-static bool same_text(const char *one, const char *other)
+/* GUIDs of Entra are the same in either case; RFC 6749 has client identifiers that are not. */
+static bool same_text(const dev_issuer *issuer, const char *one, const char *other)
 {
-    return one == NULL || other == NULL ? one == other : strcasecmp(one, other) == 0;
+    if (one == NULL || other == NULL)
+        return one == other;
+    return issuer->tenant != NULL ? strcasecmp(one, other) == 0 : strcmp(one, other) == 0;
 }
 
 /* Under the lock; takes @p app. */
@@ -151,8 +154,8 @@ static bool put_app(dev_issuer *issuer, json_t *app)
 {
     for (size_t i = 0; i < json_array_size(issuer->apps); i++) {
         const json_t *known = json_array_get(issuer->apps, i);
-        if (same_text(dev_jwt_text(known, "client_id"), dev_jwt_text(app, "client_id")) &&
-            same_text(dev_jwt_text(known, "tenant"), dev_jwt_text(app, "tenant")))
+        if (same_text(issuer, dev_jwt_text(known, "client_id"), dev_jwt_text(app, "client_id")) &&
+            same_text(issuer, dev_jwt_text(known, "tenant"), dev_jwt_text(app, "tenant")))
             return json_array_set_new(issuer->apps, i, app) == 0;
     }
     if (json_array_size(issuer->apps) >= MAX_APPS) {
@@ -221,7 +224,7 @@ json_t *dev_app_find(dev_issuer *issuer, const char *client_id, const char *tena
     for (size_t i = 0; i < json_array_size(issuer->apps); i++) {
         json_t *app = json_array_get(issuer->apps, i);
         const char *of = dev_jwt_text(app, "tenant");
-        if (!same_text(dev_jwt_text(app, "client_id"), client_id) ||
+        if (!same_text(issuer, dev_jwt_text(app, "client_id"), client_id) ||
             (of != NULL && tenant != NULL && strcasecmp(of, tenant) != 0))
             continue;
         if (found == NULL || of != NULL)

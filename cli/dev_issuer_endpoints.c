@@ -100,9 +100,14 @@ void dev_endpoint_serve(const dev_endpoint *endpoint, dev_call *call)
         endpoint->handle(call);
     dev_count(call->issuer, call->stat);
     dev_token_fault_change(call);
+    /* What is told of a request is told before a wait, and says what is answered. */
+    bool waits = call->fault.kind == DEV_FAULT_SLOW;
+    if (!waits)
+        dev_fault_change(call->issuer, endpoint->target, &call->fault, call->reply);
     dev_record_keep(call, dev_stat_name(call->stat));
     if (call->reply->status >= 300)
         dev_count(call->issuer, DEV_STAT_REJECTED);
-    dev_fault_change(call->issuer, endpoint->target, &call->fault, call->reply);
+    if (waits)
+        dev_fault_change(call->issuer, endpoint->target, &call->fault, call->reply);
     dev_form_clear(&call->form);
 }

@@ -158,6 +158,8 @@ void dev_record_keep(dev_call *call, const char *endpoint)
 {
     (void)json_object_set_new(call->record, "endpoint", json_string(endpoint));
     (void)json_object_set_new(call->record, "status", json_integer((json_int_t)call->reply->status));
+    if (call->fault.kind != DEV_FAULT_NONE)
+        (void)json_object_set_new(call->record, "fault", json_string(dev_fault_kind_name(call->fault.kind)));
     (void)pthread_mutex_lock(&call->issuer->lock);
     if (json_array_size(call->issuer->requests) >= MAX_REQUESTS)
         (void)json_array_remove(call->issuer->requests, 0);

@@ -212,18 +212,6 @@ void dev_serve_impersonation(dev_call *call);
 void dev_serve_imds(dev_call *call);
 void dev_serve_app_service(dev_call *call);
 void dev_serve_cloud_shell(dev_call *call);
-/* A parameter that selects an identity, and the application's member that it names. */
-typedef struct dev_selector {
-    const char *parameter;
-    const char *member;
-} dev_selector;
-
-typedef void (*dev_refusal)(dev_call *call, unsigned status, const char *sentence);
-
-/* The identity that is meant, of those that are registered; NULL after @p refuse. The last selector has no parameter. */
-json_t *dev_managed_identity(dev_call *call, const dev_selector *selectors, dev_refusal refuse);
-/* Answer with its token; the forms are those of @p expires_on, or "usual" ones. */
-void dev_managed_answer(dev_call *call, const json_t *app, const char *expires_on, bool expires_in);
 void dev_imds_refuse(dev_call *call, unsigned status, const char *sentence);
 /* False after an answer: a challenge, or a refusal. */
 bool dev_arc_check(dev_call *call);

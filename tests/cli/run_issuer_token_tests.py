@@ -503,6 +503,8 @@ class Entra(TokenTests):
         self.assertEqual((answer.status, answer.body), (504, ""))
         self.fault("status", value=503, count=2)
         self.assertEqual([self.secret().status for _ in range(3)], [503, 503, 200])
+        told = [(record["status"], record.get("fault")) for record in json.loads(self.issuer.call("/requests"))[-3:]]
+        self.assertEqual(told, [(503, "status"), (503, "status"), (200, None)])
         for kind in ("garbage", "html", "content-type", "deep"):
             self.fault(kind)
             self.assertEqual(self.secret_bytes(), 200)
