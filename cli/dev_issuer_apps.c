@@ -29,7 +29,7 @@ static const struct {
     {"claims", IDENTITY},
     {"scopes", TEXTS},
 };
-static const char *const federated_members[] = {"issuer", "subject", "audience", "ca_file", NULL};
+static const char *const federated_members[] = {"issuer", "subject", "audience", "ca_file", "ca_pem", NULL};
 static const char *const identity_members[] = {"principal_id", "resource_id", "system_assigned", NULL};
 
 static int fail(char **text, const char *sentence, const char *name)
@@ -71,6 +71,12 @@ static bool has_only(const json_t *object, const char *const *known)
     return json_is_object(object);
 }
 
+static bool is_text_or_absent(const json_t *object, const char *member)
+{
+    const json_t *value = json_object_get(object, member);
+    return value == NULL || is_text(value);
+}
+
 /* Entra matches all three; elsewhere a token of any subject may be exchanged. */
 static bool federated_is_good(const dev_issuer *issuer, const json_t *list)
 {
@@ -79,8 +85,8 @@ static bool federated_is_good(const dev_issuer *issuer, const json_t *list)
         const json_t *subject = json_object_get(item, "subject");
         if (!has_only(item, federated_members) || !is_text(json_object_get(item, "issuer")) ||
             !is_text(json_object_get(item, "audience")) || (subject != NULL && !is_text(subject)) ||
-            (subject == NULL && issuer->tenant != NULL) ||
-            (json_object_get(item, "ca_file") != NULL && !is_text(json_object_get(item, "ca_file"))))
+            (subject == NULL && issuer->tenant != NULL) || !is_text_or_absent(item, "ca_file") ||
+            !is_text_or_absent(item, "ca_pem"))
             return false;
     }
     return true;

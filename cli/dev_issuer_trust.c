@@ -6,7 +6,7 @@
 #include <assay/assay.h>
 #include <string.h>
 
-#define TIMEOUT_MS 10000
+#define TIMEOUT_MS 30000
 #define LEEWAY 300 /* the times were looked at before, and are looked at once more */
 
 CLI_DEFINE_CLEANUP(assay_issuer, assay_issuer_free)
@@ -25,7 +25,9 @@ static const char *own_ca(const dev_issuer *issuer, const json_t *federated)
 static int configure(const dev_issuer *of, const json_t *federated, const char *profile, assay_issuer **issuer)
 {
     const char *ca_file = dev_jwt_text(federated, "ca_file");
-    const char *ca_pem = ca_file == NULL ? own_ca(of, federated) : NULL;
+    const char *ca_pem = dev_jwt_text(federated, "ca_pem");
+    if (ca_file == NULL && ca_pem == NULL)
+        ca_pem = own_ca(of, federated);
     int code = assay_issuer_new(dev_jwt_text(federated, "issuer"), issuer, NULL);
     if (code == ASSAY_OK)
         code = assay_issuer_set_profile(*issuer, profile, NULL);

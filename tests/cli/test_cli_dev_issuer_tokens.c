@@ -258,6 +258,40 @@ static void own_tokens_are_exchanged(void **state)
     dev_issuer_stop(issuer);
 }
 
+/* A cluster of the same process with a CA of its own, which the credential brings as text. */
+static void tokens_of_another_issuer(void **state)
+{
+    (void)state;
+    char proof[6144];
+    char answer[16384];
+    dev_issuer *issuer = start(&(dev_issuer_options){.entra = true});
+    dev_issuer *cluster = start(&(dev_issuer_options){.kubernetes = true, .tls = true, .path = "/cluster/"});
+    for (int with_ca = 0; with_ca < 2; with_ca++) {
+        json_t *app =
+            json_pack("{s:s, s:{s:s, s:s, s:s}}", "client_id", APP, "federated", "issuer", dev_issuer_url(cluster),
+                      "subject", "system:serviceaccount:default:orders", "audience", "dev-audience");
+        if (with_ca == 1)
+            (void)json_object_set_new(json_object_get(app, "federated"), "ca_pem",
+                                      json_string(dev_issuer_ca_pem(cluster)));
+        char *text = json_dumps(app, 0);
+        add_app(issuer, text);
+        free(text);
+        json_decref(app);
+        char *token = NULL;
+        assert_int_equal(dev_issuer_mint(cluster, NULL, &token), 0);
+        (void)snprintf(proof, sizeof proof,
+                       "client_assertion_type=urn%%3Aietf%%3Aparams%%3Aoauth%%3Aclient-assertion-type%%3Ajwt-bearer&"
+                       "client_assertion=%s",
+                       token);
+        free(token);
+        assert_int_equal(ask(issuer, proof, answer), with_ca == 1 ? 200 : 400);
+        assert_non_null(strstr(answer, with_ca == 1 ? "access_token" : "90061"));
+    }
+    assert_int_equal(dev_issuer_stats(cluster, "jwks"), 1);
+    dev_issuer_stop(cluster);
+    dev_issuer_stop(issuer);
+}
+
 static void *hammer(void *argument)
 {
     dev_issuer *issuer = argument;
@@ -333,6 +367,7 @@ int main(void)
         cmocka_unit_test(another_certificate),
         cmocka_unit_test(refuses_what_it_can_not_do),
         cmocka_unit_test(own_tokens_are_exchanged),
+        cmocka_unit_test(tokens_of_another_issuer),
         cmocka_unit_test(many_threads_share_one),
         cmocka_unit_test(certificates_change_at_once),
     };
