@@ -9,6 +9,7 @@
 #include <microhttpd.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <semaphore.h>
 
 CLI_DEFINE_CLEANUP(json_t, json_decref)
 CLI_DEFINE_CLEANUP(EVP_PKEY, EVP_PKEY_free)
@@ -354,6 +355,7 @@ struct dev_issuer {
     char *tls_name;   /* NULL: that of loopback */
     char *proxy_path; /* NULL: no token proxy */
     char *arc_folder; /* NULL: no Arc */
+    sem_t fetching;   /* places for those who fetch the keys of other issuers */
 
     pthread_mutex_t lock; /* everything below */
     pthread_cond_t stopped;

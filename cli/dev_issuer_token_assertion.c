@@ -165,12 +165,13 @@ static bool check_federated(dev_call *call, const json_t *app, const dev_jwt *jw
     }
     if (!check_times(call, jwt, MAX_LIFETIME, 70023) || !check_entra_issued(call, jwt))
         return false;
-    enum dev_trust trust = dev_trust_check(call->issuer, federated, jwt->text);
-    if (trust != DEV_TRUSTED)
-        dev_entra_error(call, trust == DEV_UNREACHABLE ? 90061 : 700027,
-                        trust == DEV_UNREACHABLE ? dev_jwt_text(federated, "issuer")
-                                                 : "The key was not found, or the signature does not match.");
-    return trust == DEV_TRUSTED;
+    const char *reason = NULL;
+    enum dev_trust trust = dev_trust_check(call->issuer, federated, jwt->text, &reason);
+    if (trust == DEV_TRUSTED)
+        return true;
+    CLI_AUTO_FREE char *detail = cli_format("%s: %s", dev_jwt_text(federated, "issuer"), reason);
+    dev_entra_error(call, trust == DEV_UNREACHABLE ? 90061 : 700027, detail);
+    return false;
 }
 
 /* --- what the client signs itself (RFC 7523, section 3) --- */

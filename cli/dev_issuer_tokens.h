@@ -142,8 +142,8 @@ uint8_t *dev_base64url_decode(const char *text, size_t len, size_t *out_len);
 /* --- dev_issuer_trust.c --- */
 
 enum dev_trust { DEV_TRUSTED, DEV_BAD_SIGNATURE, DEV_UNREACHABLE };
-/* Verify with the keys that its issuer serves now, fetched by the library. */
-enum dev_trust dev_trust_check(const dev_issuer *issuer, const json_t *federated, const char *token);
+/* Verify with the keys that its issuer serves now, fetched by the library. @p reason: a static sentence. */
+enum dev_trust dev_trust_check(dev_issuer *issuer, const json_t *federated, const char *token, const char **reason);
 
 /* --- dev_issuer_entra_errors.c --- */
 
