@@ -169,7 +169,6 @@ typedef struct dev_reply {
 void dev_reply_clear(dev_reply *reply);
 void dev_reply_header(dev_reply *reply, const char *name, const char *value);
 void dev_reply_json(dev_reply *reply, unsigned status, const json_t *document);
-const char *dev_target_name(enum dev_target target);
 const char *dev_fault_kind_name(enum dev_fault_kind kind);
 /* Take the fault that stands for this request, if any. Locks. */
 dev_fault dev_fault_take(dev_issuer *issuer, enum dev_target target);

@@ -82,12 +82,10 @@ const char *dev_proxy_below(const dev_issuer *issuer, const char *url);
 
 /* --- dev_issuer_requests.c --- */
 
-json_t *dev_record_start(const dev_call *call);
+void dev_record_start(dev_call *call);
 /* Takes the record. */
 void dev_record_keep(dev_call *call, const char *endpoint);
 void dev_record_forget(dev_issuer *issuer); /* under the lock */
-/* The SHA-256 of a text in hexadecimal; released with free(). */
-char *dev_sha256_hex(const char *text, size_t len);
 bool dev_same_secret(const char *one, const char *other);
 
 /* --- dev_issuer_settings.c --- */
@@ -137,7 +135,6 @@ bool dev_jwt_is_own(dev_issuer *issuer, const dev_jwt *jwt);
 EVP_PKEY *dev_jwt_key(const json_t *app, const dev_jwt *jwt);
 /* Whether every certificate and key of the list can be read. */
 bool dev_certificates_are_good(const json_t *list);
-uint8_t *dev_base64url_decode(const char *text, size_t len, size_t *out_len);
 
 /* --- dev_issuer_trust.c --- */
 
