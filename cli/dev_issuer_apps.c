@@ -29,7 +29,7 @@ static const struct {
     {"claims", IDENTITY},
     {"scopes", TEXTS},
 };
-static const char *const federated_members[] = {"issuer", "subject", "audience", "ca_file", NULL};
+static const char *const federated_members[] = {"issuer", "subject", "audience", "ca_file", "ca_pem", NULL};
 static const char *const identity_members[] = {"principal_id", "resource_id", "system_assigned", NULL};
 
 static int fail(char **text, const char *sentence, const char *name)
@@ -71,6 +71,12 @@ static bool has_only(const json_t *object, const char *const *known)
     return json_is_object(object);
 }
 
+static bool is_text_or_absent(const json_t *object, const char *member)
+{
+    const json_t *value = json_object_get(object, member);
+    return value == NULL || is_text(value);
+}
+
 /* Entra matches all three; elsewhere a token of any subject may be exchanged. */
 static bool federated_is_good(const dev_issuer *issuer, const json_t *list)
 {
@@ -79,8 +85,8 @@ static bool federated_is_good(const dev_issuer *issuer, const json_t *list)
         const json_t *subject = json_object_get(item, "subject");
         if (!has_only(item, federated_members) || !is_text(json_object_get(item, "issuer")) ||
             !is_text(json_object_get(item, "audience")) || (subject != NULL && !is_text(subject)) ||
-            (subject == NULL && issuer->tenant != NULL) ||
-            (json_object_get(item, "ca_file") != NULL && !is_text(json_object_get(item, "ca_file"))))
+            (subject == NULL && issuer->tenant != NULL) || !is_text_or_absent(item, "ca_file") ||
+            !is_text_or_absent(item, "ca_pem"))
             return false;
     }
     return true;
@@ -141,9 +147,12 @@ static int check_app(const dev_issuer *issuer, json_t *app, char **text)
     return json_object_get(app, "client_id") != NULL ? 0 : fail(text, "an application needs", "client_id");
 }
 
-static bool same_text(const char *one, const char *other)
+/* GUIDs of Entra are the same in either case; RFC 6749 has client identifiers that are not. */
+static bool same_text(const dev_issuer *issuer, const char *one, const char *other)
 {
-    return one == NULL || other == NULL ? one == other : strcasecmp(one, other) == 0;
+    if (one == NULL || other == NULL)
+        return one == other;
+    return issuer->tenant != NULL ? strcasecmp(one, other) == 0 : strcmp(one, other) == 0;
 }
 
 /* Under the lock; takes @p app. */
@@ -151,8 +160,8 @@ static bool put_app(dev_issuer *issuer, json_t *app)
 {
     for (size_t i = 0; i < json_array_size(issuer->apps); i++) {
         const json_t *known = json_array_get(issuer->apps, i);
-        if (same_text(dev_jwt_text(known, "client_id"), dev_jwt_text(app, "client_id")) &&
-            same_text(dev_jwt_text(known, "tenant"), dev_jwt_text(app, "tenant")))
+        if (same_text(issuer, dev_jwt_text(known, "client_id"), dev_jwt_text(app, "client_id")) &&
+            same_text(issuer, dev_jwt_text(known, "tenant"), dev_jwt_text(app, "tenant")))
             return json_array_set_new(issuer->apps, i, app) == 0;
     }
     if (json_array_size(issuer->apps) >= MAX_APPS) {
@@ -221,7 +230,7 @@ json_t *dev_app_find(dev_issuer *issuer, const char *client_id, const char *tena
     for (size_t i = 0; i < json_array_size(issuer->apps); i++) {
         json_t *app = json_array_get(issuer->apps, i);
         const char *of = dev_jwt_text(app, "tenant");
-        if (!same_text(dev_jwt_text(app, "client_id"), client_id) ||
+        if (!same_text(issuer, dev_jwt_text(app, "client_id"), client_id) ||
             (of != NULL && tenant != NULL && strcasecmp(of, tenant) != 0))
             continue;
         if (found == NULL || of != NULL)

@@ -49,7 +49,7 @@ bool dev_endpoint_is_there(const dev_issuer *issuer, const dev_endpoint *endpoin
     }
 }
 
-/* Paths of Entra begin with their tenant; the others are known at the root and under the issuer's path. */
+/* With Entra at the root and behind the proxy; else at the root and under the path of the issuer. */
 const dev_endpoint *dev_endpoint_find(const dev_issuer *issuer, const char *url, char **segment, bool *proxied)
 {
     const char *behind = dev_proxy_below(issuer, url);
@@ -91,8 +91,7 @@ void dev_endpoint_serve(const dev_endpoint *endpoint, dev_call *call)
         dev_form_read(call->connection, call->body, &call->form);
     else
         dev_query_read(call->connection, &call->form);
-    call->record = json_object();
-    (void)dev_record_start(call);
+    dev_record_start(call);
     /* Entra says it in its own words. */
     if (strcmp(call->method, endpoint->method) != 0 && endpoint->stat != DEV_STAT_TOKEN)
         refuse_method(call, endpoint->method);
@@ -100,9 +99,14 @@ void dev_endpoint_serve(const dev_endpoint *endpoint, dev_call *call)
         endpoint->handle(call);
     dev_count(call->issuer, call->stat);
     dev_token_fault_change(call);
+    /* What is told of a request is told before a wait, and says what is answered. */
+    bool waits = call->fault.kind == DEV_FAULT_SLOW;
+    if (!waits)
+        dev_fault_change(call->issuer, endpoint->target, &call->fault, call->reply);
     dev_record_keep(call, dev_stat_name(call->stat));
     if (call->reply->status >= 300)
         dev_count(call->issuer, DEV_STAT_REJECTED);
-    dev_fault_change(call->issuer, endpoint->target, &call->fault, call->reply);
+    if (waits)
+        dev_fault_change(call->issuer, endpoint->target, &call->fault, call->reply);
     dev_form_clear(&call->form);
 }

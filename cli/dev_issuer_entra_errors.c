@@ -37,8 +37,8 @@ static const entra_error errors[] = {
      NULL, NULL},
     {500133, INVALID_GRANT, "Assertion is not within its valid time range. {}", NULL, NULL},
     {50027, INVALID_REQUEST, "JWT token is invalid or malformed. {}", NULL, NULL},
-    {5002730, INVALID_CLIENT, "Invalid JWT token. {}", NULL, NULL},
-    {5002738, INVALID_CLIENT,
+    {5002730, INVALID_REQUEST, "Invalid JWT token. {}", NULL, NULL},
+    {5002738, INVALID_REQUEST,
      "Invalid JWT token. '{}' is not a supported signature algorithm. Supported signing algorithms are: 'RS256, RS384, "
      "RS512, PS256, PS384, PS512'.",
      NULL, NULL},

@@ -33,10 +33,8 @@ static const char *complaint_about(dev_call *call, const json_t *app, const dev_
         return "its issuer, subject and audience are not those of an issuer that is trusted";
     if (!dev_jwt_time(jwt, "exp", &until) || (int64_t)time(NULL) >= until)
         return "it is expired";
-    enum dev_trust trust = dev_trust_check(call->issuer, federated, jwt->text);
-    return trust == DEV_TRUSTED       ? NULL
-           : trust == DEV_UNREACHABLE ? "its issuer could not be reached"
-                                      : "its signature is wrong";
+    const char *reason = NULL;
+    return dev_trust_check(call->issuer, federated, jwt->text, &reason) == DEV_TRUSTED ? NULL : reason;
 }
 
 json_t *dev_subject_claims(dev_call *call, const json_t *app, const char *name, const char *error)

@@ -98,11 +98,6 @@ const char *dev_fault_kind_name(enum dev_fault_kind kind)
     return kind < DEV_FAULT_KINDS ? kinds[kind].name : NULL;
 }
 
-const char *dev_target_name(enum dev_target target)
-{
-    return target < DEV_TARGETS ? targets[target] : NULL;
-}
-
 int dev_issuer_fault(dev_issuer *issuer, const char *target, const char *kind_name, int64_t value, int64_t count)
 {
     enum dev_fault_kind kind = DEV_FAULT_NONE;

@@ -329,7 +329,10 @@ static enum MHD_Result answer(dev_issuer *issuer, struct MHD_Connection *connect
     bool path_known = false;
     dev_route *handler = find_route(is_get ? "GET" : method, dev_path_below(issuer, url), &path_known);
     dev_reply reply = {0};
-    if (handler != NULL) {
+    if (endpoint != NULL) {
+        dev_count(issuer, DEV_STAT_OTHER);
+        dev_set_problem(&reply, MHD_HTTP_CONTENT_TOO_LARGE, "the body is longer than 1 MiB");
+    } else if (handler != NULL) {
         handler(issuer, connection, request, &reply);
     } else {
         dev_count(issuer, DEV_STAT_OTHER);
@@ -375,6 +378,9 @@ void dev_http_completed(void *closure, struct MHD_Connection *connection, void *
     dev_incoming *request = *state;
     if (request == NULL)
         return;
+    /* It may hold a secret. */
+    if (request->body.ptr != NULL)
+        explicit_bzero(request->body.ptr, request->body.len);
     cli_text_free(&request->body);
     free(request);
     *state = NULL;

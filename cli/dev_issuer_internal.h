@@ -9,6 +9,7 @@
 #include <microhttpd.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <semaphore.h>
 
 CLI_DEFINE_CLEANUP(json_t, json_decref)
 CLI_DEFINE_CLEANUP(EVP_PKEY, EVP_PKEY_free)
@@ -168,7 +169,6 @@ typedef struct dev_reply {
 void dev_reply_clear(dev_reply *reply);
 void dev_reply_header(dev_reply *reply, const char *name, const char *value);
 void dev_reply_json(dev_reply *reply, unsigned status, const json_t *document);
-const char *dev_target_name(enum dev_target target);
 const char *dev_fault_kind_name(enum dev_fault_kind kind);
 /* Take the fault that stands for this request, if any. Locks. */
 dev_fault dev_fault_take(dev_issuer *issuer, enum dev_target target);
@@ -354,6 +354,7 @@ struct dev_issuer {
     char *tls_name;   /* NULL: that of loopback */
     char *proxy_path; /* NULL: no token proxy */
     char *arc_folder; /* NULL: no Arc */
+    sem_t fetching;   /* places for those who fetch the keys of other issuers */
 
     pthread_mutex_t lock; /* everything below */
     pthread_cond_t stopped;

@@ -26,7 +26,7 @@ CLI_DEFINE_CLEANUP(ECDSA_SIG, ECDSA_SIG_free)
 CLI_DEFINE_CLEANUP(assay_keyset, assay_keyset_unref)
 
 /* RFC 7515, section 2: no padding, no other characters. NULL where it is not that. */
-uint8_t *dev_base64url_decode(const char *text, size_t len, size_t *out_len)
+static uint8_t *decode_base64url(const char *text, size_t len, size_t *out_len)
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     CLI_AUTO_FREE uint8_t *out = cli_alloc(len / 4 * 3 + 4);
@@ -55,7 +55,7 @@ uint8_t *dev_base64url_decode(const char *text, size_t len, size_t *out_len)
 static json_t *decode_object(const char *text, size_t len)
 {
     size_t out_len = 0;
-    CLI_AUTO_FREE uint8_t *bytes = dev_base64url_decode(text, len, &out_len);
+    CLI_AUTO_FREE uint8_t *bytes = decode_base64url(text, len, &out_len);
     json_t *object = bytes == NULL ? NULL : json_loadb((const char *)bytes, out_len, JSON_REJECT_DUPLICATES, NULL);
     if (json_is_object(object))
         return object;
@@ -75,7 +75,7 @@ bool dev_jwt_read(const char *text, dev_jwt *jwt)
     jwt->signed_len = (size_t)(second - text);
     jwt->header = decode_object(text, (size_t)(first - text));
     jwt->claims = decode_object(first + 1, (size_t)(second - first) - 1);
-    jwt->signature = dev_base64url_decode(second + 1, strlen(second + 1), &jwt->signature_len);
+    jwt->signature = decode_base64url(second + 1, strlen(second + 1), &jwt->signature_len);
     return jwt->header != NULL && jwt->claims != NULL && jwt->signature != NULL;
 }
 
@@ -136,7 +136,7 @@ static BIGNUM *number_of(const json_t *jwk, const char *member)
 {
     const char *text = dev_jwt_text(jwk, member);
     size_t len = 0;
-    CLI_AUTO_FREE uint8_t *bytes = text == NULL ? NULL : dev_base64url_decode(text, strlen(text), &len);
+    CLI_AUTO_FREE uint8_t *bytes = text == NULL ? NULL : decode_base64url(text, strlen(text), &len);
     return bytes == NULL ? NULL : BN_bin2bn(bytes, (int)len, NULL);
 }
 

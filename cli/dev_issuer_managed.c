@@ -10,11 +10,19 @@
 
 #define USUAL_SECONDS 86399
 
-static const dev_selector imds_selectors[] = {{"client_id", "client_id"},       {"object_id", "principal_id"},
-                                              {"principal_id", "principal_id"}, {"msi_res_id", "resource_id"},
-                                              {"mi_res_id", "resource_id"},     {NULL, NULL}};
-static const dev_selector fabric_selectors[] = {{"principalId", "principal_id"}, {NULL, NULL}};
-static const dev_selector old_selectors[] = {
+/* A parameter that selects an identity, and the application's member that it names. */
+typedef struct selector {
+    const char *parameter;
+    const char *member;
+} selector;
+
+typedef void (*refusal)(dev_call *call, unsigned status, const char *sentence);
+
+static const selector imds_selectors[] = {{"client_id", "client_id"},       {"object_id", "principal_id"},
+                                          {"principal_id", "principal_id"}, {"msi_res_id", "resource_id"},
+                                          {"mi_res_id", "resource_id"},     {NULL, NULL}};
+static const selector fabric_selectors[] = {{"principalId", "principal_id"}, {NULL, NULL}};
+static const selector old_selectors[] = {
     {"clientid", "client_id"}, {"principal_id", "principal_id"}, {"mi_res_id", "resource_id"}, {NULL, NULL}};
 
 /* --- what is common --- */
@@ -30,7 +38,7 @@ static const char *member_of(const json_t *app, const char *member)
 }
 
 /* Without a selector: the system's own, or the only one that there is. */
-static json_t *only_identity(dev_call *call, const json_t *list, dev_refusal refuse)
+static json_t *only_identity(dev_call *call, const json_t *list, refusal refuse)
 {
     size_t count = json_array_size(list);
     for (size_t i = 0; i < count; i++)
@@ -46,11 +54,12 @@ static json_t *only_identity(dev_call *call, const json_t *list, dev_refusal ref
     return NULL;
 }
 
-json_t *dev_managed_identity(dev_call *call, const dev_selector *selectors, dev_refusal refuse)
+/* The identity that is meant, of those that are registered; NULL after @p refuse. The last selector has no parameter. */
+static json_t *chosen_identity(dev_call *call, const selector *selectors, refusal refuse)
 {
     CLI_CLEANUP(json_decref_p) json_t *list = dev_app_identities(call->issuer);
-    const dev_selector *chosen = NULL;
-    for (const dev_selector *each = selectors; each->parameter != NULL; each++) {
+    const selector *chosen = NULL;
+    for (const selector *each = selectors; each->parameter != NULL; each++) {
         if (dev_form_get(&call->form, each->parameter) == NULL)
             continue;
         if (chosen != NULL) {
@@ -77,23 +86,17 @@ static void put_number(json_t *answer, const char *name, int64_t number)
     (void)json_object_set_new(answer, name, json_string(text));
 }
 
-void dev_managed_answer(dev_call *call, const json_t *app, const char *expires_on, bool expires_in)
+static void answer_grant(dev_call *call, const dev_grant *grant, int64_t usual, const char *expires_on, bool expires_in)
 {
-    const char *resource = dev_form_get(&call->form, "resource");
-    const char *tenant = dev_jwt_text(app, "tenant");
-    const dev_grant grant = {.kind = "managed-identity",
-                             .tenant = tenant == NULL ? call->issuer->tenant : tenant,
-                             .app = app,
-                             .resource = resource};
     int64_t lifetime = 0;
-    CLI_AUTO_FREE char *token = dev_grant_token(call, &grant, USUAL_SECONDS, &lifetime);
+    CLI_AUTO_FREE char *token = dev_grant_token(call, grant, usual, &lifetime);
     if (token == NULL)
         return;
     dev_settings settings = dev_settings_now(call->issuer);
     free(settings.identity_header);
     const int64_t now = (int64_t)time(NULL);
     CLI_CLEANUP(json_decref_p)
-    json_t *answer = json_pack("{s:s, s:s}", "access_token", token, "client_id", dev_jwt_text(app, "client_id"));
+    json_t *answer = json_pack("{s:s, s:s}", "access_token", token, "client_id", dev_jwt_text(grant->app, "client_id"));
     if (expires_in) {
         dev_settings_put_expires_in(&settings, answer, "expires_in", "string", lifetime);
         put_number(answer, "not_before", now - 300);
@@ -101,13 +104,24 @@ void dev_managed_answer(dev_call *call, const json_t *app, const char *expires_o
     dev_settings_put_expires_on(&settings, answer, expires_on, now + lifetime);
     if (settings.refresh_in > 0)
         dev_settings_put_expires_in(&settings, answer, "refresh_in", "string", settings.refresh_in);
-    (void)json_object_set_new(answer, "resource", json_string(resource));
+    (void)json_object_set_new(answer, "resource", json_string(grant->resource));
     (void)json_object_set_new(answer, "token_type", json_string("Bearer"));
     /* Agents that know user-assigned identities say whose token it is. */
     const char *resource_id = dev_form_get(&call->form, "msi_res_id");
     if (call->stat == DEV_STAT_ARC && resource_id != NULL && call->fault.kind != DEV_FAULT_ARC_NO_ECHO)
         (void)json_object_set_new(answer, "msi_res_id", json_string(resource_id));
     dev_reply_json(call->reply, MHD_HTTP_OK, answer);
+}
+
+/* @p expires_on: the form that is usual. */
+static void answer_identity_token(dev_call *call, const json_t *app, const char *expires_on, bool expires_in)
+{
+    const char *tenant = dev_jwt_text(app, "tenant");
+    const dev_grant grant = {.kind = "managed-identity",
+                             .tenant = tenant == NULL ? call->issuer->tenant : tenant,
+                             .app = app,
+                             .resource = dev_form_get(&call->form, "resource")};
+    answer_grant(call, &grant, USUAL_SECONDS, expires_on, expires_in);
 }
 
 /* --- IMDS --- */
@@ -131,7 +145,7 @@ static bool has_metadata_header(dev_call *call)
     return false;
 }
 
-static bool has_resource(dev_call *call, dev_refusal refuse)
+static bool has_resource(dev_call *call, refusal refuse)
 {
     if (call->form.repeated) {
         refuse(call, MHD_HTTP_BAD_REQUEST, "A parameter stands there twice");
@@ -174,18 +188,18 @@ static void serve_service_fabric(dev_call *call)
     }
     if (!has_resource(call, fabric_refuse))
         return;
-    CLI_CLEANUP(json_decref_p) json_t *app = dev_managed_identity(call, fabric_selectors, fabric_refuse);
+    CLI_CLEANUP(json_decref_p) json_t *app = chosen_identity(call, fabric_selectors, fabric_refuse);
     if (app != NULL)
-        dev_managed_answer(call, app, "number", false);
+        answer_identity_token(call, app, "number", false);
 }
 
 static void answer_identity(dev_call *call)
 {
     if (!has_resource(call, dev_imds_refuse))
         return;
-    CLI_CLEANUP(json_decref_p) json_t *app = dev_managed_identity(call, imds_selectors, dev_imds_refuse);
+    CLI_CLEANUP(json_decref_p) json_t *app = chosen_identity(call, imds_selectors, dev_imds_refuse);
     if (app != NULL)
-        dev_managed_answer(call, app, "string", true);
+        answer_identity_token(call, app, "string", true);
 }
 
 /* One path of three services, told apart by the version. */
@@ -244,9 +258,9 @@ void dev_serve_app_service(dev_call *call)
     if (!has_resource(call, app_service_refuse))
         return;
     CLI_CLEANUP(json_decref_p)
-    json_t *app = dev_managed_identity(call, old ? old_selectors : imds_selectors, app_service_refuse);
+    json_t *app = chosen_identity(call, old ? old_selectors : imds_selectors, app_service_refuse);
     if (app != NULL)
-        dev_managed_answer(call, app, old ? "us12" : "string", false);
+        answer_identity_token(call, app, old ? "us12" : "string", false);
 }
 
 /* --- Cloud Shell: the token of the user who sits before it --- */
@@ -255,19 +269,17 @@ void dev_serve_cloud_shell(dev_call *call)
 {
     if (!has_metadata_header(call) || !has_resource(call, dev_imds_refuse))
         return;
-    for (const dev_selector *each = imds_selectors; each->parameter != NULL; each++)
+    for (const selector *each = imds_selectors; each->parameter != NULL; each++)
         if (dev_form_get(&call->form, each->parameter) != NULL) {
             dev_imds_refuse(call, MHD_HTTP_BAD_REQUEST, "Cloud Shell has no user-assigned identities");
             return;
         }
     CLI_CLEANUP(json_decref_p)
     json_t *app = json_pack("{s:s}", "client_id", "00001111-aaaa-2222-bbbb-3333cccc4444");
-    const char *resource = dev_form_get(&call->form, "resource");
-    const dev_grant grant = {
-        .kind = "user", .tenant = call->issuer->tenant, .app = app, .resource = resource, .scp = "user_impersonation"};
-    CLI_CLEANUP(json_decref_p) json_t *answer = dev_grant_answer(call, &grant, 0);
-    if (answer == NULL)
-        return;
-    (void)json_object_set_new(answer, "resource", json_string(resource));
-    dev_reply_json(call->reply, MHD_HTTP_OK, answer);
+    const dev_grant grant = {.kind = "user",
+                             .tenant = call->issuer->tenant,
+                             .app = app,
+                             .resource = dev_form_get(&call->form, "resource"),
+                             .scp = "user_impersonation"};
+    answer_grant(call, &grant, 0, "string", true);
 }

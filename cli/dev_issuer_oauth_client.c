@@ -55,9 +55,10 @@ static bool check_foreign(dev_call *call, const json_t *app, const dev_jwt *jwt)
         return refuse(call, "iss and sub of the assertion are neither the client's nor those of a federated issuer");
     if (!is_timely(jwt))
         return refuse(call, "the assertion is not within its time");
-    if (dev_trust_check(call->issuer, federated, jwt->text) == DEV_TRUSTED)
+    const char *reason = NULL;
+    if (dev_trust_check(call->issuer, federated, jwt->text, &reason) == DEV_TRUSTED)
         return true;
-    return refuse(call, "the assertion could not be verified");
+    return refuse(call, reason);
 }
 
 /* RFC 7523, section 3, items 1 to 5. */

@@ -23,6 +23,7 @@ static bool refuse(dev_call *call, unsigned status, const char *reason, const ch
 static bool check_token(dev_call *call, const json_t *app, const dev_jwt *jwt)
 {
     long unused = 0;
+    const char *reason = NULL;
     int64_t until = 0;
     if (!dev_jwt_has_audience(jwt, BINDING_AUDIENCE))
         return refuse(call, 401, "Unauthorized", "the token is not for api://AKSIdentityBinding");
@@ -34,7 +35,7 @@ static bool check_token(dev_call *call, const json_t *app, const dev_jwt *jwt)
     }
     const json_t *federated = dev_federated_match(app, jwt, BINDING_AUDIENCE, &unused);
     if (federated == NULL || !dev_jwt_time(jwt, "exp", &until) || (int64_t)time(NULL) >= until ||
-        dev_trust_check(call->issuer, federated, jwt->text) != DEV_TRUSTED)
+        dev_trust_check(call->issuer, federated, jwt->text, &reason) != DEV_TRUSTED)
         return refuse(call, 401, "Unauthorized", "the token could not be verified");
     return true;
 }

@@ -14,7 +14,8 @@
 
 #define MAX_REQUESTS 128
 
-char *dev_sha256_hex(const char *text, size_t len)
+/* The SHA-256 of a text in hexadecimal; released with free(). */
+static char *sha256_hex(const char *text, size_t len)
 {
     uint8_t digest[EVP_MAX_MD_SIZE];
     size_t digest_len = 0;
@@ -29,8 +30,8 @@ char *dev_sha256_hex(const char *text, size_t len)
 /* Of digests, so that neither length nor content shows in the time it takes. */
 bool dev_same_secret(const char *one, const char *other)
 {
-    CLI_AUTO_FREE char *first = dev_sha256_hex(one, strlen(one));
-    CLI_AUTO_FREE char *second = dev_sha256_hex(other, strlen(other));
+    CLI_AUTO_FREE char *first = sha256_hex(one, strlen(one));
+    CLI_AUTO_FREE char *second = sha256_hex(other, strlen(other));
     return strlen(first) == 64 && CRYPTO_memcmp(first, second, 64) == 0;
 }
 
@@ -51,7 +52,7 @@ static json_t *parameter_record(const dev_parameter *parameter)
     (void)json_object_set_new(record, "name", json_string(parameter->name));
     (void)json_object_set_new(record, "count", json_integer((json_int_t)parameter->count));
     (void)json_object_set_new(record, "length", json_integer((json_int_t)parameter->len));
-    CLI_AUTO_FREE char *digest = dev_sha256_hex(parameter->value, parameter->len);
+    CLI_AUTO_FREE char *digest = sha256_hex(parameter->value, parameter->len);
     (void)json_object_set_new(record, "sha256", json_string(digest));
     if (!is_secret(parameter->name))
         (void)json_object_set_new(record, "value", json_string(parameter->value));
@@ -83,12 +84,12 @@ static void put_authorization(const dev_call *call)
     json_t *record = json_object();
     (void)json_object_set_new(record, "scheme", json_stringn(value, scheme));
     const char *rest = value + scheme + strspn(value + scheme, " ");
-    CLI_AUTO_FREE char *digest = dev_sha256_hex(rest, strlen(rest));
+    CLI_AUTO_FREE char *digest = sha256_hex(rest, strlen(rest));
     (void)json_object_set_new(record, "sha256", json_string(digest));
     CLI_AUTO_FREE char *name = NULL;
     CLI_AUTO_FREE char *secret = NULL;
     if (dev_request_basic(call->connection, &name, &secret)) {
-        CLI_AUTO_FREE char *of_secret = dev_sha256_hex(secret, strlen(secret));
+        CLI_AUTO_FREE char *of_secret = sha256_hex(secret, strlen(secret));
         (void)json_object_set_new(record, "client_id", json_string(name));
         (void)json_object_set_new(record, "secret_sha256", json_string(of_secret));
         explicit_bzero(secret, strlen(secret));
@@ -128,8 +129,9 @@ static void put_server_name(const dev_call *call)
 #endif
 }
 
-json_t *dev_record_start(const dev_call *call)
+void dev_record_start(dev_call *call)
 {
+    call->record = json_object();
     json_t *headers = json_array();
     json_t *parameters = json_array();
     (void)MHD_get_connection_values(call->connection, MHD_HEADER_KIND, take_name, headers);
@@ -151,13 +153,14 @@ json_t *dev_record_start(const dev_call *call)
     put_authorization(call);
     put_assertion(call);
     put_server_name(call);
-    return call->record;
 }
 
 void dev_record_keep(dev_call *call, const char *endpoint)
 {
     (void)json_object_set_new(call->record, "endpoint", json_string(endpoint));
     (void)json_object_set_new(call->record, "status", json_integer((json_int_t)call->reply->status));
+    if (call->fault.kind != DEV_FAULT_NONE)
+        (void)json_object_set_new(call->record, "fault", json_string(dev_fault_kind_name(call->fault.kind)));
     (void)pthread_mutex_lock(&call->issuer->lock);
     if (json_array_size(call->issuer->requests) >= MAX_REQUESTS)
         (void)json_array_remove(call->issuer->requests, 0);

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Of all exchanges at once so many fetch keys: a hundred at the same moment would starve each other until they time out. */
+#define FETCHES 8U
 #define MAX_PEM ((size_t)1 << 20)
 
 typedef struct complaint {
@@ -216,6 +218,7 @@ int dev_issuer_start(const dev_issuer_options *options, dev_issuer **issuer, cha
     const complaint to = {message, message_size};
     *issuer = NULL;
     dev_issuer *made = cli_alloc(sizeof *made);
+    (void)sem_init(&made->fetching, 0, FETCHES); /* fails for more than SEM_VALUE_MAX alone */
     if (!make_locks(made)) {
         free(made);
         return complain(&to, "no locks to be had");
@@ -255,6 +258,7 @@ void dev_issuer_stop(dev_issuer *issuer)
     free(issuer->arc_folder);
     (void)pthread_mutex_destroy(&issuer->lock);
     (void)pthread_cond_destroy(&issuer->stopped);
+    (void)sem_destroy(&issuer->fetching);
     free(issuer->base);
     free(issuer->path);
     free(issuer->prefix);

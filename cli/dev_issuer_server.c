@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define CONNECTIONS 256U
+/* An exchange of a token of this very process takes two more for its documents. */
+#define CONNECTIONS 512U
 #define IDLE_SECONDS 60U
 
 /* A thread for each connection, so that one that waits or drips keeps nobody else. The daemon owns the socket once it runs. */

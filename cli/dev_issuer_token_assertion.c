@@ -13,6 +13,17 @@
 #define BEFORE_SECONDS 300 /* tolerated before `nbf`; nothing is after `exp`, so that a test can tell the second */
 #define BINDING_AUDIENCE "api://AKSIdentityBinding"
 
+/* As Entra writes it: with seven digits of a second. */
+static char *moment(int64_t when)
+{
+    const time_t seconds = (time_t)when;
+    struct tm utc = {0};
+    char text[32] = "";
+    if (gmtime_r(&seconds, &utc) != NULL)
+        (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    return cli_format("%s.0000000Z", text);
+}
+
 /* RFC 7519, sections 4.1.4 to 4.1.6; false after an answer. */
 static bool check_times(dev_call *call, const dev_jwt *jwt, int64_t longest, long too_long)
 {
@@ -25,9 +36,11 @@ static bool check_times(dev_call *call, const dev_jwt *jwt, int64_t longest, lon
     }
     bool starts = dev_jwt_time(jwt, "nbf", &from) || dev_jwt_time(jwt, "iat", &from);
     if (now >= until || (starts && from > now + BEFORE_SECONDS)) {
-        CLI_AUTO_FREE char *detail = cli_format("Current time: %" PRId64 ", assertion valid from %" PRId64
-                                                ", expiry time of assertion %" PRId64 ".",
-                                                now, from, until);
+        CLI_AUTO_FREE char *at = moment(now);
+        CLI_AUTO_FREE char *first = moment(from);
+        CLI_AUTO_FREE char *last = moment(until);
+        CLI_AUTO_FREE char *detail =
+            cli_format("Current time: %s, assertion valid from %s, expiry time of assertion %s.", at, first, last);
         dev_entra_error(call, 700024, detail);
         return false;
     }
@@ -152,12 +165,13 @@ static bool check_federated(dev_call *call, const json_t *app, const dev_jwt *jw
     }
     if (!check_times(call, jwt, MAX_LIFETIME, 70023) || !check_entra_issued(call, jwt))
         return false;
-    enum dev_trust trust = dev_trust_check(call->issuer, federated, jwt->text);
-    if (trust != DEV_TRUSTED)
-        dev_entra_error(call, trust == DEV_UNREACHABLE ? 90061 : 700027,
-                        trust == DEV_UNREACHABLE ? dev_jwt_text(federated, "issuer")
-                                                 : "The key was not found, or the signature does not match.");
-    return trust == DEV_TRUSTED;
+    const char *reason = NULL;
+    enum dev_trust trust = dev_trust_check(call->issuer, federated, jwt->text, &reason);
+    if (trust == DEV_TRUSTED)
+        return true;
+    CLI_AUTO_FREE char *detail = cli_format("%s: %s", dev_jwt_text(federated, "issuer"), reason);
+    dev_entra_error(call, trust == DEV_UNREACHABLE ? 90061 : 700027, detail);
+    return false;
 }
 
 /* --- what the client signs itself (RFC 7523, section 3) --- */

@@ -82,12 +82,10 @@ const char *dev_proxy_below(const dev_issuer *issuer, const char *url);
 
 /* --- dev_issuer_requests.c --- */
 
-json_t *dev_record_start(const dev_call *call);
+void dev_record_start(dev_call *call);
 /* Takes the record. */
 void dev_record_keep(dev_call *call, const char *endpoint);
 void dev_record_forget(dev_issuer *issuer); /* under the lock */
-/* The SHA-256 of a text in hexadecimal; released with free(). */
-char *dev_sha256_hex(const char *text, size_t len);
 bool dev_same_secret(const char *one, const char *other);
 
 /* --- dev_issuer_settings.c --- */
@@ -137,13 +135,12 @@ bool dev_jwt_is_own(dev_issuer *issuer, const dev_jwt *jwt);
 EVP_PKEY *dev_jwt_key(const json_t *app, const dev_jwt *jwt);
 /* Whether every certificate and key of the list can be read. */
 bool dev_certificates_are_good(const json_t *list);
-uint8_t *dev_base64url_decode(const char *text, size_t len, size_t *out_len);
 
 /* --- dev_issuer_trust.c --- */
 
 enum dev_trust { DEV_TRUSTED, DEV_BAD_SIGNATURE, DEV_UNREACHABLE };
-/* Verify with the keys that its issuer serves now, fetched by the library. */
-enum dev_trust dev_trust_check(const dev_issuer *issuer, const json_t *federated, const char *token);
+/* Verify with the keys that its issuer serves now, fetched by the library. @p reason: a static sentence. */
+enum dev_trust dev_trust_check(dev_issuer *issuer, const json_t *federated, const char *token, const char **reason);
 
 /* --- dev_issuer_entra_errors.c --- */
 
@@ -212,18 +209,6 @@ void dev_serve_impersonation(dev_call *call);
 void dev_serve_imds(dev_call *call);
 void dev_serve_app_service(dev_call *call);
 void dev_serve_cloud_shell(dev_call *call);
-/* A parameter that selects an identity, and the application's member that it names. */
-typedef struct dev_selector {
-    const char *parameter;
-    const char *member;
-} dev_selector;
-
-typedef void (*dev_refusal)(dev_call *call, unsigned status, const char *sentence);
-
-/* The identity that is meant, of those that are registered; NULL after @p refuse. The last selector has no parameter. */
-json_t *dev_managed_identity(dev_call *call, const dev_selector *selectors, dev_refusal refuse);
-/* Answer with its token; the forms are those of @p expires_on, or "usual" ones. */
-void dev_managed_answer(dev_call *call, const json_t *app, const char *expires_on, bool expires_in);
 void dev_imds_refuse(dev_call *call, unsigned status, const char *sentence);
 /* False after an answer: a challenge, or a refusal. */
 bool dev_arc_check(dev_call *call);

@@ -6,12 +6,14 @@
 #include <assay/assay.h>
 #include <string.h>
 
-#define TIMEOUT_MS 10000
+#define TIMEOUT_MS 60000
+#define FETCH_TIMEOUT_MS 15000
 #define LEEWAY 300 /* the times were looked at before, and are looked at once more */
 
 CLI_DEFINE_CLEANUP(assay_issuer, assay_issuer_free)
 CLI_DEFINE_CLEANUP(assay_validator, assay_validator_unref)
 CLI_DEFINE_CLEANUP(assay_claims, assay_claims_unref)
+CLI_DEFINE_CLEANUP(assay_runtime, assay_runtime_unref)
 
 /* This process has a CA of its own, which nobody need name to it. */
 static const char *own_ca(const dev_issuer *issuer, const json_t *federated)
@@ -25,7 +27,9 @@ static const char *own_ca(const dev_issuer *issuer, const json_t *federated)
 static int configure(const dev_issuer *of, const json_t *federated, const char *profile, assay_issuer **issuer)
 {
     const char *ca_file = dev_jwt_text(federated, "ca_file");
-    const char *ca_pem = ca_file == NULL ? own_ca(of, federated) : NULL;
+    const char *ca_pem = dev_jwt_text(federated, "ca_pem");
+    if (ca_file == NULL && ca_pem == NULL)
+        ca_pem = own_ca(of, federated);
     int code = assay_issuer_new(dev_jwt_text(federated, "issuer"), issuer, NULL);
     if (code == ASSAY_OK)
         code = assay_issuer_set_profile(*issuer, profile, NULL);
@@ -48,20 +52,29 @@ static int validate(const dev_issuer *of, const json_t *federated, const char *p
     CLI_CLEANUP(assay_issuer_free_p) assay_issuer *issuer = NULL;
     CLI_CLEANUP(assay_validator_unref_p) assay_validator *validator = NULL;
     CLI_CLEANUP(assay_claims_unref_p) assay_claims *claims = NULL;
+    CLI_CLEANUP(assay_runtime_unref_p) assay_runtime *runtime = NULL;
     int code = configure(of, federated, profile, &issuer);
     if (code == ASSAY_OK)
-        code = assay_validator_new(NULL, &issuer, 1, &validator, NULL);
+        code = assay_runtime_new(&runtime, NULL);
+    if (code == ASSAY_OK)
+        code = assay_runtime_set_fetch_timeout(runtime, FETCH_TIMEOUT_MS, NULL);
+    if (code == ASSAY_OK)
+        code = assay_validator_new(runtime, &issuer, 1, &validator, NULL);
     if (code == ASSAY_OK)
         code = assay_validator_validate(validator, token, strlen(token), NULL, TIMEOUT_MS, &claims, NULL);
     return code;
 }
 
-enum dev_trust dev_trust_check(const dev_issuer *issuer, const json_t *federated, const char *token)
+enum dev_trust dev_trust_check(dev_issuer *issuer, const json_t *federated, const char *token, const char **reason)
 {
+    while (sem_wait(&issuer->fetching) != 0) {
+    }
     int code = validate(issuer, federated, "generic", token);
     /* Whether it is an access token or an ID token matters to no exchange. */
     if (code == ASSAY_E_ID_TOKEN)
         code = validate(issuer, federated, "id-token", token);
+    (void)sem_post(&issuer->fetching);
+    *reason = assay_code_summary(code);
     if (code == ASSAY_OK)
         return DEV_TRUSTED;
     return assay_code_category(code) == ASSAY_CATEGORY_TOKEN ? DEV_BAD_SIGNATURE : DEV_UNREACHABLE;

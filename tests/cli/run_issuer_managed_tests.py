@@ -165,6 +165,7 @@ class Managed(TokenTests):
         answer = self.post("/cloudshell/token", {"resource": RESOURCE}, METADATA)
         self.assertEqual(answer.status, 200, answer.body)
         self.assertEqual(decode(answer.json["access_token"])[1]["scp"], "user_impersonation")
+        self.assertLessEqual({"expires_in", "expires_on", "resource", "token_type"}, set(answer.json))
         self.assertEqual(self.post("/cloudshell/token", {"resource": RESOURCE, "client_id": APP}, METADATA).status, 400)
         self.assertEqual(self.post("/cloudshell/token", {"resource": RESOURCE}).status, 400)
 

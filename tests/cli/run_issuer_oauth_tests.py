@@ -77,6 +77,7 @@ class OAuth(TokenTests):
         self.assertEqual(self.token(path="/token", client_id="web app", client_secret=SECRET).status, 200)
         for form, error, status in (({"client_id": "web app", "client_secret": "no"}, "invalid_client", 401),
                                     ({"client_id": "nobody", "client_secret": "x"}, "invalid_client", 401),
+                                    ({"client_id": "Web App", "client_secret": SECRET}, "invalid_client", 401),
                                     ({"client_id": "web app"}, "invalid_client", 401), ({}, "invalid_client", 401),
                                     ({"client_id": "cli"}, "unauthorized_client", 400),
                                     ({"client_id": "off", "client_secret": "x"}, "unauthorized_client", 400),

@@ -234,6 +234,23 @@ class Entra(TokenTests):
         self.assertEqual(self.assertion(self.mint()).status, 200)
         self.cluster.call("/rotate", {"algorithm": "ES256"})
 
+    def test_jobs_of_github(self):
+        names = "repo:assay-dev/orders:ref:refs/heads/main"
+        for subject, immutable in ((names, "false"), ("repo:assay-dev@65/orders@74:ref:refs/heads/main", "true")):
+            self.register(client_id=API, tenant=TENANT, federated={"issuer": self.cluster.url, "subject": subject,
+                                                                   "audience": EXCHANGE_AUDIENCE})
+            for asked in ("false", "true"):
+                token = json.loads(self.cluster.call(f"/github/token?immutable={asked}&audience=api%3A%2F%2FAzureADTokenExchange",
+                                                     headers={"Authorization": "bearer dev-request-token"}))["value"]
+                answer = self.assertion(token, client_id=API)
+                if asked == immutable:
+                    self.assertEqual(answer.status, 200, answer.body)
+                else:
+                    self.refused(answer, 700213)
+        self.register(client_id=API, tenant=TENANT, federated={"issuer": self.cluster.url, "audience": EXCHANGE_AUDIENCE,
+                                                               "subject": "project_path:assay-dev/orders:ref_type:branch:ref:main"})
+        self.assertEqual(self.assertion(self.mint(ci="gitlab"), client_id=API).status, 200)
+
     def test_case_85_managed_identity_as_federated_credential(self):
         identity = "22222222-3333-4444-5555-666666666666"
         principal = "33333333-4444-5555-6666-777777777777"
@@ -341,6 +358,40 @@ class Entra(TokenTests):
         self.refused(self.secret(client_id=API, client_secret="x", scope="api://b/.default"), 500011)
         self.assertEqual(self.secret(client_id=API, client_secret="x", scope="api://a/.default").status, 200)
 
+    def run_command(self, *options):
+        return token_shapes.subprocess.run([self.command, "issuer", "--port", "0", *options], capture_output=True, timeout=60)
+
+    def test_applications_of_a_file(self):
+        path = token_shapes.pathlib.Path(self.folder.name) / "apps.json"
+        path.write_text(json.dumps([{"client_id": API, "secret": "from-a-file"}, {"client_id": APP, "public": True}]))
+        issuer = self.another("--entra", "--apps", str(path))
+        form = {"client_id": API, "scope": "x/.default", "grant_type": "client_credentials", "client_secret": "from-a-file"}
+        self.assertEqual(self.post(PATH, form, issuer=issuer).status, 200)
+        self.assertEqual(len(json.loads(issuer.call("/apps"))), 2)
+        for text in ("", "[", '[{"client_id": "x", "no_such": 1}]'):
+            path.write_text(text)
+            done = self.run_command("--entra", "--apps", str(path))
+            self.assertEqual((done.returncode, done.stdout), (2, b""), done.stderr)
+            self.assertIn(str(path), done.stderr.decode())
+        self.assertEqual(self.run_command("--apps", "/no/such/file").returncode, 2)
+
+    def test_options_that_need_others(self):
+        for options in (("--tls-name", "x.test"), ("--tls", "--proxy-path", "/p"), ("--entra", "--proxy-path", "/p"),
+                        ("--entra", "--arc-folder", "relative"), ("--tls", "--tls-name", "a b"),
+                        ("--entra", "--tls", "--proxy-path", "p")):
+            done = self.run_command(*options)
+            self.assertEqual((done.returncode, done.stdout), (2, b""), options)
+
+    def test_bodies_of_every_kind(self):
+        for body in ("", "&", "&&&", "=", "a", "%", "a=%", "=" * 4096, "&".join(f"p{each}=x" for each in range(100)), "\x7f=\x01",
+                     "client_id=%ff&scope=%ff&grant_type=%ff", "grant_type=client_credentials&scope=%ff%2F.default&client_id=" + APP):
+            answer = self.post(PATH, body)
+            self.assertIn(answer.status, (400, 401))
+            self.assertIn("AADSTS", answer.json["error_description"])
+        self.assertEqual(self.post(PATH, "a=" + "x" * (2 << 20)).status, 413)
+        for assertion in ("." * 2, "." * 5000, "e30.e30.", "e30.e30.AA", "bnVsbA.bnVsbA.AA", encode(b"{" * 3000) + ".e30.AA"):
+            self.assertIn(self.assertion(assertion).code, (50027, 5002730, 700021))
+
     # --- faults ---
 
     def test_aadsts(self):
@@ -355,6 +406,24 @@ class Entra(TokenTests):
         self.assertEqual((said["error"], said["suberror"]), ("interaction_required", "basic_action"))
         self.assertIn("access_token", json.loads(said["claims"]))
         self.assertEqual(self.secret().status, 200)
+
+    def test_case_92_every_row_has_its_answer(self):
+        numbers = """70021 700211 700212 7002121 700213 7002138 70025 70023 700024 700027 700021 700023 50027 5002730 5002738 700222 700226
+            700227 700229 700236 90061 700016 700011 7000112 7000215 7000222 7000218 900144 700025 500011 50001 70011 1002012 28002 700022
+            901002 90002 900023 90038 900382 900432 50049 50034 50076 50079 50158 500133 50013 500131 7000113 7000114 53003 530035 530032
+            65001 50105 90055 50196 50033 90033 90024 90006 90090 100007"""
+        errors = {"invalid_request", "invalid_grant", "unauthorized_client", "invalid_client", "unsupported_grant_type",
+                  "invalid_resource", "invalid_scope", "interaction_required", "temporarily_unavailable", "invalid_instance"}
+        for number in map(int, numbers.split()):
+            self.fault("aadsts", value=number)
+            answer = self.secret()
+            self.refused(answer, number)
+            self.assertIn(answer.json["error"], errors)
+            self.assertNotIn("fault. ", answer.json["error_description"], number)
+            self.assertEqual("claims" in answer.json, answer.json["error"] == "interaction_required")
+            self.assertIn(answer.status, {"temporarily_unavailable": (429, 503), "invalid_client": (401,)}.get(answer.json["error"], (400,)))
+        self.fault("aadsts", value=999999)
+        self.refused(self.secret(), 999999, 400, "invalid_request")
 
     def test_case_34_codes_and_description_differ(self):
         self.fault("aadsts-mismatch")
@@ -434,6 +503,8 @@ class Entra(TokenTests):
         self.assertEqual((answer.status, answer.body), (504, ""))
         self.fault("status", value=503, count=2)
         self.assertEqual([self.secret().status for _ in range(3)], [503, 503, 200])
+        told = [(record["status"], record.get("fault")) for record in json.loads(self.issuer.call("/requests"))[-3:]]
+        self.assertEqual(told, [(503, "status"), (503, "status"), (200, None)])
         for kind in ("garbage", "html", "content-type", "deep"):
             self.fault(kind)
             self.assertEqual(self.secret_bytes(), 200)

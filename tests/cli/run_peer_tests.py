@@ -125,6 +125,13 @@ class Peers(TokenTests):
             self.assertEqual(plain.stats()[counter], 3, plain.stats())
         said = self.peer("identity-managed", imds, selector={"clientId": APP})
         self.assertIn("error", said)
+        # Azure ML counts seconds where old App Service writes a date, which this library takes for no time at all.
+        plain.call("/settings", {"expires_on_form": "string"})
+        machine_learning = {"MSI_ENDPOINT": f"{plain.base}/msi/token", "MSI_SECRET": "dev-identity-header"}
+        claims = self.gets("identity-managed", machine_learning, selector={"clientId": API}, scope="https://vault.azure.net/.default")
+        self.assertEqual(claims["oid"], OTHER)
+        claims = self.gets("identity-managed", {"MSI_ENDPOINT": f"{plain.base}/cloudshell/token"}, scope="https://vault.azure.net/.default")
+        self.assertEqual(claims["scp"], "user_impersonation")
 
     # --- @azure/msal-node ---
 
