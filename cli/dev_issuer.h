@@ -32,6 +32,9 @@ typedef struct dev_issuer_options {
         *tenant; /* with entra: GUID in lower case where none is named; NULL: aaaabbbb-0000-cccc-1111-dddd2222eeee */
     const char *cloud_instance; /* with entra: cloud_instance_name; NULL: "microsoftonline.com" */
     bool kubernetes;            /* the shapes of a cluster's issuer; not with entra */
+    const char *tls_name;   /* with tls, without cert_file: the only DNS name of the certificate; NULL: loopback's */
+    const char *proxy_path; /* with entra: where a cluster's token proxy answers, such as "/p" or "/"; NULL: none */
+    const char *arc_folder; /* where the challenges of Azure Arc put their key files; NULL: no Arc */
 } dev_issuer_options;
 
 /* Start; 0, or -1 with a sentence in @p message. Everything of @p options is copied. */
@@ -54,16 +57,39 @@ int dev_issuer_mint(dev_issuer *issuer, const char *json_request, char **text);
 /* As POST /rotate; @p answer (JSON, or a sentence with -1) is released with free(). */
 int dev_issuer_rotate(dev_issuer *issuer, const char *json_request, char **answer);
 /*
- * As POST /fault: @p target "metadata", "jwks" or "all"; @p kind as dev_issuer_fault_kinds() lists them, "none" clears. @p value: the
- * kind's number, negative for its default; @p count: requests that it lasts, negative for ever. -1: no such target or kind.
+ * As POST /fault: @p target "metadata", "jwks", "token", "imds", "oidc-request" or "all"; @p kind as GET / lists them, "none" clears.
+ * @p value: the kind's number, negative for its default; @p count: requests that it lasts, negative for ever. -1: no such target or kind,
+ * or one that can't befall the other.
  */
 int dev_issuer_fault(dev_issuer *issuer, const char *target, const char *kind, int64_t value, int64_t count);
 /* Change Cache-Control's max-age of the key set; negative: none is sent. */
 void dev_issuer_set_max_age(dev_issuer *issuer, int64_t seconds);
 /* The key set as it is served without faults, with Entra to the default tenant in version 2; release with free(). */
 char *dev_issuer_jwks(dev_issuer *issuer);
-/* Requests so far: "metadata", "jwks", "not_modified", "mint", "rotate", "fault", "redirected", "faulted", "other"; -1: no such counter. */
+/*
+ * Requests so far: "metadata", "jwks", "not_modified", "mint", "rotate", "fault", "redirected", "faulted", "other"; of the endpoints that
+ * give tokens "token" (Entra's), "proxy", "oauth", "google", "impersonation", "imds", "app_service", "arc", "service_fabric", "cloud_shell",
+ * "github", "pipelines", and "rejected", the answers of all these that were no success. -1: no such counter.
+ */
 int64_t dev_issuer_stats(dev_issuer *issuer, const char *name);
+/* The counters, and what dev_issuer_requests() tells. */
 void dev_issuer_stats_reset(dev_issuer *issuer);
+
+/*
+ * Register an application, as POST /apps: one JSON object, or an array of them. One of the same client_id and tenant is replaced. -1 with a
+ * sentence.
+ */
+int dev_issuer_add_app(dev_issuer *issuer, const char *json, char *message, size_t message_size);
+/* As GET /apps: a JSON array without the secrets; release with free(). */
+char *dev_issuer_apps(dev_issuer *issuer);
+/* As POST /settings; -1 with a sentence, and nothing changed. */
+int dev_issuer_settings(dev_issuer *issuer, const char *json, char *message, size_t message_size);
+/* As GET /requests: what the last requests for tokens had, as a JSON array, the newest last; release with free(). */
+char *dev_issuer_requests(dev_issuer *issuer);
+/*
+ * As POST /rotate-tls: another CA and another certificate, for @p name or, where it is NULL, for the names as before. New connections get
+ * them; dev_issuer_ca_pem() is that of the newest. -1: not with TLS of one's own making.
+ */
+int dev_issuer_rotate_tls(dev_issuer *issuer, const char *name);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the development issuer serves when nothing is wrong. */
 
-#include "dev_issuer_internal.h"
+#include "dev_issuer_tokens.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,14 +13,23 @@ void dev_reply_clear(dev_reply *reply)
     free(reply->etag);
     free(reply->cache_control);
     free(reply->location);
+    json_decref(reply->headers);
     *reply = (dev_reply){0};
 }
 
-static void set_json(dev_reply *reply, const json_t *document)
+void dev_reply_header(dev_reply *reply, const char *name, const char *value)
+{
+    if (reply->headers == NULL)
+        reply->headers = json_object();
+    (void)json_object_set_new(reply->headers, name, json_string(value));
+}
+
+void dev_reply_json(dev_reply *reply, unsigned status, const json_t *document)
 {
     CLI_AUTO_FREE char *text = json_dumps(document, JSON_COMPACT);
-    reply->status = MHD_HTTP_OK;
+    reply->status = status;
     reply->content_type = "application/json";
+    cli_text_free(&reply->body);
     cli_text_put(&reply->body, text == NULL ? "" : text);
 }
 
@@ -98,7 +107,7 @@ void dev_document_metadata(dev_issuer *issuer, const dev_view *view, dev_reply *
     (void)pthread_mutex_lock(&issuer->lock);
     (void)json_object_set_new(document, "id_token_signing_alg_values_supported", served_algorithms(issuer));
     (void)pthread_mutex_unlock(&issuer->lock);
-    set_json(reply, document);
+    dev_reply_json(reply, MHD_HTTP_OK, document);
 }
 
 /* Strong and short: a digest of the body (RFC 9110, section 8.8.3). */
@@ -130,7 +139,7 @@ void dev_document_jwks(dev_issuer *issuer, const dev_view *view, dev_reply *repl
     }
     int64_t max_age = issuer->max_age;
     (void)pthread_mutex_unlock(&issuer->lock);
-    set_json(reply, document);
+    dev_reply_json(reply, MHD_HTTP_OK, document);
     reply->etag = tag_of(&reply->body);
     if (max_age >= 0)
         reply->cache_control = cli_format("public, max-age=%" PRId64, max_age);
@@ -153,7 +162,7 @@ void dev_document_stats(dev_issuer *issuer, dev_reply *reply)
     for (enum dev_stat stat = 0; stat < DEV_STATS; stat++)
         (void)json_object_set_new(document, dev_stat_name(stat), json_integer(issuer->stats[stat]));
     (void)pthread_mutex_unlock(&issuer->lock);
-    set_json(reply, document);
+    dev_reply_json(reply, MHD_HTTP_OK, document);
 }
 
 static void put_line(cli_text *text, const char *left, const char *right)
@@ -187,6 +196,24 @@ static void put_entra_paths(cli_text *body)
     cli_text_put(body, "\n");
 }
 
+static void put_token_paths(const dev_issuer *issuer, cli_text *body)
+{
+    const dev_endpoint *endpoint = NULL;
+    for (size_t i = 0; (endpoint = dev_endpoint_at(i)) != NULL; i++) {
+        if (!dev_endpoint_is_there(issuer, endpoint))
+            continue;
+        const char *place = strstr(endpoint->pattern, "{}");
+        CLI_AUTO_FREE char *path = place == NULL
+                                       ? cli_strdup(endpoint->pattern)
+                                       : cli_format("%.*s{%s}%s", (int)(place - endpoint->pattern), endpoint->pattern,
+                                                    endpoint->where == DEV_ENTRA_SHAPE ? "tenant" : "email", place + 2);
+        CLI_AUTO_FREE char *line = cli_format("%s (counted as %s)", path, dev_stat_name(endpoint->stat));
+        put_line(body, endpoint->method, line);
+    }
+    if (issuer->proxy_path != NULL)
+        put_line(body, "POST", "the token proxy's path and /{tenant}/oauth2/v2.0/token (counted as proxy)");
+}
+
 /* For a person who opens the URL. */
 void dev_document_index(dev_issuer *issuer, dev_reply *reply)
 {
@@ -202,12 +229,22 @@ void dev_document_index(dev_issuer *issuer, dev_reply *reply)
         put_entra_paths(body);
     else
         put_usual_paths(issuer, body);
+    put_token_paths(issuer, body);
     put_line(body, "GET  /mint", "?forge=...&algorithm=...&key=...&CLAIM=VALUE...");
     put_line(body, "POST /mint",
              "{\"claims\":{},\"header\":{},\"algorithm\":\"\",\"key\":\"kid\",\"forge\":\"\",\"payload_raw\":\"\"}");
     put_line(body, "POST /rotate", "{\"drop_old\":false,\"algorithm\":\"\",\"serve\":[\"kid\"]}");
-    put_line(body, "POST /fault", "{\"target\":\"metadata|jwks|all\",\"kind\":\"\",\"value\":0,\"count\":1}");
-    put_line(body, "POST /settings", "{\"max_age\":3600}");
+    put_line(body, "POST /fault",
+             "{\"target\":\"metadata|jwks|token|imds|oidc-request|all\",\"kind\":\"\",\"value\":0,\"count\":1}");
+    put_line(
+        body, "POST /settings",
+        "{\"max_age\":3600,\"token_lifetime\":0,\"refresh_in\":0,\"token_version\":0,\"expires_in_form\":\"usual\","
+        "\"expires_on_form\":\"usual\",\"identity_header\":\"dev-identity-header\"}");
+    put_line(body, "POST /apps",
+             "{\"client_id\":\"\",\"tenant\":\"\",\"secret\":[],\"certificates\":[],\"federated\":[],...}; GET /apps "
+             "lists them");
+    put_line(body, "GET  /requests", "what the last requests for tokens had");
+    put_line(body, "POST /rotate-tls", "{\"name\":\"\"}: another CA and certificate");
     put_line(body, "GET  /stats", "request counts; POST /stats/reset");
     cli_text_put(body, "\nfaults\n ");
     for (enum dev_fault_kind kind = 0; kind < DEV_FAULT_KINDS; kind++) {

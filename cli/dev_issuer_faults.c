@@ -7,26 +7,82 @@
 #include <string.h>
 #include <time.h>
 
+#define ON_METADATA (1U << DEV_METADATA)
+#define ON_KEYS (1U << DEV_JWKS)
+#define ON_DOCUMENTS (ON_METADATA | ON_KEYS)
+#define ON_TOKEN (1U << DEV_TOKEN)
+#define ON_IMDS (1U << DEV_IMDS)
+#define ON_OIDC (1U << DEV_OIDC_REQUEST)
+#define ON_TOKENS (ON_TOKEN | ON_IMDS | ON_OIDC)
+#define ON_ALL (ON_DOCUMENTS | ON_TOKENS)
+
 static const struct {
     const char *name;
     int64_t value; /* default */
+    unsigned on;   /* the targets that it can befall */
 } kinds[DEV_FAULT_KINDS] = {
-    [DEV_FAULT_NONE] = {"none", 0},
-    [DEV_FAULT_SLOW] = {"slow", 3000},              /* milliseconds before the answer */
-    [DEV_FAULT_STATUS] = {"status", 500},           /* HTTP status */
-    [DEV_FAULT_TRUNCATED] = {"truncated", 0},       /* the connection ends in the middle of the body */
-    [DEV_FAULT_CONTENT_TYPE] = {"content-type", 0}, /* the right body as application/octet-stream */
-    [DEV_FAULT_HUGE] = {"huge", 64 << 20},          /* bytes of body */
-    [DEV_FAULT_REDIRECT] = {"redirect", 302},       /* HTTP status */
-    [DEV_FAULT_MISSING_KEY] = {"missing-key", 0},   /* the newest key is not in the set */
-    [DEV_FAULT_GARBAGE] = {"garbage", 0},           /* bytes that are not JSON */
-    [DEV_FAULT_EMPTY_KEYS] = {"empty-keys", 0},     /* a set without keys */
-    [DEV_FAULT_DRIP] = {"drip", 200},               /* milliseconds between two bytes */
-    [DEV_FAULT_RESET] = {"reset", 0},               /* the connection is reset without an answer */
-    [DEV_FAULT_HTML] = {"html", 0},                 /* a page, with status 200 */
-    [DEV_FAULT_WRONG_ISSUER] = {"wrong-issuer", 0}, /* the metadata of another issuer */
-    [DEV_FAULT_DEEP] = {"deep", 100000},            /* levels of nested arrays */
+    [DEV_FAULT_NONE] = {"none", 0, ON_ALL},
+    [DEV_FAULT_SLOW] = {"slow", 3000, ON_ALL},              /* milliseconds before the answer */
+    [DEV_FAULT_STATUS] = {"status", 500, ON_ALL},           /* HTTP status */
+    [DEV_FAULT_TRUNCATED] = {"truncated", 0, ON_ALL},       /* the connection ends in the middle of the body */
+    [DEV_FAULT_CONTENT_TYPE] = {"content-type", 0, ON_ALL}, /* the right body as application/octet-stream */
+    [DEV_FAULT_HUGE] = {"huge", 64 << 20, ON_ALL},          /* bytes of body */
+    [DEV_FAULT_REDIRECT] = {"redirect", 302, ON_ALL},       /* HTTP status */
+    [DEV_FAULT_MISSING_KEY] = {"missing-key", 0, ON_KEYS | ON_METADATA}, /* the newest key is not in the set */
+    [DEV_FAULT_GARBAGE] = {"garbage", 0, ON_ALL},                        /* bytes that are not JSON */
+    [DEV_FAULT_EMPTY_KEYS] = {"empty-keys", 0, ON_DOCUMENTS},            /* a set without keys */
+    [DEV_FAULT_DRIP] = {"drip", 200, ON_ALL},                            /* milliseconds between two bytes */
+    [DEV_FAULT_RESET] = {"reset", 0, ON_ALL},                            /* the connection is reset without an answer */
+    [DEV_FAULT_HTML] = {"html", 0, ON_ALL},                              /* a page, with status 200 */
+    [DEV_FAULT_WRONG_ISSUER] = {"wrong-issuer", 0, ON_DOCUMENTS},        /* the metadata of another issuer */
+    [DEV_FAULT_DEEP] = {"deep", 100000, ON_ALL},                         /* levels of nested arrays */
+    [DEV_FAULT_STATUS_HTML] = {"status-html", 502, ON_TOKENS},           /* HTTP status, with a page */
+    [DEV_FAULT_STATUS_PLAIN] = {"status-plain", 429, ON_TOKENS},
+    [DEV_FAULT_STATUS_EMPTY] = {"status-empty", 500, ON_TOKENS},
+    [DEV_FAULT_TRUNCATED_CHUNKED] = {"truncated-chunked", 0, ON_TOKENS}, /* the same in chunks, without a length */
+    [DEV_FAULT_AADSTS] = {"aadsts", 70021, ON_TOKEN},           /* number, with the error and status that go with it */
+    [DEV_FAULT_AADSTS_TEXT] = {"aadsts-text", 70021, ON_TOKEN}, /* the number stands in the description alone */
+    [DEV_FAULT_AADSTS_MISMATCH] = {"aadsts-mismatch", 70025, ON_TOKEN}, /* and the description names 700025 */
+    [DEV_FAULT_CONTROL_BYTES] = {"control-bytes", 700016, ON_TOKEN},    /* in the description */
+    [DEV_FAULT_THROTTLED] = {"throttled", 60, ON_TOKENS},               /* 429; Retry-After in seconds */
+    [DEV_FAULT_THROTTLED_DATE] = {"throttled-date", 60, ON_TOKENS},     /* as a date, so many seconds from now */
+    [DEV_FAULT_THROTTLED_PAST] = {"throttled-past", 60, ON_TOKENS},     /* so many seconds ago */
+    [DEV_FAULT_THROTTLED_MS] = {"throttled-ms", 1500, ON_TOKENS},       /* x-ms-retry-after-ms */
+    [DEV_FAULT_THROTTLED_BARE] = {"throttled-bare", 0, ON_TOKENS},      /* without Retry-After */
+    [DEV_FAULT_UNAVAILABLE] = {"unavailable", 2, ON_TOKENS},            /* 503; Retry-After in seconds */
+    [DEV_FAULT_RETRY_AFTER_GARBAGE] = {"retry-after-garbage", 0, ON_TOKENS},
+    [DEV_FAULT_RETRY_AFTER_NEGATIVE] = {"retry-after-negative", 5, ON_TOKENS},
+    [DEV_FAULT_SKEWED_DATE] = {"skewed-date", 600, ON_TOKENS}, /* Date is ahead by so many seconds */
+    [DEV_FAULT_DATE_BEHIND] = {"date-behind", 600, ON_TOKENS},
+    [DEV_FAULT_TOKEN_TYPE_MAC] = {"token-type-mac", 0, ON_TOKEN | ON_IMDS},
+    [DEV_FAULT_TOKEN_TYPE_LOWERCASE] = {"token-type-lowercase", 0, ON_TOKEN | ON_IMDS},
+    [DEV_FAULT_TOKEN_TYPE_UPPERCASE] = {"token-type-uppercase", 0, ON_TOKEN | ON_IMDS},
+    [DEV_FAULT_TOKEN_TYPE_ABSENT] = {"token-type-absent", 0, ON_TOKEN | ON_IMDS},
+    [DEV_FAULT_EXPIRES_ABSENT] = {"expires-absent", 0, ON_TOKEN | ON_IMDS},
+    [DEV_FAULT_EXPIRES_NEGATIVE] = {"expires-negative", 3600, ON_TOKEN | ON_IMDS},
+    [DEV_FAULT_EXPIRES_INFINITE] = {"expires-infinite", 0, ON_TOKEN | ON_IMDS},
+    [DEV_FAULT_EXPIRES_FAR] = {"expires-far", 400000000, ON_TOKEN | ON_IMDS}, /* seconds */
+    [DEV_FAULT_EXPIRES_GARBAGE] = {"expires-garbage", 0, ON_TOKEN | ON_IMDS},
+    [DEV_FAULT_NO_ACCESS_TOKEN] = {"no-access-token", 0, ON_TOKEN | ON_IMDS},
+    [DEV_FAULT_EMPTY_ACCESS_TOKEN] = {"empty-access-token", 0, ON_TOKEN | ON_IMDS},
+    [DEV_FAULT_ACCESS_TOKEN_CRLF] = {"access-token-crlf", 0, ON_TOKEN | ON_IMDS},
+    [DEV_FAULT_DUPLICATE_KEY] = {"duplicate-key", 0, ON_TOKENS},
+    [DEV_FAULT_OK_WITH_ERROR] = {"ok-with-error", 0, ON_TOKENS},
+    [DEV_FAULT_NO_ISSUED_TYPE] = {"no-issued-type", 0, ON_TOKEN}, /* RFC 8693 demands it */
+    [DEV_FAULT_NO_VALUE] = {"no-value", 0, ON_OIDC},
+    [DEV_FAULT_UNREACHABLE] = {"unreachable", 403, ON_IMDS}, /* what Docker Desktop says in the place of IMDS */
+    [DEV_FAULT_ARC_NO_HEADER] = {"arc-no-header", 0, ON_IMDS},
+    [DEV_FAULT_ARC_OTHER_SCHEME] = {"arc-other-scheme", 0, ON_IMDS},
+    [DEV_FAULT_ARC_OUTSIDE] = {"arc-outside", 0, ON_IMDS},
+    [DEV_FAULT_ARC_DOT_DOT] = {"arc-dot-dot", 0, ON_IMDS},
+    [DEV_FAULT_ARC_TXT] = {"arc-txt", 0, ON_IMDS},
+    [DEV_FAULT_ARC_LARGE] = {"arc-large", 5000, ON_IMDS}, /* bytes */
+    [DEV_FAULT_ARC_SYMLINK] = {"arc-symlink", 0, ON_IMDS},
+    [DEV_FAULT_ARC_MISSING] = {"arc-missing", 0, ON_IMDS},
+    [DEV_FAULT_ARC_NO_ECHO] = {"arc-no-echo", 0, ON_IMDS},
 };
+
+static const char *const targets[DEV_TARGETS] = {"metadata", "jwks", "token", "imds", "oidc-request"};
 
 /* What a streamed response needs; lives as long as the response. */
 typedef struct stream {
@@ -42,29 +98,27 @@ const char *dev_fault_kind_name(enum dev_fault_kind kind)
     return kind < DEV_FAULT_KINDS ? kinds[kind].name : NULL;
 }
 
-static int set_fault(dev_issuer *issuer, enum dev_target target, const char *kind_name, int64_t value, int64_t count)
+const char *dev_target_name(enum dev_target target)
+{
+    return target < DEV_TARGETS ? targets[target] : NULL;
+}
+
+int dev_issuer_fault(dev_issuer *issuer, const char *target, const char *kind_name, int64_t value, int64_t count)
 {
     enum dev_fault_kind kind = DEV_FAULT_NONE;
     while (kind < DEV_FAULT_KINDS && strcmp(kinds[kind].name, kind_name) != 0)
         kind++;
     if (kind == DEV_FAULT_KINDS)
         return -1;
-    issuer->faults[target] = (dev_fault){kind, value < 0 ? kinds[kind].value : value, count};
-    return 0;
-}
-
-int dev_issuer_fault(dev_issuer *issuer, const char *target, const char *kind, int64_t value, int64_t count)
-{
-    bool metadata = strcmp(target, "metadata") == 0 || strcmp(target, "all") == 0;
-    bool jwks = strcmp(target, "jwks") == 0 || strcmp(target, "all") == 0;
-    if (!metadata && !jwks)
-        return -1;
-    int result = 0;
+    int result = -1;
     (void)pthread_mutex_lock(&issuer->lock);
-    if (metadata)
-        result = set_fault(issuer, DEV_METADATA, kind, value, count);
-    if (result == 0 && jwks)
-        result = set_fault(issuer, DEV_JWKS, kind, value, count);
+    for (enum dev_target each = 0; each < DEV_TARGETS; each++) {
+        bool meant = strcmp(target, "all") == 0 || strcmp(target, targets[each]) == 0;
+        if (!meant || (kinds[kind].on & (1U << each)) == 0)
+            continue;
+        issuer->faults[each] = (dev_fault){kind, value < 0 ? kinds[kind].value : value, count};
+        result = 0;
+    }
     (void)pthread_mutex_unlock(&issuer->lock);
     return result;
 }
@@ -157,8 +211,10 @@ void dev_fault_change(dev_issuer *issuer, enum dev_target target, const dev_faul
         break;
     case DEV_FAULT_REDIRECT:
         reply->status = fault->value >= 300 && fault->value <= 399 ? (unsigned)fault->value : 302;
-        reply->location =
-            cli_format("%s%s/redirected/%s", issuer->base, issuer->prefix, target == DEV_JWKS ? "jwks" : "metadata");
+        reply->location = cli_format("%s%s/redirected/%s", issuer->base, issuer->prefix,
+                                     target == DEV_METADATA ? "metadata"
+                                     : target == DEV_JWKS   ? "jwks"
+                                                            : "token");
         break;
     case DEV_FAULT_MISSING_KEY:
     case DEV_FAULT_WRONG_ISSUER:
@@ -197,7 +253,8 @@ static ssize_t stream_read(void *closure, uint64_t position, char *buffer, size_
         memset(buffer, ' ', room);
         return (ssize_t)room;
     }
-    if (position >= state->len || (state->kind == DEV_FAULT_TRUNCATED && position >= state->len / 2))
+    bool cut = state->kind == DEV_FAULT_TRUNCATED || state->kind == DEV_FAULT_TRUNCATED_CHUNKED;
+    if (position >= state->len || (cut && position >= state->len / 2))
         return MHD_CONTENT_READER_END_WITH_ERROR;
     if (state->kind == DEV_FAULT_DRIP) {
         if (!dev_wait(state->issuer, state->value))
@@ -215,7 +272,9 @@ static struct MHD_Response *stream_response(dev_issuer *issuer, const dev_fault 
 {
     stream *state = cli_alloc(sizeof *state);
     *state = (stream){issuer, fault->kind, fault->value, cli_copy(reply->body.ptr, reply->body.len), reply->body.len};
-    uint64_t total = fault->kind == DEV_FAULT_HUGE ? (uint64_t)fault->value : reply->body.len;
+    uint64_t total = fault->kind == DEV_FAULT_HUGE                ? (uint64_t)fault->value
+                     : fault->kind == DEV_FAULT_TRUNCATED_CHUNKED ? MHD_SIZE_UNKNOWN
+                                                                  : reply->body.len;
     struct MHD_Response *response = MHD_create_response_from_callback(total, 32768, stream_read, state, stream_free);
     if (response == NULL)
         stream_free(state);
@@ -230,6 +289,7 @@ struct MHD_Response *dev_fault_response(dev_issuer *issuer, const dev_fault *fau
     case DEV_FAULT_HUGE:
     case DEV_FAULT_DRIP:
     case DEV_FAULT_TRUNCATED:
+    case DEV_FAULT_TRUNCATED_CHUNKED:
         return stream_response(issuer, fault, reply);
     default:
         return MHD_create_response_from_buffer(

@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* The development issuer's paths. */
 
-#include "dev_issuer_internal.h"
+#include "dev_issuer_tokens.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define MAX_BODY ((size_t)1 << 20)
-
-/* One request while its body arrives. */
-typedef struct incoming {
-    cli_text body;
-    bool too_long;
-} incoming;
-
-typedef void (*route_handler)(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *request,
-                              dev_reply *reply);
-
 const char *dev_stat_name(enum dev_stat stat)
 {
-    static const char *const names[DEV_STATS] = {"metadata", "jwks",       "not_modified", "mint", "rotate",
-                                                 "fault",    "redirected", "faulted",      "other"};
+    static const char *const names[DEV_STATS] = {
+        "metadata",    "jwks",          "not_modified", "mint",        "rotate", "fault",
+        "redirected",  "faulted",       "other",        "token",       "proxy",  "oauth",
+        "google",      "impersonation", "imds",         "app_service", "arc",    "service_fabric",
+        "cloud_shell", "github",        "pipelines",    "rejected"};
     return stat < DEV_STATS ? names[stat] : NULL;
 }
 
@@ -32,24 +25,24 @@ void dev_count(dev_issuer *issuer, enum dev_stat stat)
     (void)pthread_mutex_unlock(&issuer->lock);
 }
 
-static void set_text(dev_reply *reply, unsigned status, const char *content_type, const char *text)
+void dev_set_text(dev_reply *reply, unsigned status, const char *content_type, const char *text)
 {
     reply->status = status;
     reply->content_type = content_type;
     cli_text_put(&reply->body, text);
 }
 
-static void set_problem(dev_reply *reply, unsigned status, const char *sentence)
+void dev_set_problem(dev_reply *reply, unsigned status, const char *sentence)
 {
     CLI_AUTO_FREE char *line = cli_format("%s\n", sentence);
-    set_text(reply, status, "text/plain; charset=utf-8", line);
+    dev_set_text(reply, status, "text/plain; charset=utf-8", line);
 }
 
 /* The body as an object; an empty one where there is no body. NULL after a reply. */
-static json_t *read_body(const incoming *request, dev_reply *reply)
+json_t *dev_read_body(const dev_incoming *request, dev_reply *reply)
 {
     if (request->too_long) {
-        set_problem(reply, MHD_HTTP_CONTENT_TOO_LARGE, "the body is longer than 1 MiB");
+        dev_set_problem(reply, MHD_HTTP_CONTENT_TOO_LARGE, "the body is longer than 1 MiB");
         return NULL;
     }
     if (request->body.len == 0)
@@ -58,7 +51,7 @@ static json_t *read_body(const incoming *request, dev_reply *reply)
     if (json_is_object(document))
         return document;
     json_decref(document);
-    set_problem(reply, MHD_HTTP_BAD_REQUEST, "the body must be one JSON object");
+    dev_set_problem(reply, MHD_HTTP_BAD_REQUEST, "the body must be one JSON object");
     return NULL;
 }
 
@@ -67,15 +60,15 @@ static void answer_mint(dev_issuer *issuer, const json_t *request, dev_reply *re
     CLI_AUTO_FREE char *text = NULL;
     dev_count(issuer, DEV_STAT_MINT);
     if (dev_mint(issuer, request, &text) == 0)
-        set_text(reply, MHD_HTTP_OK, "text/plain", text);
+        dev_set_text(reply, MHD_HTTP_OK, "text/plain", text);
     else
-        set_problem(reply, MHD_HTTP_BAD_REQUEST, text);
+        dev_set_problem(reply, MHD_HTTP_BAD_REQUEST, text);
 }
 
-static void post_mint(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body, dev_reply *reply)
+static void post_mint(dev_issuer *issuer, struct MHD_Connection *connection, const dev_incoming *body, dev_reply *reply)
 {
     (void)connection;
-    CLI_CLEANUP(json_decref_p) json_t *request = read_body(body, reply);
+    CLI_CLEANUP(json_decref_p) json_t *request = dev_read_body(body, reply);
     if (request != NULL)
         answer_mint(issuer, request, reply);
 }
@@ -104,7 +97,7 @@ static enum MHD_Result take_parameter(void *closure, enum MHD_ValueKind kind, co
     return MHD_YES;
 }
 
-static void get_mint(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body, dev_reply *reply)
+static void get_mint(dev_issuer *issuer, struct MHD_Connection *connection, const dev_incoming *body, dev_reply *reply)
 {
     (void)body;
     CLI_CLEANUP(json_decref_p) json_t *request = json_pack("{s:{}}", "claims");
@@ -114,18 +107,19 @@ static void get_mint(dev_issuer *issuer, struct MHD_Connection *connection, cons
     answer_mint(issuer, request, reply);
 }
 
-static void post_rotate(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body, dev_reply *reply)
+static void post_rotate(dev_issuer *issuer, struct MHD_Connection *connection, const dev_incoming *body,
+                        dev_reply *reply)
 {
     (void)connection;
-    CLI_CLEANUP(json_decref_p) json_t *request = read_body(body, reply);
+    CLI_CLEANUP(json_decref_p) json_t *request = dev_read_body(body, reply);
     if (request == NULL)
         return;
     CLI_AUTO_FREE char *answer = NULL;
     dev_count(issuer, DEV_STAT_ROTATE);
     if (dev_rotate(issuer, request, &answer) == 0)
-        set_text(reply, MHD_HTTP_OK, "application/json", answer);
+        dev_set_text(reply, MHD_HTTP_OK, "application/json", answer);
     else
-        set_problem(reply, MHD_HTTP_BAD_REQUEST, answer);
+        dev_set_problem(reply, MHD_HTTP_BAD_REQUEST, answer);
 }
 
 static int64_t integer_or(const json_t *object, const char *name, int64_t otherwise)
@@ -134,10 +128,11 @@ static int64_t integer_or(const json_t *object, const char *name, int64_t otherw
     return json_is_integer(value) ? json_integer_value(value) : otherwise;
 }
 
-static void post_fault(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body, dev_reply *reply)
+static void post_fault(dev_issuer *issuer, struct MHD_Connection *connection, const dev_incoming *body,
+                       dev_reply *reply)
 {
     (void)connection;
-    CLI_CLEANUP(json_decref_p) json_t *request = read_body(body, reply);
+    CLI_CLEANUP(json_decref_p) json_t *request = dev_read_body(body, reply);
     if (request == NULL)
         return;
     dev_count(issuer, DEV_STAT_FAULT);
@@ -145,42 +140,28 @@ static void post_fault(dev_issuer *issuer, struct MHD_Connection *connection, co
     const char *kind = json_string_value(json_object_get(request, "kind"));
     if (kind != NULL && dev_issuer_fault(issuer, target == NULL ? "all" : target, kind,
                                          integer_or(request, "value", -1), integer_or(request, "count", -1)) == 0)
-        set_text(reply, MHD_HTTP_OK, "application/json", "{\"ok\":true}");
+        dev_set_text(reply, MHD_HTTP_OK, "application/json", "{\"ok\":true}");
     else
-        set_problem(reply, MHD_HTTP_BAD_REQUEST, "no such target or kind; GET / lists them");
+        dev_set_problem(reply, MHD_HTTP_BAD_REQUEST, "no such target or kind; GET / lists them");
 }
 
-static void post_settings(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body, dev_reply *reply)
-{
-    (void)connection;
-    CLI_CLEANUP(json_decref_p) json_t *request = read_body(body, reply);
-    if (request == NULL)
-        return;
-    if (!json_is_integer(json_object_get(request, "max_age"))) {
-        set_problem(reply, MHD_HTTP_BAD_REQUEST, "max_age must be a whole number");
-        return;
-    }
-    dev_issuer_set_max_age(issuer, integer_or(request, "max_age", -1));
-    set_text(reply, MHD_HTTP_OK, "application/json", "{\"ok\":true}");
-}
-
-static void get_stats(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body, dev_reply *reply)
+static void get_stats(dev_issuer *issuer, struct MHD_Connection *connection, const dev_incoming *body, dev_reply *reply)
 {
     (void)connection;
     (void)body;
     dev_document_stats(issuer, reply);
 }
 
-static void post_stats_reset(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body,
+static void post_stats_reset(dev_issuer *issuer, struct MHD_Connection *connection, const dev_incoming *body,
                              dev_reply *reply)
 {
     (void)connection;
     (void)body;
     dev_issuer_stats_reset(issuer);
-    set_text(reply, MHD_HTTP_OK, "application/json", "{\"ok\":true}");
+    dev_set_text(reply, MHD_HTTP_OK, "application/json", "{\"ok\":true}");
 }
 
-static void get_index(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body, dev_reply *reply)
+static void get_index(dev_issuer *issuer, struct MHD_Connection *connection, const dev_incoming *body, dev_reply *reply)
 {
     (void)connection;
     (void)body;
@@ -189,7 +170,7 @@ static void get_index(dev_issuer *issuer, struct MHD_Connection *connection, con
 }
 
 /* Where a client gets that follows a redirect: good documents, and a count that tells on it. */
-static void get_redirected_metadata(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body,
+static void get_redirected_metadata(dev_issuer *issuer, struct MHD_Connection *connection, const dev_incoming *body,
                                     dev_reply *reply)
 {
     (void)connection;
@@ -199,7 +180,7 @@ static void get_redirected_metadata(dev_issuer *issuer, struct MHD_Connection *c
     dev_document_metadata(issuer, &view, reply);
 }
 
-static void get_redirected_jwks(dev_issuer *issuer, struct MHD_Connection *connection, const incoming *body,
+static void get_redirected_jwks(dev_issuer *issuer, struct MHD_Connection *connection, const dev_incoming *body,
                                 dev_reply *reply)
 {
     (void)connection;
@@ -207,6 +188,16 @@ static void get_redirected_jwks(dev_issuer *issuer, struct MHD_Connection *conne
     const dev_view view = dev_view_own(issuer, DEV_JWKS);
     dev_count(issuer, DEV_STAT_REDIRECTED);
     dev_document_jwks(issuer, &view, reply);
+}
+
+static void add_headers(struct MHD_Response *response, json_t *headers)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+    json_object_foreach(headers, name, value)
+    {
+        (void)MHD_add_response_header(response, name, json_string_value(value));
+    }
 }
 
 static enum MHD_Result send_response(struct MHD_Connection *connection, struct MHD_Response *response,
@@ -220,6 +211,7 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, struct M
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, reply->cache_control);
     if (reply->location != NULL)
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_LOCATION, reply->location);
+    add_headers(response, reply->headers);
     enum MHD_Result result = MHD_queue_response(connection, reply->status, response);
     MHD_destroy_response(response);
     return result;
@@ -265,10 +257,26 @@ static enum MHD_Result serve_document(dev_issuer *issuer, struct MHD_Connection 
     return result;
 }
 
+/* An endpoint that gives tokens. */
+static enum MHD_Result serve_endpoint(const dev_endpoint *endpoint, dev_call *call)
+{
+    dev_reply reply = {0};
+    call->reply = &reply;
+    dev_endpoint_serve(endpoint, call);
+    struct MHD_Response *response = dev_fault_response(call->issuer, &call->fault, &reply);
+    enum MHD_Result result = MHD_NO;
+    if (response != NULL)
+        result = send_response(call->connection, response, &reply);
+    else
+        arm_reset(call->connection);
+    dev_reply_clear(&reply);
+    return result;
+}
+
 static const struct {
     const char *method;
     const char *path;
-    route_handler handler;
+    dev_route *handler;
 } routes[] = {
     {"GET", "/", get_index},
     {"GET", "", get_index},
@@ -276,14 +284,21 @@ static const struct {
     {"POST", "/mint", post_mint},
     {"POST", "/rotate", post_rotate},
     {"POST", "/fault", post_fault},
-    {"POST", "/settings", post_settings},
+    {"POST", "/settings", dev_post_settings},
     {"GET", "/stats", get_stats},
     {"POST", "/stats/reset", post_stats_reset},
     {"GET", "/redirected/metadata", get_redirected_metadata},
     {"GET", "/redirected/jwks", get_redirected_jwks},
+    {"GET", "/redirected/token", dev_redirected_token},
+    {"POST", "/redirected/token", dev_redirected_token},
+    {"GET", "/apps", dev_get_apps},
+    {"POST", "/apps", dev_post_apps},
+    {"GET", "/requests", dev_get_requests},
+    {"POST", "/rotate-tls", dev_post_rotate_tls},
+    {"GET", "/common/discovery/instance", dev_get_instances},
 };
 
-static route_handler find_route(const char *method, const char *path, bool *path_known)
+static dev_route *find_route(const char *method, const char *path, bool *path_known)
 {
     *path_known = false;
     for (size_t i = 0; i < CLI_COUNT_OF(routes); i++) {
@@ -297,23 +312,29 @@ static route_handler find_route(const char *method, const char *path, bool *path
 }
 
 static enum MHD_Result answer(dev_issuer *issuer, struct MHD_Connection *connection, const char *url,
-                              const char *method, const incoming *request)
+                              const char *method, const dev_incoming *request)
 {
     bool is_get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     const char *app_id = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "appid");
     dev_view view;
-    if (is_get && dev_view_find(issuer, url, app_id, &view))
+    if (is_get && dev_view_find(issuer, dev_proxy_below(issuer, url), app_id, &view))
         return serve_document(issuer, connection, &view);
+    dev_call call = {.issuer = issuer, .connection = connection, .method = method, .url = url, .body = &request->body};
+    CLI_AUTO_FREE char *segment = NULL;
+    const dev_endpoint *endpoint = dev_endpoint_find(issuer, url, &segment, &call.proxied);
+    call.tenant = segment;
+    if (endpoint != NULL && !request->too_long)
+        return serve_endpoint(endpoint, &call);
     /* Every other path is known both at the root and under the issuer's. */
     bool path_known = false;
-    route_handler handler = find_route(is_get ? "GET" : method, dev_path_below(issuer, url), &path_known);
+    dev_route *handler = find_route(is_get ? "GET" : method, dev_path_below(issuer, url), &path_known);
     dev_reply reply = {0};
     if (handler != NULL) {
         handler(issuer, connection, request, &reply);
     } else {
         dev_count(issuer, DEV_STAT_OTHER);
-        set_problem(&reply, path_known ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND,
-                    path_known ? "not with this method" : "nothing here; GET / lists what there is");
+        dev_set_problem(&reply, path_known ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND,
+                        path_known ? "not with this method" : "nothing here; GET / lists what there is");
     }
     const dev_fault none = {0};
     struct MHD_Response *response = dev_fault_response(issuer, &none, &reply);
@@ -327,7 +348,7 @@ enum MHD_Result dev_http_handle(void *closure, struct MHD_Connection *connection
 {
     (void)version;
     dev_issuer *issuer = closure;
-    incoming *request = *state;
+    dev_incoming *request = *state;
     if (request == NULL) {
         *state = cli_alloc(sizeof *request);
         return MHD_YES;
@@ -351,7 +372,7 @@ void dev_http_completed(void *closure, struct MHD_Connection *connection, void *
     (void)closure;
     (void)connection;
     (void)how;
-    incoming *request = *state;
+    dev_incoming *request = *state;
     if (request == NULL)
         return;
     cli_text_free(&request->body);

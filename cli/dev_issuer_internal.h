@@ -68,14 +68,22 @@ typedef struct dev_certificates {
     char *key_pem;
 } dev_certificates;
 
-bool dev_certificates_make(dev_certificates *certificates);
+/* For @p name, or for the loopback names where it is NULL. */
+bool dev_certificates_make(dev_certificates *certificates, const char *name);
 void dev_certificates_clear(dev_certificates *certificates);
 /* A self-signed certificate in DER for a key that signs tokens; @p der is released with free(). */
 bool dev_certificate_self_signed(EVP_PKEY *pkey, bool hashed, uint8_t **der, size_t *len);
 
 /* --- dev_issuer_faults.c --- */
 
-enum dev_target { DEV_METADATA, DEV_JWKS, DEV_TARGETS };
+enum dev_target {
+    DEV_METADATA,
+    DEV_JWKS,
+    DEV_TOKEN,        /* token endpoints, the token proxy's among them */
+    DEV_IMDS,         /* endpoints of managed identities */
+    DEV_OIDC_REQUEST, /* where jobs of a CI ask for their token */
+    DEV_TARGETS
+};
 enum dev_fault_kind {
     DEV_FAULT_NONE,
     DEV_FAULT_SLOW,
@@ -92,6 +100,51 @@ enum dev_fault_kind {
     DEV_FAULT_HTML,
     DEV_FAULT_WRONG_ISSUER,
     DEV_FAULT_DEEP,
+    /* of tokens alone: dev_issuer_token_faults.c */
+    DEV_FAULT_STATUS_HTML,
+    DEV_FAULT_STATUS_PLAIN,
+    DEV_FAULT_STATUS_EMPTY,
+    DEV_FAULT_TRUNCATED_CHUNKED,
+    DEV_FAULT_AADSTS,
+    DEV_FAULT_AADSTS_TEXT,
+    DEV_FAULT_AADSTS_MISMATCH,
+    DEV_FAULT_CONTROL_BYTES,
+    DEV_FAULT_THROTTLED,
+    DEV_FAULT_THROTTLED_DATE,
+    DEV_FAULT_THROTTLED_PAST,
+    DEV_FAULT_THROTTLED_MS,
+    DEV_FAULT_THROTTLED_BARE,
+    DEV_FAULT_UNAVAILABLE,
+    DEV_FAULT_RETRY_AFTER_GARBAGE,
+    DEV_FAULT_RETRY_AFTER_NEGATIVE,
+    DEV_FAULT_SKEWED_DATE,
+    DEV_FAULT_DATE_BEHIND,
+    DEV_FAULT_TOKEN_TYPE_MAC,
+    DEV_FAULT_TOKEN_TYPE_LOWERCASE,
+    DEV_FAULT_TOKEN_TYPE_UPPERCASE,
+    DEV_FAULT_TOKEN_TYPE_ABSENT,
+    DEV_FAULT_EXPIRES_ABSENT,
+    DEV_FAULT_EXPIRES_NEGATIVE,
+    DEV_FAULT_EXPIRES_INFINITE,
+    DEV_FAULT_EXPIRES_FAR,
+    DEV_FAULT_EXPIRES_GARBAGE,
+    DEV_FAULT_NO_ACCESS_TOKEN,
+    DEV_FAULT_EMPTY_ACCESS_TOKEN,
+    DEV_FAULT_ACCESS_TOKEN_CRLF,
+    DEV_FAULT_DUPLICATE_KEY,
+    DEV_FAULT_OK_WITH_ERROR,
+    DEV_FAULT_NO_ISSUED_TYPE,
+    DEV_FAULT_NO_VALUE,
+    DEV_FAULT_UNREACHABLE,
+    DEV_FAULT_ARC_NO_HEADER,
+    DEV_FAULT_ARC_OTHER_SCHEME,
+    DEV_FAULT_ARC_OUTSIDE,
+    DEV_FAULT_ARC_DOT_DOT,
+    DEV_FAULT_ARC_TXT,
+    DEV_FAULT_ARC_LARGE,
+    DEV_FAULT_ARC_SYMLINK,
+    DEV_FAULT_ARC_MISSING,
+    DEV_FAULT_ARC_NO_ECHO,
     DEV_FAULT_KINDS
 };
 
@@ -109,9 +162,13 @@ typedef struct dev_reply {
     char *etag;          /* NULL: none */
     char *cache_control; /* NULL: none */
     char *location;      /* NULL: none */
+    json_t *headers;     /* names and values of others; NULL: none */
 } dev_reply;
 
 void dev_reply_clear(dev_reply *reply);
+void dev_reply_header(dev_reply *reply, const char *name, const char *value);
+void dev_reply_json(dev_reply *reply, unsigned status, const json_t *document);
+const char *dev_target_name(enum dev_target target);
 const char *dev_fault_kind_name(enum dev_fault_kind kind);
 /* Take the fault that stands for this request, if any. Locks. */
 dev_fault dev_fault_take(dev_issuer *issuer, enum dev_target target);
@@ -239,6 +296,20 @@ enum dev_stat {
     DEV_STAT_REDIRECTED,
     DEV_STAT_FAULTED,
     DEV_STAT_OTHER,
+    /* the endpoints that give tokens, whatever they answer */
+    DEV_STAT_TOKEN,
+    DEV_STAT_PROXY,
+    DEV_STAT_OAUTH,
+    DEV_STAT_GOOGLE,
+    DEV_STAT_IMPERSONATION,
+    DEV_STAT_IMDS,
+    DEV_STAT_APP_SERVICE,
+    DEV_STAT_ARC,
+    DEV_STAT_SERVICE_FABRIC,
+    DEV_STAT_CLOUD_SHELL,
+    DEV_STAT_GITHUB,
+    DEV_STAT_PIPELINES,
+    DEV_STAT_REJECTED, /* answers of these that are no success */
     DEV_STATS
 };
 
@@ -249,6 +320,23 @@ enum MHD_Result dev_http_handle(void *issuer, struct MHD_Connection *connection,
                                 const char *version, const char *upload, size_t *upload_len, void **state);
 void dev_http_completed(void *issuer, struct MHD_Connection *connection, void **state,
                         enum MHD_RequestTerminationCode how);
+
+/* A daemon and what it serves TLS with. A rotation makes another one on the same socket; the old one ends its connections. */
+typedef struct dev_server {
+    struct dev_server *next; /* the newest is first */
+    struct MHD_Daemon *daemon;
+    dev_certificates certificates;
+} dev_server;
+
+/* How tokens are given: POST /settings. */
+typedef struct dev_settings {
+    int64_t token_lifetime;      /* seconds; 0: what is usual */
+    int64_t refresh_in;          /* seconds; 0: none is told */
+    int64_t token_version;       /* of Entra's access tokens; 0: by the resource */
+    const char *expires_in_form; /* static */
+    const char *expires_on_form; /* static */
+    char *identity_header;       /* secret of App Service and its like */
+} dev_settings;
 
 struct dev_issuer {
     /* fixed once started */
@@ -263,12 +351,18 @@ struct dev_issuer {
     bool kubernetes;
     bool verbose;
     const dev_algorithm *default_algorithm;
-    dev_certificates certificates;
-    struct MHD_Daemon *daemon;
+    char *tls_name;   /* NULL: that of loopback */
+    char *proxy_path; /* NULL: no token proxy */
+    char *arc_folder; /* NULL: no Arc */
 
     pthread_mutex_t lock; /* everything below */
     pthread_cond_t stopped;
     bool stopping;
+    dev_server *servers;
+    json_t *apps;     /* array of those that are registered */
+    json_t *requests; /* array of the last ones that asked for a token */
+    json_t *arc_keys; /* array of the contents of key files that Arc's challenges named */
+    dev_settings settings;
     int64_t max_age;
     dev_key *keys;
     size_t key_count;

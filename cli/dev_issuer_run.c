@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The development issuer's life: options, socket, daemon, and the calls for programs that hold it in-process. */
 
-#include "dev_issuer_internal.h"
+#include "dev_issuer_tokens.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,8 +13,6 @@
 #include <unistd.h>
 
 #define MAX_PEM ((size_t)1 << 20)
-#define CONNECTIONS 256U
-#define IDLE_SECONDS 60U
 
 typedef struct complaint {
     char *text;
@@ -49,17 +47,18 @@ static char *read_pem(const char *path)
     return text.ptr;
 }
 
-static int set_certificates(dev_issuer *issuer, const dev_issuer_options *options, const complaint *to)
+static int set_certificates(const dev_issuer_options *options, dev_certificates *made, const complaint *to)
 {
     if (!options->tls)
         return 0;
     if (options->cert_file == NULL)
-        return dev_certificates_make(&issuer->certificates) ? 0 : complain(to, "OpenSSL could not make a certificate");
-    issuer->certificates.cert_pem = read_pem(options->cert_file);
-    if (issuer->certificates.cert_pem == NULL)
+        return dev_certificates_make(made, options->tls_name) ? 0
+                                                              : complain(to, "OpenSSL could not make a certificate");
+    made->cert_pem = read_pem(options->cert_file);
+    if (made->cert_pem == NULL)
         return complain(to, "can't read %s: %s", options->cert_file, strerror(errno));
-    issuer->certificates.key_pem = options->key_file == NULL ? NULL : read_pem(options->key_file);
-    if (issuer->certificates.key_pem == NULL)
+    made->key_pem = options->key_file == NULL ? NULL : read_pem(options->key_file);
+    if (made->key_pem == NULL)
         return complain(to, "can't read %s: %s", options->key_file == NULL ? "the key" : options->key_file,
                         strerror(errno));
     return 0;
@@ -120,27 +119,6 @@ static int listen_on(uint16_t *port, const complaint *to)
     return complain(to, "can't listen on port %u: %s", (unsigned)*port, strerror(reason));
 }
 
-/* A thread for each connection, so that one that waits or drips keeps nobody else. The daemon owns the socket once it runs. */
-static int start_daemon(dev_issuer *issuer, int fd, const complaint *to)
-{
-    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL |
-                     (issuer->verbose ? MHD_USE_ERROR_LOG : 0U) |
-                     (issuer->certificates.cert_pem != NULL ? MHD_USE_TLS : 0U);
-    const struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_KEY, 0, issuer->certificates.key_pem},
-                                         {MHD_OPTION_HTTPS_MEM_CERT, 0, issuer->certificates.cert_pem},
-                                         {MHD_OPTION_END, 0, NULL}};
-    const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
-    issuer->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, dev_http_handle, issuer, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
-        dev_http_completed, issuer, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-        IDLE_SECONDS, MHD_OPTION_ARRAY, issuer->certificates.cert_pem != NULL ? tls : plain, MHD_OPTION_END);
-    if (issuer->daemon != NULL)
-        return 0;
-    (void)close(fd);
-    return complain(to, "the HTTP server could not be started%s",
-                    issuer->certificates.cert_pem != NULL ? "; do certificate and key fit each other?" : "");
-}
-
 static void copy_options(dev_issuer *issuer, const dev_issuer_options *options)
 {
     if (options->entra) {
@@ -159,6 +137,24 @@ static void copy_options(dev_issuer *issuer, const dev_issuer_options *options)
     issuer->max_age = options->max_age == 0 ? 3600 : options->max_age;
     issuer->kubernetes = options->kubernetes;
     issuer->verbose = options->verbose;
+    issuer->tls_name = options->tls_name == NULL ? NULL : cli_strdup(options->tls_name);
+    issuer->arc_folder = options->arc_folder == NULL ? NULL : cli_strdup(options->arc_folder);
+    if (options->proxy_path != NULL) {
+        issuer->proxy_path = cli_strdup(options->proxy_path);
+        size_t last = strlen(issuer->proxy_path);
+        if (last > 0 && issuer->proxy_path[last - 1] == '/')
+            issuer->proxy_path[last - 1] = '\0';
+    }
+    issuer->apps = json_array();
+    issuer->requests = json_array();
+    issuer->arc_keys = json_array();
+    dev_settings_start(issuer);
+}
+
+static bool name_is_valid(const char *name)
+{
+    return name[0] != '\0' && name[0] != '.' && strlen(name) <= 253 &&
+           name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")] == '\0';
 }
 
 static int check_shape(const dev_issuer_options *options, const complaint *to)
@@ -171,16 +167,24 @@ static int check_shape(const dev_issuer_options *options, const complaint *to)
         return complain(to, "tenant and cloud instance are Entra's");
     if (options->tenant != NULL && !dev_entra_is_guid(options->tenant))
         return complain(to, "the tenant must be a GUID in lower case");
+    if (options->tls_name != NULL && (!options->tls || options->cert_file != NULL || !name_is_valid(options->tls_name)))
+        return complain(to,
+                        "a name for the certificate needs TLS without a certificate of one's own, and be a DNS name");
+    if (options->proxy_path != NULL && (!options->entra || !options->tls))
+        return complain(to, "a token proxy needs Entra and TLS");
+    if (options->arc_folder != NULL && options->arc_folder[0] != '/')
+        return complain(to, "the folder of Arc must be an absolute path");
     return 0;
 }
 
-static int start(dev_issuer *issuer, const dev_issuer_options *options, const complaint *to)
+static int start(dev_issuer *issuer, const dev_issuer_options *options, dev_certificates *certificates,
+                 const complaint *to)
 {
     if (check_shape(options, to) != 0)
         return -1;
-    if (!path_is_valid(issuer->path))
+    if (!path_is_valid(issuer->path) || (options->proxy_path != NULL && !path_is_valid(options->proxy_path)))
         return complain(to, "the path must begin with / and hold only letters, digits and -._~/");
-    if (add_keys(issuer, options, to) != 0 || set_certificates(issuer, options, to) != 0)
+    if (add_keys(issuer, options, to) != 0 || set_certificates(options, certificates, to) != 0)
         return -1;
     uint16_t port = options->port;
     int fd = listen_on(&port, to);
@@ -188,7 +192,7 @@ static int start(dev_issuer *issuer, const dev_issuer_options *options, const co
         return -1;
     issuer->base = cli_format("%s://127.0.0.1:%u", options->tls ? "https" : "http", (unsigned)port);
     issuer->url = cli_format("%s%s", issuer->base, issuer->path);
-    return start_daemon(issuer, fd, to);
+    return dev_server_start(issuer, fd, certificates, to->text, to->size);
 }
 
 /* A condition variable of the monotonic clock, so that waits do not follow the wall's jumps. */
@@ -217,7 +221,10 @@ int dev_issuer_start(const dev_issuer_options *options, dev_issuer **issuer, cha
         return complain(&to, "no locks to be had");
     }
     copy_options(made, options);
-    if (start(made, options, &to) != 0) {
+    dev_certificates certificates = {0};
+    int started = start(made, options, &certificates, &to);
+    dev_certificates_clear(&certificates);
+    if (started != 0) {
         dev_issuer_stop(made);
         return -1;
     }
@@ -233,13 +240,19 @@ void dev_issuer_stop(dev_issuer *issuer)
     issuer->stopping = true;
     (void)pthread_cond_broadcast(&issuer->stopped);
     (void)pthread_mutex_unlock(&issuer->lock);
-    if (issuer->daemon != NULL)
-        MHD_stop_daemon(issuer->daemon);
+    dev_server_stop(issuer);
     for (dev_key *key = issuer->keys, *next = NULL; key != NULL; key = next) {
         next = key->next;
         dev_key_free(key);
     }
-    dev_certificates_clear(&issuer->certificates);
+    dev_arc_forget(issuer);
+    json_decref(issuer->apps);
+    json_decref(issuer->requests);
+    json_decref(issuer->arc_keys);
+    free(issuer->settings.identity_header);
+    free(issuer->tls_name);
+    free(issuer->proxy_path);
+    free(issuer->arc_folder);
     (void)pthread_mutex_destroy(&issuer->lock);
     (void)pthread_cond_destroy(&issuer->stopped);
     free(issuer->base);
@@ -260,11 +273,6 @@ const char *dev_issuer_url(const dev_issuer *issuer)
 const char *dev_issuer_base(const dev_issuer *issuer)
 {
     return issuer->base;
-}
-
-const char *dev_issuer_ca_pem(const dev_issuer *issuer)
-{
-    return issuer->certificates.ca_pem;
 }
 
 const char *dev_issuer_audience(const dev_issuer *issuer)
@@ -321,5 +329,6 @@ void dev_issuer_stats_reset(dev_issuer *issuer)
 {
     (void)pthread_mutex_lock(&issuer->lock);
     memset(issuer->stats, 0, sizeof issuer->stats);
+    dev_record_forget(issuer);
     (void)pthread_mutex_unlock(&issuer->lock);
 }

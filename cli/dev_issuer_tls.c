@@ -69,14 +69,17 @@ static X509 *make_ca(EVP_PKEY *pkey)
     return NULL;
 }
 
-static X509 *make_server(EVP_PKEY *pkey, X509 *ca, EVP_PKEY *ca_key)
+static X509 *make_server(EVP_PKEY *pkey, X509 *ca, EVP_PKEY *ca_key, const char *name)
 {
-    X509 *server = start_certificate("localhost", pkey);
+    /* Of a name alone, so that a client that looks for another one is refused. */
+    CLI_AUTO_FREE char *names =
+        name == NULL ? cli_strdup("DNS:localhost,IP:127.0.0.1,IP:::1") : cli_format("DNS:%s", name);
+    X509 *server = start_certificate(name == NULL ? "localhost" : name, pkey);
     if (server != NULL && X509_set_issuer_name(server, X509_get_subject_name(ca)) == 1 &&
         add_extension(server, ca, NID_basic_constraints, "critical,CA:FALSE") &&
         add_extension(server, ca, NID_key_usage, "critical,digitalSignature") &&
         add_extension(server, ca, NID_ext_key_usage, "serverAuth") &&
-        add_extension(server, ca, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1") &&
+        add_extension(server, ca, NID_subject_alt_name, names) &&
         add_extension(server, ca, NID_subject_key_identifier, "hash") &&
         add_extension(server, ca, NID_authority_key_identifier, "keyid:always") &&
         X509_sign(server, ca_key, EVP_sha256()) > 0)
@@ -114,14 +117,14 @@ static char *to_pem(X509 *certificate, EVP_PKEY *pkey)
     return written == 1 && len > 0 ? cli_copy(text, (size_t)len) : NULL;
 }
 
-bool dev_certificates_make(dev_certificates *certificates)
+bool dev_certificates_make(dev_certificates *certificates, const char *name)
 {
     CLI_CLEANUP(EVP_PKEY_free_p) EVP_PKEY *ca_key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
     CLI_CLEANUP(EVP_PKEY_free_p) EVP_PKEY *server_key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
     if (ca_key == NULL || server_key == NULL)
         return false;
     CLI_CLEANUP(X509_free_p) X509 *ca = make_ca(ca_key);
-    CLI_CLEANUP(X509_free_p) X509 *server = ca == NULL ? NULL : make_server(server_key, ca, ca_key);
+    CLI_CLEANUP(X509_free_p) X509 *server = ca == NULL ? NULL : make_server(server_key, ca, ca_key, name);
     if (server == NULL)
         return false;
     certificates->ca_pem = to_pem(ca, NULL);

@@ -2,6 +2,7 @@
 /* assay issuer: the development issuer's command line. */
 
 #include "dev_issuer.h"
+#include "input.h"
 #include "options.h"
 #include "output.h"
 
@@ -27,6 +28,10 @@ typedef struct issuer_settings {
     const char *max_age;
     const char *tenant;
     const char *cloud;
+    const char *apps;
+    const char *tls_name;
+    const char *proxy_path;
+    const char *arc_folder;
     int64_t max_age_seconds;
     cli_list operands;
     bool tls;
@@ -56,7 +61,10 @@ static int read_settings(issuer_settings *settings, dev_issuer_options *options)
                                     .entra = settings->entra,
                                     .tenant = settings->tenant,
                                     .cloud_instance = settings->cloud,
-                                    .kubernetes = settings->kubernetes};
+                                    .kubernetes = settings->kubernetes,
+                                    .tls_name = settings->tls_name,
+                                    .proxy_path = settings->proxy_path,
+                                    .arc_folder = settings->arc_folder};
     if (settings->port != NULL && !cli_option_integer(NAME, "port", settings->port, 0, 65535, &port))
         return CLI_EXIT_USAGE;
     if (settings->lifetime != NULL &&
@@ -90,6 +98,21 @@ static int write_ca(const char *path, const char *pem)
     if (fd >= 0)
         (void)unlink(part);
     return cli_usage_error(NAME, "can't write %s: %s", path, strerror(reason));
+}
+
+/* The applications of a file, one object or an array of them. */
+static int read_apps(dev_issuer *issuer, const char *path)
+{
+    cli_text text = {0};
+    char message[512] = "";
+    int status = cli_read_file(NAME, path, CLI_INPUT_FILE_BYTES, &text);
+    if (status == CLI_EXIT_DONE &&
+        dev_issuer_add_app(issuer, text.ptr == NULL ? "" : text.ptr, message, sizeof message) != 0)
+        status = cli_usage_error(NAME, "%s: %s", path, message);
+    if (text.ptr != NULL)
+        explicit_bzero(text.ptr, text.len);
+    cli_text_free(&text);
+    return status;
 }
 
 static void announce(const issuer_settings *settings, const dev_issuer *issuer)
@@ -128,7 +151,9 @@ static int serve(const issuer_settings *settings, const dev_issuer_options *opti
     if (dev_issuer_start(options, &issuer, message, sizeof message) != 0)
         return cli_usage_error(NAME, "%s", message);
     dev_issuer_set_max_age(issuer, settings->max_age_seconds); /* 0 is a wish here, and "the default" in the options */
-    int status = settings->ca_out == NULL ? CLI_EXIT_DONE : write_ca(settings->ca_out, dev_issuer_ca_pem(issuer));
+    int status = settings->apps == NULL ? CLI_EXIT_DONE : read_apps(issuer, settings->apps);
+    if (status == CLI_EXIT_DONE && settings->ca_out != NULL)
+        status = write_ca(settings->ca_out, dev_issuer_ca_pem(issuer));
     if (status == CLI_EXIT_DONE) {
         announce(settings, issuer);
         int received = 0;
@@ -157,6 +182,12 @@ int cli_issuer(int argc, char **argv)
         {"tenant", CLI_VALUE, &settings.tenant, "GUID", "with --entra: tenant where none is named"},
         {"cloud-instance", CLI_VALUE, &settings.cloud, "NAME", "with --entra: microsoftonline.com by default"},
         {"kubernetes", CLI_FLAG, &settings.kubernetes, NULL, "the shapes of a cluster's issuer"},
+        {"apps", CLI_VALUE, &settings.apps, "FILE", "applications that may ask for tokens (JSON)"},
+        {"tls-name", CLI_VALUE, &settings.tls_name, "NAME", "with --tls: the only DNS name of the certificate"},
+        {"proxy-path", CLI_VALUE, &settings.proxy_path, "P",
+         "with --entra and --tls: path of a cluster's token proxy, such as /p"},
+        {"arc-folder", CLI_VALUE, &settings.arc_folder, "DIR",
+         "with --entra: an Arc agent, which puts its key files here"},
         {"json", CLI_FLAG, &settings.json, NULL, "print the URL as one JSON object"},
         {"verbose", CLI_FLAG, &settings.verbose, NULL, "one line for each request, on standard error"},
     };
