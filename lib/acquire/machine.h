@@ -13,13 +13,16 @@
 #include "acquire/token_response.h"
 #include "crypto/crypto.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 typedef struct assay_moment {
     int64_t wall;   /* seconds since 1970 */
     int64_t steady; /* milliseconds of the runtime's steady clock */
 } assay_moment;
 
 /* What the machines of one credential share; outlives them. */
-typedef struct assay_acquire_context {
+struct assay_acquire_context {
     const assay_crypto *crypto;
     atomic_bool
         succeeded; /* the credential got a token at some time in this process: from then on nothing is put down to propagation */
@@ -28,7 +31,7 @@ typedef struct assay_acquire_context {
     int64_t assertion_until; /* seconds of the wall clock */
     assay_secret proxy_ca;   /* last good CA certificates of the token proxy's file */
     atomic_int agent_was_there; /* a probe of IMDS found it: none is made again */
-} assay_acquire_context;
+};
 
 typedef enum assay_machine_want {
     ASSAY_MACHINE_FETCH, /* send `request`, then assay_machine_answered() */
@@ -45,8 +48,11 @@ typedef struct assay_machine {
     /* While it wants a fetch. All texts are the machine's; they stay until it is answered. */
     assay_http_request request;
     int64_t attempt_ms; /* longest time for this attempt, within the caller's deadline */
+    const char *ca_pem; /* CA certificates that the server is checked against; NULL: those of the runtime */
+    size_t ca_len;
 
-    int64_t wait_until; /* steady milliseconds, while it wants to wait */
+    /* While it wants to wait: steady milliseconds. Who has no time for that ends it with `code`, `failure` and `detail`, which say what it waits for. */
+    int64_t wait_until;
 
     /* Once it is done. */
     int code;
@@ -65,9 +71,13 @@ typedef struct assay_machine_kind {
     void (*clear)(assay_machine *machine); /* what the kind itself holds */
 } assay_machine_kind;
 
-/* The machine that fits the settings. ASSAY_OK, ASSAY_E_MEMORY. @p settings, @p wanted and @p context are borrowed. */
+/* The machine that fits the settings, which have a context of their own where they are a credential's; else it is @p context. ASSAY_OK,
+ * ASSAY_E_MEMORY. All is borrowed. */
 int assay_machine_new(const assay_credential_settings *settings, const assay_token_request *wanted,
                       assay_acquire_context *context, assay_machine **machine);
+/* One of a given kind, for machines inside others. */
+int assay_machine_make(const assay_machine_kind *kind, const assay_credential_settings *settings,
+                       const assay_token_request *wanted, assay_acquire_context *context, assay_machine **machine);
 void assay_machine_free(assay_machine *machine);
 ASSAY_DEFINE_CLEANUP(assay_machine, assay_machine_free)
 
@@ -86,6 +96,8 @@ static inline void assay_machine_answered(assay_machine *machine, const assay_ht
 assay_machine_want assay_machine_end(assay_machine *machine, int code);
 /* Take over how an inner machine ended: its failure, or its answer. */
 void assay_machine_take(assay_machine *machine, assay_machine *inner);
+/* Want what an inner machine wants: to fetch its request, or to wait as long. */
+void assay_machine_want_as(assay_machine *machine, const assay_machine *inner);
 
 /* The kinds, one file each. */
 extern const assay_machine_kind assay_machine_endpoint; /* endpoint.c: every token endpoint */

@@ -72,10 +72,13 @@ typedef struct assay_token_proxy {
     char *ca_pem;   /* instead of the file; both NULL: the system's */
 } assay_token_proxy;
 
+typedef struct assay_acquire_context assay_acquire_context;
+
 typedef struct assay_credential_settings {
     assay_credential_kind kind;
     bool allow_loopback_http;
-    bool wait_for_propagation; /* retry what a federated credential that was just made is refused with */
+    assay_acquire_context *context; /* machine.h; of the credential that these are of */
+    bool wait_for_propagation;      /* retry what a federated credential that was just made is refused with */
 
     /* Entra */
     char *authority; /* "https://host" without a slash at its end; NULL: the public cloud's */
@@ -119,6 +122,7 @@ typedef struct assay_credential_settings {
     char *issuer; /* of that server; NULL: not told */
     assay_client_method client_method;
     char *signing_algorithm; /* NULL: by the key */
+    char *signing_key_id;    /* `kid`; NULL: none */
 
     /* token exchange (RFC 8693, section 2.1) and Google */
     char *subject_token_type; /* NULL: urn:ietf:params:oauth:token-type:jwt */
@@ -134,24 +138,41 @@ typedef struct assay_credential_settings {
     size_t member_count;
     char *
         skipped; /* what the environment did not configure, a line each: "workload-identity: AZURE_FEDERATED_TOKEN_FILE is not set"; NULL: nothing */
+
+    /* What the check said: a chain passes over a member that lacks something. */
+    int checked;
+    assay_failure lacking;
 } assay_credential_settings;
 
 void assay_credential_settings_clear(assay_credential_settings *settings);
 
 /*
  * Whether they are complete, before the first use: ASSAY_OK; ASSAY_E_CONFIG_CREDENTIAL naming every option (and its variable) that is missing,
- * ASSAY_E_CONFIG_TENANT, ASSAY_E_CONFIG_URL. Sets defaults. No I/O.
+ * ASSAY_E_CONFIG_TENANT, ASSAY_E_CONFIG_URL, ASSAY_E_MEMORY. Sets defaults, and keeps in `checked` and `lacking` what it says. No I/O.
  */
 int assay_credential_settings_check(assay_credential_settings *settings, assay_failure *failure);
+/* Entra, and a client id that is no GUID: a resource id or a name, which it answers with AADSTS700016 (row 16). Worth a warning only. */
+bool assay_settings_client_id_is_odd(const assay_credential_settings *settings);
+
+/* The known cloud of the authority; NULL: none of them. */
+const assay_entra_cloud *assay_settings_cloud(const assay_credential_settings *settings);
+/* Whether its scopes are of one resource, as Entra has them. */
+bool assay_settings_wants_resource(const assay_credential_settings *settings);
 
 /* settings_set.c: texts that were checked; NULL takes one back. ASSAY_OK, ASSAY_E_CONFIG_TENANT (`common` and its like too), ASSAY_E_CONFIG_URL, ASSAY_E_CONFIG_CREDENTIAL, ASSAY_E_MEMORY. */
 int assay_settings_set_text(char **place, const char *text, const char *what, assay_failure *failure);
+int assay_settings_set_secret(assay_secret *place, const char *text, size_t len, const char *what,
+                              assay_failure *failure);
 int assay_settings_set_tenant(assay_credential_settings *settings, const char *tenant, assay_failure *failure);
+int assay_settings_add_tenant(assay_credential_settings *settings, const char *tenant,
+                              assay_failure *failure); /* "*": any */
 int assay_settings_set_authority(assay_credential_settings *settings, const char *authority, assay_failure *failure);
 int assay_settings_set_proxy(assay_credential_settings *settings, const char *url, const char *tls_name,
                              const char *ca_file, const char *ca_pem, assay_failure *failure);
+int assay_settings_set_identity(assay_credential_settings *settings, assay_identity identity, const char *value,
+                                assay_failure *failure);
 
-/* environment.c: what the environment configures for one kind; the process's own environment is read here and nowhere else. `settings` is
+/* from_environment.c: what the environment configures for one kind; the process's own environment is read here and nowhere else. `settings` is
  * of that kind and otherwise empty. ASSAY_E_CONFIG_CREDENTIAL where it is broken; what is missing is found by the check. */
 int assay_settings_from_environment(assay_credential_settings *settings, assay_failure *failure);
 /* Which kinds of the default chain are configured: the one to use is first. Those that are not are told in *skipped (owned), a line each. */

@@ -6,18 +6,20 @@
 
 #include "base/failure.h"
 #include "crypto/secret.h"
+#include "profile/entra.h"
 
 #include <assay/token_request.h>
 
 struct assay_token_request {
-    char *scope;                 /* as given; checked and normalised by scope.c; "" where the kind needs none */
-    char *tenant;                /* NULL: the credential's own */
-    char *claims;                /* JSON object that a claims challenge asked for; NULL: none */
-    bool continuous;             /* the client can handle revocation: claims with cp1 (exchange.md 2.9, CAE) */
-    bool forced;                 /* what is kept does not do: a challenge refused it */
-    assay_secret user_assertion; /* on-behalf-of; empty: none */
-    uint8_t user_digest[32];     /* its SHA-256 */
-    int64_t user_expiry;         /* its exp, unverified; 0: not told */
+    char *scope;     /* as given; checked and normalised by scope.c; "" where the kind needs none */
+    char *tenant;    /* NULL: the credential's own */
+    char *claims;    /* JSON object that a claims challenge asked for; NULL: none */
+    bool continuous; /* the client can handle revocation: claims with cp1 (exchange.md 2.9, CAE) */
+    int64_t made_ms; /* real milliseconds: a challenge came then, so tokens from before do not do; 0: none came */
+    assay_secret user_assertion; /* on-behalf-of */
+    bool has_user;
+    uint8_t user_digest[32]; /* SHA-256 of the user's token; zeros for none */
+    int64_t user_expiry;     /* its exp, unverified; 0: not told */
 };
 
 int assay_token_request_make(const char *scope, assay_token_request **request, assay_failure *failure);

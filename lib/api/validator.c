@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "api/keyset.h"
 #include "flow/config.h"
+#include "flow/driver.h"
 #include "flow/refresher.h"
 
 #include <assay/jws.h>
@@ -135,13 +136,14 @@ int assay_validator_start_refresh_thread(assay_validator *validator, assay_error
     ASSAY_BEGIN(error);
     if (validator == NULL)
         return ASSAY_BAD("validator is NULL");
-    return ASSAY_END(assay_refresher_start(validator, failure));
+    return ASSAY_END(assay_refresher_start(&validator->keyring->refreshing, validator->keyring->runtime,
+                                           assay_driver_watch_keys, validator, failure));
 }
 
 void assay_validator_stop_refresh_thread(assay_validator *validator)
 {
     if (validator != NULL)
-        assay_refresher_stop(validator->keyring);
+        assay_refresher_stop(&validator->keyring->refreshing);
 }
 
 int assay_validator_take_over(assay_validator *validator, assay_validator *old, size_t *taken, assay_error **error)

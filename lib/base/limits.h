@@ -51,7 +51,8 @@
 #define ASSAY_LIMIT_URL_BYTES 2048          /* bytes: a URL */
 #define ASSAY_LIMIT_HTTP_HEADER_BYTES 65536 /* bytes: all headers of one answer */
 #define ASSAY_LIMIT_KEPT_CONNECTIONS 16     /* connections: idle ones of an engine for event loops, kept for later */
-#define ASSAY_LIMIT_ETAG_BYTES 512          /* bytes: an entity tag; a longer one is not sent back */
+#define ASSAY_LIMIT_CHALLENGE_BYTES 32768 /* bytes: a WWW-Authenticate value; longer ones are not read */
+#define ASSAY_LIMIT_ETAG_BYTES 512 /* bytes: an entity tag; a longer one is not sent back */
 
 /* Times of key sources */
 #define ASSAY_LIMIT_REFRESH_MIN 300       /* seconds: least time between scheduled refreshes */
@@ -69,6 +70,11 @@
 #define ASSAY_LIMIT_RETENTION_MAX 604800   /* seconds: the most that may be configured */
 #define ASSAY_LIMIT_HARD_LIMIT 86400       /* seconds: keys serve without a successful fetch, by default */
 #define ASSAY_LIMIT_HARD_LIMIT_MAX 2592000 /* seconds: the most that may be configured */
+
+/* Keys of a client */
+#define ASSAY_LIMIT_ASSERTION_LIFETIME 600    /* seconds: a client assertion; no server takes much more */
+#define ASSAY_LIMIT_SIGNING_FILE_BYTES 262144 /* bytes: a file with a private key, or with its certificates */
+#define ASSAY_LIMIT_SIGNING_CERTIFICATES 16   /* certificates: beside one private key */
 
 /* Configuration */
 #define ASSAY_LIMIT_LEEWAY 60                  /* seconds: tolerated difference of clocks, by default */
@@ -93,21 +99,20 @@
 #define ASSAY_LIMIT_CALL_TIMEOUT_MS 600000     /* milliseconds: the longest timeout of a call */
 
 /* Obtaining tokens */
-#define ASSAY_LIMIT_TOKEN_FILE_BYTES 65536 /* bytes: a federated token file */
-#define ASSAY_LIMIT_TOKEN_RESPONSE_BYTES                                                                               \
-    1048576 /* bytes: the answer of a token endpoint; a token with groups or a certificate chain is long */
-#define ASSAY_LIMIT_SCOPE_BYTES 2048           /* bytes: a scope or resource */
-#define ASSAY_LIMIT_CREDENTIAL_TEXT_BYTES 8192 /* bytes: an option of a credential */
-#define ASSAY_LIMIT_SECRET_BYTES 65536         /* bytes: a client secret or assertion of the host */
-#define ASSAY_LIMIT_CLAIMS_BYTES 16384         /* bytes: the claims of a challenge, decoded */
-#define ASSAY_LIMIT_CHALLENGE_BYTES 32768      /* bytes: a WWW-Authenticate value */
-#define ASSAY_LIMIT_CHAIN 16                   /* credentials: in one chain */
-#define ASSAY_LIMIT_CREDENTIAL_DEPTH 4         /* credentials: that use one another's tokens */
-#define ASSAY_LIMIT_EXCHANGE_TIMEOUT_MS 30000  /* milliseconds: for one request to a token endpoint or an agent */
-#define ASSAY_LIMIT_KEPT_TOKENS 1000           /* tokens: that one credential keeps for requests without a user */
-#define ASSAY_LIMIT_KEPT_USER_TOKENS 1000      /* tokens: that one credential keeps on behalf of users */
-#define ASSAY_LIMIT_RETRY_AFTER 3600           /* seconds: the longest that a server may ask to wait */
-#define ASSAY_LIMIT_UNTOLD_LIFETIME 300        /* seconds: a token is kept whose server does not tell its lifetime */
+#define ASSAY_LIMIT_TOKEN_FILE_BYTES 65536       /* bytes: a federated token file */
+#define ASSAY_LIMIT_TOKEN_RESPONSE_BYTES 1048576 /* bytes: the answer of a token endpoint; tokens can be long */
+#define ASSAY_LIMIT_SCOPE_BYTES 2048             /* bytes: a scope or resource */
+#define ASSAY_LIMIT_CREDENTIAL_TEXT_BYTES 8192   /* bytes: an option of a credential */
+#define ASSAY_LIMIT_SECRET_BYTES 65536           /* bytes: a client secret or assertion of the host */
+#define ASSAY_LIMIT_CLAIMS_BYTES 16384           /* bytes: the claims of a challenge, decoded */
+#define ASSAY_LIMIT_CHAIN 16                     /* credentials: in one chain */
+#define ASSAY_LIMIT_CREDENTIAL_DEPTH 4           /* credentials: that use one another's tokens */
+#define ASSAY_LIMIT_EXCHANGE_TIMEOUT_MS 30000    /* milliseconds: for one request to a token endpoint or an agent */
+#define ASSAY_LIMIT_PROBE_TIMEOUT_MS 1000        /* milliseconds: for asking whether IMDS is there at all */
+#define ASSAY_LIMIT_KEPT_TOKENS 1000             /* tokens: that one credential keeps for requests without a user */
+#define ASSAY_LIMIT_KEPT_USER_TOKENS 1000        /* tokens: that one credential keeps on behalf of users */
+#define ASSAY_LIMIT_RETRY_AFTER 3600             /* seconds: the longest that a server may ask to wait */
+#define ASSAY_LIMIT_UNTOLD_LIFETIME 300          /* seconds: a token is kept whose server does not tell its lifetime */
 #define ASSAY_LIMIT_TOKEN_LIFETIME 315360000 /* seconds: the longest lifetime of a token that is believed, ten years */
 #define ASSAY_LIMIT_ARC_KEY_BYTES 4096 /* bytes: a key file of the Arc agent (Microsoft, "Authenticate with Arc") */
 #define ASSAY_LIMIT_FILE_SKEW 30 /* seconds: before its expiry from which a token file counts as about to be replaced */

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #ifdef ASSAY_COUNT_ALLOCATIONS
 #include <stdatomic.h>
@@ -107,4 +109,47 @@ void assay_release_wiped(void *memory, size_t size)
 {
     assay_wipe(memory, size);
     assay_release(memory);
+}
+
+static size_t page_size(void)
+{
+    long size = sysconf(_SC_PAGESIZE);
+    return size > 0 ? (size_t)size : 4096;
+}
+
+/* A failure is no reason to do without the memory: an old kernel does not know the advice. */
+static void leave_out_of_dumps(void *pages, size_t room)
+{
+#if defined(MADV_DONTDUMP)
+    (void)madvise(pages, room, MADV_DONTDUMP); /* Linux */
+#elif defined(MADV_NOCORE)
+    (void)madvise(pages, room, MADV_NOCORE); /* FreeBSD */
+#else
+    (void)pages;
+    (void)room;
+#endif
+}
+
+void *assay_alloc_pages(size_t size, size_t *room)
+{
+    *room = 0;
+    size_t page = page_size();
+    if (size > SIZE_MAX - page)
+        return NULL;
+    size_t whole = size == 0 ? page : (size + page - 1) / page * page;
+    void *pages = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (counted(pages == MAP_FAILED ? NULL : pages, false) == NULL)
+        return NULL;
+    leave_out_of_dumps(pages, whole);
+    *room = whole;
+    return pages;
+}
+
+void assay_release_pages(void *pages, size_t room)
+{
+    if (pages == NULL)
+        return;
+    assay_wipe(pages, room);
+    count_release(pages);
+    (void)munmap(pages, room);
 }

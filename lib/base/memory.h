@@ -24,6 +24,11 @@ char *assay_strdup(const char *text);
 void assay_wipe(void *memory, size_t size);
 /* Wipe and release; NULL is allowed. */
 void assay_release_wiped(void *memory, size_t size);
+/* Whole pages, zeroed, that hold at least @p size bytes and stay out of core dumps where the system can leave them out: for secrets. *room is how many bytes
+ * they hold. NULL: none to be had. */
+void *assay_alloc_pages(size_t size, size_t *room);
+/* Wipe and give back; NULL is allowed. */
+void assay_release_pages(void *pages, size_t room);
 
 #ifdef ASSAY_COUNT_ALLOCATIONS
 /* Allocations of this library so far, and how many of them live; only in the build that the tests link. */

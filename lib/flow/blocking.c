@@ -20,8 +20,8 @@ static assay_turn carry_out(assay_seat *seat, assay_http_client **client, int *c
         missed = assay_fail_note(&why, ASSAY_E_TIMEOUT, "no time was left to fetch %.160s", seat->errand.url);
     } else {
         assay_runtime_log(runtime, ASSAY_LOG_DEBUG, "fetching %s", seat->errand.url);
-        missed = assay_http_client_get(*client, &seat->errand.request, left, assay_clock_wall(&runtime->clock),
-                                       &response, &why);
+        missed = assay_http_client_send(*client, &seat->errand.request, left, assay_clock_wall(&runtime->clock),
+                                        &response, &why);
     }
     assay_turn turn = assay_flight_report(seat, &response, missed, &why, code, failure);
     assay_http_response_clear(&response);

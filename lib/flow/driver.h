@@ -28,6 +28,11 @@ int assay_driver_take(assay_driver *driver, assay_op *op, assay_failure *failure
 void assay_driver_cancel(assay_driver *driver, assay_op *op);
 /* @p counted false: the caller sees to it that the validator outlives the driver. */
 int assay_driver_watch(assay_driver *driver, assay_validator *validator, bool counted, assay_failure *failure);
+int assay_driver_watch_credential(assay_driver *driver, assay_credential *credential, bool counted,
+                                  assay_failure *failure);
+/* For the threads that keep things fresh: uncounted, of a validator or a credential. */
+int assay_driver_watch_keys(assay_driver *driver, void *validator, assay_failure *failure);
+int assay_driver_watch_tokens(assay_driver *driver, void *credential, assay_failure *failure);
 void assay_driver_go_on(assay_driver *driver);
 void assay_driver_socket(assay_driver *driver, int fd, int events);
 void assay_driver_timer(assay_driver *driver);

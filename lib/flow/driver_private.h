@@ -9,9 +9,11 @@
 #include "flow/wakeup.h"
 #include "http/multi.h"
 
-/* A validator whose keys are kept fresh. */
+/* A validator whose keys are kept fresh, or a credential whose tokens are. */
 typedef struct assay_watched {
-    assay_validator *validator;
+    assay_validator *validator;   /* NULL: a credential */
+    assay_credential *credential; /* NULL: a validator */
+    assay_keeper keeper;          /* of the credential */
     bool counted;
     int64_t due_at; /* of its clock: when to look at it again */
     struct assay_watched *next;

@@ -2,7 +2,8 @@
 #ifndef ASSAY_FLOW_ERRAND_H
 #define ASSAY_FLOW_ERRAND_H
 
-/* One document to fetch, as whoever leads a flight carries it about: with texts of its own, since the lock is not held meanwhile. */
+/* One document to fetch, as whoever leads a flight carries it about: with texts of its own, since the lock is not held meanwhile.
+ * Such a request is a GET without a body or fields of its own. */
 
 #include "http/message.h"
 

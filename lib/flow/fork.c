@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/fork.h"
 
+#include "flow/credential.h"
 #include "flow/issuer_keys.h"
 #include "flow/refresher.h"
 #include "flow/token_cache.h"
@@ -11,6 +12,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int once_result;
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
 static assay_keyring *keyrings;
+static assay_credential *credentials;
 static atomic_uint generation;
 
 /* First the threads of our own, which finish the moment's work and stay out until the fork is done; then what they and others lock. */
@@ -18,9 +20,16 @@ static void prepare(void)
 {
     (void)pthread_mutex_lock(&registry);
     for (assay_keyring *keyring = keyrings; keyring != NULL; keyring = keyring->next) {
-        assay_refresher_hold(keyring);
+        assay_refresher_hold(&keyring->refreshing);
         assay_keyring_lock(keyring);
         assay_token_cache_hold(keyring->tokens);
+    }
+    /* All threads before all locks: one may be about to use the source of its credential. */
+    for (assay_credential *credential = credentials; credential != NULL; credential = credential->next)
+        assay_refresher_hold(&credential->refreshing);
+    for (assay_credential *credential = credentials; credential != NULL; credential = credential->next) {
+        assay_credential_lock(credential);
+        (void)pthread_mutex_lock(&credential->context.lock);
     }
 }
 
@@ -29,7 +38,12 @@ static void release_all(void)
     for (assay_keyring *keyring = keyrings; keyring != NULL; keyring = keyring->next) {
         assay_token_cache_release(keyring->tokens);
         assay_keyring_unlock(keyring);
-        assay_refresher_release(keyring);
+        assay_refresher_release(&keyring->refreshing);
+    }
+    for (assay_credential *credential = credentials; credential != NULL; credential = credential->next) {
+        (void)pthread_mutex_unlock(&credential->context.lock);
+        assay_credential_unlock(credential);
+        assay_refresher_release(&credential->refreshing);
     }
     (void)pthread_mutex_unlock(&registry);
 }
@@ -44,12 +58,38 @@ static void in_child(void)
         for (assay_issuer_keys *keys = keyring->first; keys != NULL; keys = keys->next)
             assay_issuer_keys_forked(keys, salt++);
     }
+    for (assay_credential *credential = credentials; credential != NULL; credential = credential->next)
+        assay_credential_forked(credential);
     release_all();
 }
 
 static void install(void)
 {
     once_result = pthread_atfork(prepare, release_all, in_child) == 0 ? ASSAY_OK : ASSAY_E_MEMORY;
+}
+
+int assay_fork_register_credential(assay_credential *credential)
+{
+    (void)pthread_once(&once, install);
+    if (once_result != ASSAY_OK)
+        return once_result;
+    assay_fork_hold();
+    credential->next = credentials;
+    credential->link = &credentials;
+    if (credentials != NULL)
+        credentials->link = &credential->next;
+    credentials = credential;
+    assay_fork_release();
+    return ASSAY_OK;
+}
+
+void assay_fork_unregister_credential(assay_credential *credential)
+{
+    assay_fork_hold();
+    *credential->link = credential->next;
+    if (credential->next != NULL)
+        credential->next->link = credential->link;
+    assay_fork_release();
 }
 
 int assay_fork_register(assay_keyring *keyring)

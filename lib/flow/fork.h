@@ -13,6 +13,10 @@
 int assay_fork_register(assay_keyring *keyring);
 void assay_fork_unregister(assay_keyring *keyring);
 
+/* The same of a credential whose locks are there. */
+int assay_fork_register_credential(struct assay_credential *credential);
+void assay_fork_unregister_credential(struct assay_credential *credential);
+
 /* How many forks lie between this process and the one that loaded the library: what remembers another number was inherited. */
 unsigned assay_fork_generation(void);
 

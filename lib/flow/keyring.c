@@ -13,6 +13,7 @@ int assay_keyring_new(assay_runtime *runtime, assay_keyring **keyring)
         return ASSAY_E_MEMORY;
     }
     made->runtime = runtime;
+    made->refreshing.lock = &made->lock;
     made->readers = assay_readers_new();
     bool locked = made->readers != NULL && pthread_mutex_init(&made->lock, NULL) == 0;
     if (locked &&

@@ -5,12 +5,12 @@
 /* What the issuers of one validator have in common: the lock, the readers, the runtime, and the thread that keeps keys fresh. */
 
 #include "base/readers.h"
+#include "flow/refresher.h"
 #include "flow/runtime.h"
 
 #include <pthread.h>
 
 struct assay_issuer_keys;
-struct assay_refresher;
 struct assay_token_cache;
 
 typedef struct assay_keyring {
@@ -21,7 +21,7 @@ typedef struct assay_keyring {
     pthread_mutex_t lock;
     struct assay_issuer_keys *first;             /* every issuer's, for a fork */
     struct assay_token_cache *tokens;            /* NULL: accepted tokens are not kept */
-    _Atomic(struct assay_refresher *) refresher; /* NULL: no thread; changed by refresher.c */
+    assay_refresher_slot refreshing;
     atomic_uint watchers;                        /* drivers that keep the keys fresh */
     struct assay_keyring *next, **link;          /* fork.c */
 } assay_keyring;

@@ -60,17 +60,18 @@ static int start_thread(assay_refresher *refresher)
     return result;
 }
 
-static int make(assay_validator *validator, assay_refresher **refresher, assay_failure *failure)
+static int make(const assay_runtime *runtime, assay_refresher_watch watch, void *owner, assay_refresher **refresher,
+                assay_failure *failure)
 {
     const assay_driver_hooks none = {NULL, NULL, NULL, NULL};
     *refresher = assay_zalloc(sizeof **refresher);
     if (*refresher == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
     (*refresher)->process = assay_fork_generation();
-    (*refresher)->runtime = validator->keyring->runtime;
+    (*refresher)->runtime = runtime;
     int code = assay_driver_make(&none, &(*refresher)->driver, failure);
     if (code == ASSAY_OK) /* not counted: the last reference ends the thread */
-        code = assay_driver_watch((*refresher)->driver, validator, false, failure);
+        code = watch((*refresher)->driver, owner, failure);
     if (code == ASSAY_OK && pthread_mutex_init(&(*refresher)->working, NULL) != 0)
         code = assay_fail(failure, ASSAY_E_MEMORY);
     if (code == ASSAY_OK)
@@ -87,13 +88,13 @@ static void drop(assay_refresher *refresher)
     assay_release(refresher);
 }
 
-/* Let others see it, or see it no longer: those who poke lock the keyring, who forks holds the registry. */
-static assay_refresher *exchange(assay_keyring *keyring, assay_refresher *refresher)
+/* Let others see it, or see it no longer: those who poke lock its owner, who forks holds the registry. */
+static assay_refresher *exchange(assay_refresher_slot *slot, assay_refresher *refresher)
 {
     assay_fork_hold();
-    assay_keyring_lock(keyring);
-    assay_refresher *before = atomic_exchange(&keyring->refresher, refresher);
-    assay_keyring_unlock(keyring);
+    (void)pthread_mutex_lock(slot->lock);
+    assay_refresher *before = atomic_exchange(&slot->refresher, refresher);
+    (void)pthread_mutex_unlock(slot->lock);
     assay_fork_release();
     return before;
 }
@@ -109,23 +110,23 @@ static void end(assay_refresher *refresher)
     drop(refresher);
 }
 
-/* With the lock of the keyring, without which another thread may end it meanwhile. NULL: there is none in this process. */
-static assay_refresher *running(assay_keyring *keyring)
+/* With the lock of its owner, without which another thread may end it meanwhile. NULL: there is none in this process. */
+static assay_refresher *running(assay_refresher_slot *slot)
 {
-    assay_refresher *refresher = atomic_load(&keyring->refresher);
+    assay_refresher *refresher = atomic_load(&slot->refresher);
     return refresher == NULL || is_inherited(refresher) ? NULL : refresher;
 }
 
-int assay_refresher_start(assay_validator *validator, assay_failure *failure)
+int assay_refresher_start(assay_refresher_slot *slot, const assay_runtime *runtime, assay_refresher_watch watch,
+                          void *owner, assay_failure *failure)
 {
-    assay_keyring *keyring = validator->keyring;
     assay_refresher *refresher;
-    assay_keyring_lock(keyring);
-    bool is_running = running(keyring) != NULL;
-    assay_keyring_unlock(keyring);
+    (void)pthread_mutex_lock(slot->lock);
+    bool is_running = running(slot) != NULL;
+    (void)pthread_mutex_unlock(slot->lock);
     if (is_running)
         return ASSAY_OK;
-    int code = make(validator, &refresher, failure);
+    int code = make(runtime, watch, owner, &refresher, failure);
     if (code != ASSAY_OK)
         return code;
     int result = start_thread(refresher);
@@ -135,43 +136,43 @@ int assay_refresher_start(assay_validator *validator, assay_failure *failure)
         return assay_fail_note(failure, ASSAY_E_SYSTEM, "no thread could be started: %s",
                                strerror_r(result, words, sizeof words));
     }
-    refresher = exchange(keyring, refresher);
+    refresher = exchange(slot, refresher);
     if (refresher != NULL) /* inherited, or started by another thread meanwhile */
         end(refresher);
     return ASSAY_OK;
 }
 
-void assay_refresher_stop(assay_keyring *keyring)
+void assay_refresher_stop(assay_refresher_slot *slot)
 {
-    if (atomic_load(&keyring->refresher) == NULL)
+    if (atomic_load(&slot->refresher) == NULL)
         return;
-    assay_refresher *refresher = exchange(keyring, NULL);
+    assay_refresher *refresher = exchange(slot, NULL);
     if (refresher != NULL)
         end(refresher);
 }
 
-bool assay_refresher_poke(assay_keyring *keyring)
+bool assay_refresher_poke(assay_refresher_slot *slot)
 {
-    if (atomic_load(&keyring->refresher) == NULL)
+    if (atomic_load(&slot->refresher) == NULL)
         return false;
-    assay_keyring_lock(keyring);
-    assay_refresher *refresher = running(keyring);
+    (void)pthread_mutex_lock(slot->lock);
+    assay_refresher *refresher = running(slot);
     if (refresher != NULL)
         assay_driver_wake(refresher->driver);
-    assay_keyring_unlock(keyring);
+    (void)pthread_mutex_unlock(slot->lock);
     return refresher != NULL;
 }
 
-void assay_refresher_hold(assay_keyring *keyring)
+void assay_refresher_hold(assay_refresher_slot *slot)
 {
-    assay_refresher *refresher = atomic_load(&keyring->refresher);
+    assay_refresher *refresher = atomic_load(&slot->refresher);
     if (refresher != NULL)
         (void)pthread_mutex_lock(&refresher->working);
 }
 
-void assay_refresher_release(assay_keyring *keyring)
+void assay_refresher_release(assay_refresher_slot *slot)
 {
-    assay_refresher *refresher = atomic_load(&keyring->refresher);
+    assay_refresher *refresher = atomic_load(&slot->refresher);
     if (refresher != NULL)
         (void)pthread_mutex_unlock(&refresher->working);
 }

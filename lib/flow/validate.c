@@ -38,7 +38,7 @@ static void refresh_if_due(const assay_attempt *attempt, int64_t deadline)
     int64_t now = attempt->now_ms, due_at = atomic_load(&keys->due_at);
     if (due_at > now || atomic_load(&keys->scheduled_allowed_at) > now || assay_issuer_keys_is_flying(keys))
         return;
-    if (!assay_refresher_poke(keys->keyring) && !is_left_to_driver(keys, due_at, now))
+    if (!assay_refresher_poke(&keys->keyring->refreshing) && !is_left_to_driver(keys, due_at, now))
         (void)assay_flight_join(keys, ASSAY_SOURCE_SCHEDULED, attempt->seen, deadline, NULL);
 }
 

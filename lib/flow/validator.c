@@ -174,7 +174,7 @@ void assay_validator_drop(assay_validator *validator)
     if (validator == NULL || atomic_fetch_sub_explicit(&validator->references, 1, memory_order_acq_rel) != 1)
         return;
     if (validator->keyring != NULL)
-        assay_refresher_stop(validator->keyring);
+        assay_refresher_stop(&validator->keyring->refreshing);
     for (size_t i = 0; i < validator->count; i++) {
         assay_policy_clear(&validator->issuers[i].policy);
         assay_issuer_keys_clear(&validator->issuers[i].keys);

@@ -22,19 +22,19 @@ static assay_span trim(assay_span text)
     return text;
 }
 
-static int64_t read_seconds(assay_span text)
+static int64_t read_whole(assay_span text)
 {
-    int64_t seconds = 0;
+    int64_t number = 0;
     if (text.len == 0)
         return -1;
     for (size_t i = 0; i < text.len; i++) {
         if (!is_digit(text.ptr[i]))
             return -1;
-        seconds = seconds * 10 + (text.ptr[i] - '0');
-        if (seconds > MOST)
-            seconds = MOST;
+        number = number * 10 + (text.ptr[i] - '0');
+        if (number > MOST)
+            number = MOST;
     }
-    return seconds;
+    return number;
 }
 
 /* Bytes up to the next comma that is not inside a quoted string (RFC 9110, section 5.6.4). */
@@ -65,7 +65,7 @@ static int64_t read_directive(assay_span directive)
     assay_span value = {equals + 1, directive.len - name_len - 1};
     if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
         value = (assay_span){value.ptr + 1, value.len - 2};
-    return read_seconds(value);
+    return read_whole(value);
 }
 
 int64_t assay_cache_control_max_age(const char *value, size_t len)
@@ -85,7 +85,12 @@ int64_t assay_cache_control_max_age(const char *value, size_t len)
 
 int64_t assay_http_age(const char *value, size_t len)
 {
-    return read_seconds(trim((assay_span){value, len}));
+    return read_whole(trim((assay_span){value, len}));
+}
+
+int64_t assay_http_milliseconds(const char *value, size_t len)
+{
+    return read_whole(trim((assay_span){value, len}));
 }
 
 /* Number at @p text of exactly @p digits digits. */
@@ -135,10 +140,15 @@ static int64_t read_date(assay_span text)
     return ((days_from_date(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
 }
 
+int64_t assay_http_date(const char *value, size_t len)
+{
+    return read_date(trim((assay_span){value, len}));
+}
+
 int64_t assay_http_retry_after(const char *value, size_t len, int64_t now_wall)
 {
     assay_span text = trim((assay_span){value, len});
-    int64_t seconds = read_seconds(text);
+    int64_t seconds = read_whole(text);
     if (seconds >= 0)
         return seconds;
     int64_t date = read_date(text);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/client.h"
 
-#include "http/transfer.h"
+#include "http/exchange.h"
 
 struct assay_http_client {
     CURL *easy;
@@ -38,19 +38,20 @@ void assay_http_client_free(assay_http_client *client)
     assay_release(client);
 }
 
-int assay_http_client_get(assay_http_client *client, const assay_http_request *request, int64_t timeout_ms,
-                          int64_t now_wall, assay_http_response *response, assay_failure *failure)
+int assay_http_client_send(assay_http_client *client, const assay_http_request *request, int64_t timeout_ms,
+                           int64_t now_wall, assay_http_response *response, assay_failure *failure)
 {
-    assay_http_get get;
+    assay_http_exchange exchange;
     assay_http_response_init(response);
-    int code = assay_http_get_prepare(&get, client->easy, client->settings, request, timeout_ms, now_wall, failure);
+    int code =
+        assay_http_exchange_prepare(&exchange, client->easy, client->settings, request, timeout_ms, now_wall, failure);
     if (code == ASSAY_OK)
-        code = assay_http_get_finish(&get, curl_easy_perform(client->easy), failure);
+        code = assay_http_exchange_finish(&exchange, curl_easy_perform(client->easy), failure);
     if (code == ASSAY_OK) {
-        *response = get.response;
-        assay_http_response_init(&get.response);
+        *response = exchange.response;
+        assay_http_response_init(&exchange.response);
     }
-    assay_http_get_clear(&get);
+    assay_http_exchange_clear(&exchange);
     return code;
 }
 

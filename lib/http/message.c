@@ -3,19 +3,51 @@
 
 #include "http/cache_control.h"
 
+enum { FIRST_ROOM = 4096 };
+
 void assay_http_response_init(assay_http_response *response)
 {
     memset(response, 0, sizeof *response);
     response->max_age = -1;
     response->age = -1;
     response->retry_after = -1;
+    response->retry_after_ms = -1;
+    response->date = -1;
 }
 
 void assay_http_response_clear(assay_http_response *response)
 {
-    assay_release(response->body);
+    assay_release_wiped(response->body, response->body_len);
     assay_release(response->effective_url);
+    assay_release(response->www_authenticate);
     assay_http_response_init(response);
+}
+
+/* Not with realloc(), which leaves what it moves where it was. */
+static bool grow(assay_http_response *response, size_t need)
+{
+    size_t room = response->body_room < FIRST_ROOM ? FIRST_ROOM : response->body_room * 2;
+    room = room < need ? need : room;
+    char *grown = assay_alloc(room);
+    if (grown == NULL)
+        return false;
+    if (response->body_len > 0)
+        memcpy(grown, response->body, response->body_len);
+    assay_release_wiped(response->body, response->body_len);
+    response->body = grown;
+    response->body_room = room;
+    return true;
+}
+
+bool assay_http_response_add_body(assay_http_response *response, const char *bytes, size_t len)
+{
+    size_t need = response->body_len + len + 1;
+    if (need > response->body_room && !grow(response, need))
+        return false;
+    memcpy(response->body + response->body_len, bytes, len);
+    response->body_len += len;
+    response->body[response->body_len] = '\0';
+    return true;
 }
 
 static assay_span trim(assay_span text)
@@ -38,6 +70,15 @@ bool assay_http_is_entity_tag(assay_span value)
         return false;
     for (size_t i = 1; i + 1 < value.len; i++)
         if (value.ptr[i] <= ' ' || value.ptr[i] > '~' || value.ptr[i] == '"')
+            return false;
+    return true;
+}
+
+/* What a field value may hold (RFC 9110, section 5.5). */
+static bool is_field_text(assay_span value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (((unsigned char)value.ptr[i] < ' ' && value.ptr[i] != '\t') || value.ptr[i] == 0x7f)
             return false;
     return true;
 }
@@ -85,7 +126,29 @@ static void take_age(assay_http_response *response, assay_span value)
         response->max_age = response->max_age > seconds - before ? response->max_age - (seconds - before) : 0;
 }
 
-void assay_http_response_add_header(assay_http_response *response, const char *name, size_t name_len, const char *value,
+/* The first one counts. It is read by programs, so one that was cut or holds control bytes would be worse than none. */
+static bool take_challenge(assay_http_response *response, assay_span value)
+{
+    if (response->challenged)
+        return true;
+    if (value.len <= ASSAY_LIMIT_CHALLENGE_BYTES && is_field_text(value)) {
+        response->www_authenticate = assay_memdup(value.ptr, value.len);
+        if (response->www_authenticate == NULL)
+            return false;
+    }
+    response->challenged = true;
+    return true;
+}
+
+/* Two fields of one meaning: to wait for longer is never wrong. */
+static void take_retry_after_ms(assay_http_response *response, assay_span value)
+{
+    int64_t milliseconds = assay_http_milliseconds(value.ptr, value.len);
+    if (milliseconds > response->retry_after_ms)
+        response->retry_after_ms = milliseconds;
+}
+
+bool assay_http_response_add_header(assay_http_response *response, const char *name, size_t name_len, const char *value,
                                     size_t value_len, int64_t now_wall)
 {
     assay_span field = {name, name_len};
@@ -102,4 +165,11 @@ void assay_http_response_add_header(assay_http_response *response, const char *n
         take_age(response, text);
     else if (assay_span_is_nocase(field, "retry-after"))
         response->retry_after = assay_http_retry_after(text.ptr, text.len, now_wall);
+    else if (assay_span_is_nocase(field, "retry-after-ms") || assay_span_is_nocase(field, "x-ms-retry-after-ms"))
+        take_retry_after_ms(response, text);
+    else if (assay_span_is_nocase(field, "date"))
+        response->date = response->date >= 0 ? response->date : assay_http_date(text.ptr, text.len);
+    else if (assay_span_is_nocase(field, "www-authenticate"))
+        return take_challenge(response, text);
+    return true;
 }

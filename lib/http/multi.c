@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/multi.h"
 
-#include "http/transfer.h"
+#include "http/exchange.h"
 
 #include <pthread.h>
 #include <signal.h>
 
 struct assay_http_transfer {
-    assay_http_get get;
+    assay_http_exchange exchange;
     assay_http_multi *multi;
     assay_http_transfer *next, **previous; /* previous: what points here */
     assay_http_done done;
@@ -99,7 +99,7 @@ int assay_http_multi_new(const assay_http_hooks *hooks, assay_http_multi **multi
 /* Take the transfer from curl and from the list of those under way. */
 static void detach(assay_http_transfer *transfer)
 {
-    CURL *easy = transfer->get.easy;
+    CURL *easy = transfer->exchange.easy;
     curl_multi_remove_handle(transfer->multi->curl, easy);
     transfer->ended = true;
     *transfer->previous = transfer->next;
@@ -109,8 +109,8 @@ static void detach(assay_http_transfer *transfer)
 
 static void drop(assay_http_transfer *transfer)
 {
-    assay_http_get_clear(&transfer->get);
-    curl_easy_cleanup(transfer->get.easy);
+    assay_http_exchange_clear(&transfer->exchange);
+    curl_easy_cleanup(transfer->exchange.easy);
     assay_release(transfer);
 }
 
@@ -154,7 +154,7 @@ int assay_http_multi_start(assay_http_multi *multi, assay_http_settings *setting
 
     assay_http_request kept = *request;
     kept.url = made->url;
-    int code = assay_http_get_prepare(&made->get, easy, settings, &kept, timeout_ms, now_wall, failure);
+    int code = assay_http_exchange_prepare(&made->exchange, easy, settings, &kept, timeout_ms, now_wall, failure);
     if (code == ASSAY_OK && (curl_easy_setopt(easy, CURLOPT_PRIVATE, made) != CURLE_OK ||
                              curl_multi_add_handle(multi->curl, easy) != CURLM_OK))
         code = assay_fail(failure, ASSAY_E_MEMORY);
@@ -189,9 +189,9 @@ static void complete(assay_http_transfer *transfer, CURLcode result)
 {
     assay_failure failure;
     assay_failure_clear(&failure);
-    int code = assay_http_get_finish(&transfer->get, result, &failure);
+    int code = assay_http_exchange_finish(&transfer->exchange, result, &failure);
     detach(transfer);
-    transfer->done(transfer->user_data, code, &transfer->get.response, &failure);
+    transfer->done(transfer->user_data, code, &transfer->exchange.response, &failure);
     drop(transfer);
 }
 

@@ -25,7 +25,7 @@ typedef struct assay_http_multi assay_http_multi;
 typedef struct assay_http_transfer assay_http_transfer;
 
 /*
- * Called from assay_http_multi_socket() or _timeout() only, once. @p code and @p failure are as those of assay_http_client_get();
+ * Called from assay_http_multi_socket() or _timeout() only, once. @p code and @p failure are as those of assay_http_client_send();
  * @p response may be emptied by the receiver (taken over) or is cleared afterwards. The transfer is gone when this returns. May start and
  * cancel transfers, but not free the multi.
  */
@@ -40,8 +40,8 @@ ASSAY_DEFINE_CLEANUP(assay_http_multi, assay_http_multi_free)
 void assay_http_multi_abandon(assay_http_multi *multi);
 
 /*
- * Start a GET on the terms of assay_http_client_get(); nothing is sent yet. Texts of the request are copied, @p settings are borrowed and
- * outlive the transfer. On failure there is no transfer and no callback.
+ * Start a request on the terms of assay_http_client_send(); nothing is sent yet. Texts of the request are copied but for its body, which with
+ * @p settings is borrowed and outlives the transfer: until the callback is called or _cancel() has returned. On failure there is no transfer and no callback.
  */
 int assay_http_multi_start(assay_http_multi *multi, assay_http_settings *settings, const assay_http_request *request,
                            int64_t timeout_ms, int64_t now_wall, assay_http_done done, void *user_data,

@@ -82,16 +82,13 @@ static bool next_label(assay_span *rest, assay_span *label)
     return true;
 }
 
-static bool is_dotted_quad(assay_span host, unsigned *first)
+static bool is_dotted_quad(assay_span host, unsigned octets[4])
 {
     assay_span rest = host, label;
-    unsigned count = 0, octet;
-    while (next_label(&rest, &label)) {
-        if (!take_octet(label, &octet))
+    unsigned count = 0;
+    for (; next_label(&rest, &label); count++)
+        if (count == 4 || !take_octet(label, &octets[count]))
             return false;
-        if (count++ == 0)
-            *first = octet;
-    }
     return count == 4;
 }
 
@@ -105,11 +102,12 @@ static bool looks_numeric(assay_span label)
     return true;
 }
 
-static const char *check_name(assay_span host, bool *loopback)
+static const char *check_name(assay_span host, assay_url *url)
 {
-    unsigned first = 0;
-    if (is_dotted_quad(host, &first)) {
-        *loopback = first == 127;
+    unsigned octets[4];
+    if (is_dotted_quad(host, octets)) {
+        url->loopback = octets[0] == 127;
+        url->link_local = octets[0] == 169 && octets[1] == 254; /* RFC 3927 */
         return NULL;
     }
     if (host.len > HOST_BYTES)
@@ -126,7 +124,7 @@ static const char *check_name(assay_span host, bool *loopback)
     }
     if (looks_numeric(label))
         return "the URL's host is a number, but not an address of four decimal octets";
-    *loopback = assay_span_is_nocase(host, "localhost");
+    url->loopback = assay_span_is_nocase(host, "localhost");
     return NULL;
 }
 
@@ -180,7 +178,7 @@ static const char *take_authority(assay_span authority, assay_url *url)
     if (url->host.len == 0)
         return "the URL has no host";
 
-    const char *problem = bracket ? check_ipv6(url->host, &url->loopback) : check_name(url->host, &url->loopback);
+    const char *problem = bracket ? check_ipv6(url->host, &url->loopback) : check_name(url->host, url);
     if (problem != NULL || after == authority.len)
         return problem;
     if (authority.ptr[after] != ':')
@@ -220,15 +218,23 @@ const char *assay_url_parse(const char *text, size_t len, assay_url *url)
     return NULL;
 }
 
-const char *assay_url_check_fetch(const char *text, size_t len, bool allow_loopback_http)
+const char *assay_url_check_local_fetch(const char *text, size_t len, bool allow_loopback_http,
+                                        bool allow_link_local_http)
 {
     assay_url url;
     const char *problem = assay_url_parse(text, len, &url);
     if (problem != NULL || url.https)
         return problem;
+    if (url.link_local && allow_link_local_http)
+        return NULL;
     if (!url.loopback)
         return "the URL is not https";
     return allow_loopback_http ? NULL : "the URL is not https, and http on loopback is not allowed";
+}
+
+const char *assay_url_check_fetch(const char *text, size_t len, bool allow_loopback_http)
+{
+    return assay_url_check_local_fetch(text, len, allow_loopback_http, false);
 }
 
 const char *assay_url_check_issuer(const char *text, size_t len, bool allow_loopback_http)

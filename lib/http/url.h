@@ -9,6 +9,7 @@
 typedef struct assay_url {
     bool https;
     bool loopback;   /* the host is 127.0.0.0/8, [::1] or localhost */
+    bool link_local; /* the host is an address of 169.254.0.0/16, spelled out */
     assay_span host; /* as written; without brackets for IPv6 */
     uint16_t port;
     assay_span path;  /* from the first "/", without query; empty if there is none */
@@ -26,6 +27,9 @@ const char *assay_url_parse(const char *text, size_t len, assay_url *url);
 
 /* May keys or metadata be fetched from here: https, or http on loopback where that was allowed. NULL, or what is wrong. */
 const char *assay_url_check_fetch(const char *text, size_t len, bool allow_loopback_http);
+/* The same for a request that may also go to a link-local address over http, where that was allowed. */
+const char *assay_url_check_local_fetch(const char *text, size_t len, bool allow_loopback_http,
+                                        bool allow_link_local_http);
 /* The same for an issuer identifier, which has no query either (OIDC Discovery, section 2; RFC 8414, section 2). */
 const char *assay_url_check_issuer(const char *text, size_t len, bool allow_loopback_http);
 /* Same host, compared without regard to case. */

@@ -20,6 +20,17 @@
 /* Longest issuer that a template makes, terminator included. */
 #define ASSAY_ENTRA_ISSUER_BYTES 1024
 
+/* What the names of services end in, which differs from cloud to cloud. */
+enum assay_entra_suffix {
+    ASSAY_ENTRA_VAULT,
+    ASSAY_ENTRA_DATABASE,
+    ASSAY_ENTRA_MANAGEMENT,
+    ASSAY_ENTRA_GRAPH,
+    ASSAY_ENTRA_SUFFIXES
+};
+/* Longest resource that has a short name, terminator included. */
+#define ASSAY_ENTRA_RESOURCE_BYTES 64
+
 typedef struct assay_entra_cloud {
     const char *name;              /* as configured */
     const char *login;             /* host of metadata, keys and v2 issuers */
@@ -27,11 +38,15 @@ typedef struct assay_entra_cloud {
     const char *v1;                /* template of v1 issuers */
     const char *instance;          /* `cloud_instance_name` of its keys */
     const char *authorization_uri; /* for claims challenges */
+    const char *exchange;          /* `aud` of the tokens that it exchanges */
+    const char *suffixes[ASSAY_ENTRA_SUFFIXES];
 } assay_entra_cloud;
 
 /* By name, or by a host that serves its metadata; NULL: none of the known ones. */
 const assay_entra_cloud *assay_entra_find_cloud(assay_span name);
 const assay_entra_cloud *assay_entra_find_cloud_of_host(assay_span host);
+/* The resource of a short name such as "keyvault"; @p cloud NULL: the public one's. False: no such name; then it is "". */
+bool assay_entra_resource(const assay_entra_cloud *cloud, assay_span name, char text[ASSAY_ENTRA_RESOURCE_BYTES]);
 /* The known cloud whose issuer this is, whatever the tenant; NULL: none's. */
 const assay_entra_cloud *assay_entra_find_cloud_of_issuer(assay_span issuer);
 

@@ -3,6 +3,10 @@
  * No block that is given back to the allocator may still hold a secret: every block that any code of the program frees during a call is searched for a
  * marker first, those of OpenSSL and jansson too.
  */
+#include "crypto/secret.h"
+#include "fault/watched_memory.h"
+#include "http/lines.h"
+#include "http/message.h"
 #include "support/mint.h"
 
 #include <assay/assay.h>
@@ -17,140 +21,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-/* Sanitizers and valgrind bring their own allocator, so there nothing is seen, and the tests skip. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
-#define MARKERS_MAX 4
-/* Bytes of a marker that are looked for: enough to be no chance, few enough to notice what was overwritten in part only. */
-#define NEEDLE_BYTES 12
-
-typedef struct needle {
-    unsigned char bytes[NEEDLE_BYTES];
-} needle;
-
-static needle needles[MARKERS_MAX];
-static size_t needle_count;
-static atomic_bool armed;
-static atomic_long holding;
-
-#ifndef SANITIZED
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-void __libc_free(void *memory);
-
-/* Whether any part of a marker stands in the block. Not with memmem(), which may allocate. */
-static bool holds(const unsigned char *block, size_t size)
-{
-    for (size_t at = 0; at + NEEDLE_BYTES <= size; at++) {
-        for (size_t i = 0; i < needle_count; i++) {
-            if (block[at] == needles[i].bytes[0] && memcmp(block + at, needles[i].bytes, NEEDLE_BYTES) == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
-/* Without what its former owner left there, for which the new one is not to blame. */
-static void *cleared(void *memory)
-{
-    if (memory != NULL)
-        memset(memory, 0, malloc_usable_size(memory));
-    return memory;
-}
-
-void *malloc(size_t size)
-{
-    return cleared(__libc_malloc(size));
-}
-
-void *calloc(size_t count, size_t size)
-{
-    return cleared(__libc_calloc(count, size));
-}
-
-int posix_memalign(void **memory, size_t alignment, size_t size)
-{
-    *memory = cleared(__libc_memalign(alignment, size));
-    return *memory == NULL ? 12 : 0;
-}
-
-void free(void *memory)
-{
-    if (memory != NULL && atomic_load(&armed) && holds(memory, malloc_usable_size(memory)))
-        atomic_fetch_add(&holding, 1);
-    __libc_free(memory);
-}
-
-/* Always to another place, so that the old one is searched. */
-void *realloc(void *memory, size_t size)
-{
-    void *moved = malloc(size);
-    if (moved == NULL || memory == NULL)
-        return moved;
-    size_t old = malloc_usable_size(memory);
-    memcpy(moved, memory, old < size ? old : size);
-    free(memory);
-    return moved;
-}
-#endif
-
-/* Look for parts of a marker from now on: its beginning and its end. */
-static void mark(const void *marker, size_t len)
-{
-    assert_true(len >= NEEDLE_BYTES && needle_count + 2 <= MARKERS_MAX);
-    memcpy(needles[needle_count++].bytes, marker, NEEDLE_BYTES);
-    memcpy(needles[needle_count++].bytes, (const char *)marker + len - NEEDLE_BYTES, NEEDLE_BYTES);
-}
-
-static void watch(void)
-{
-    atomic_store(&holding, 0);
-    atomic_store(&armed, true);
-}
-
-static void unwatch(const char *what)
-{
-    atomic_store(&armed, false);
-    long found = atomic_load(&holding);
-    if (found != 0)
-        print_error("%s: %ld blocks were freed that hold a secret\n", what, found);
-    assert_int_equal(found, 0);
-}
-
-static int forget(void **state)
-{
-    (void)state;
-    needle_count = 0;
-    atomic_store(&armed, false);
-    return 0;
-}
-
-/* The test would be worth nothing if it saw nothing. */
-static void sees_what_is_left(void)
-{
-    static const char canary[] = "a secret that nobody overwrites";
-    mark(canary, sizeof canary - 1);
-    watch();
-    char *volatile left = strdup(canary);
-    char *volatile grown = realloc(left, 4096);
-    free(grown);
-    atomic_store(&armed, false);
-    long seen = atomic_load(&holding);
-    needle_count = 0;
-    if (seen == 0) {
-        print_message("this program does not have its own allocator here\n");
-        skip();
-    }
-    assert_int_equal(seen, 2);
-}
 
 static const char secret[] = "0123456789-secret-of-this-test-and-of-nobody-else-0123456789abcd";
 #define SECRET_BYTES (sizeof secret - 1)
@@ -307,6 +177,31 @@ static void token_in_the_cache(void **state)
     free(jwks);
 }
 
+/* What grows, is replaced or is thrown away leaves its pages empty. */
+static void pages_of_a_secret(void **state)
+{
+    (void)state;
+    sees_what_is_left();
+    mark(secret, SECRET_BYTES);
+    watch();
+    int64_t live = assay_live_allocations();
+    uint64_t count = assay_allocation_count();
+    assay_secret one = {0}, two = {0};
+    for (int i = 0; i < 1000; i++)
+        assay_secret_put(&one, secret);
+    bool grown = !one.failed && assay_allocation_count() > count + 3 && assay_live_allocations() == live + 1;
+    bool replaced = assay_secret_set(&two, secret, SECRET_BYTES) && assay_secret_set(&two, "other", 5);
+    bool copied = assay_secret_copy(&two, &one) && assay_secret_equal(&two, one.text, one.len);
+    assay_secret_move(&one, &two);
+    assay_secret_add(&one, secret, SIZE_MAX / 2);
+    assay_secret_put(&two, secret);
+    assay_secret_form(&two, secret, SECRET_BYTES);
+    assay_secret_clear(&two);
+    unwatch("secret");
+    assert_true(grown && replaced && copied && one.failed);
+    assert_int_equal(assay_live_allocations(), live);
+}
+
 static void secrets_of_a_request(void **state)
 {
     (void)state;
@@ -367,6 +262,51 @@ static void token_of_a_bearer_file(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* A body that outgrows its room twice, as it comes in pieces; then it is cleared. */
+static void token_of_an_answer(void **state)
+{
+    (void)state;
+    sees_what_is_left();
+    static const char token[] = "{\"access_token\":\"marker-of-the-access-token-4444\"}";
+    char *filling = calloc(1, 6000);
+    assert_non_null(filling);
+    mark(token, sizeof token - 1);
+    watch();
+    assay_http_response response;
+    assay_http_response_init(&response);
+    bool taken = assay_http_response_add_body(&response, token, sizeof token - 1) &&
+                 assay_http_response_add_body(&response, filling, 6000) &&
+                 assay_http_response_add_body(&response, token, sizeof token - 1) &&
+                 assay_http_response_add_body(&response, filling, 6000);
+    size_t len = response.body_len;
+    assay_http_response_clear(&response);
+    unwatch("answer");
+    assert_true(taken);
+    assert_int_equal(len, 2 * (sizeof token - 1 + 6000));
+    free(filling);
+}
+
+/* Those that are sent, and those that were made before one that is refused. */
+static void secrets_in_header_lines(void **state)
+{
+    (void)state;
+    sees_what_is_left();
+    static const char value[] = "marker-of-the-identity-header-5555";
+    mark(value, sizeof value - 1);
+    assay_http_field fields[2] = {{"X-IDENTITY-HEADER", value}, {"Secret", value}};
+    const assay_http_request request = {.url = "", .authorization = value, .fields = fields, .field_count = 2};
+    struct curl_slist *lines = NULL, *cut = NULL;
+    watch();
+    int code = assay_http_lines_of(&lines, &request, NULL);
+    assay_http_lines_clear(&lines);
+    fields[1].name = "Host";
+    int refused = assay_http_lines_of(&cut, &request, NULL);
+    assay_http_lines_clear(&cut);
+    unwatch("header lines");
+    assert_int_equal(code, ASSAY_OK);
+    assert_int_equal(refused, ASSAY_E_ARGUMENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,8 +314,11 @@ int main(void)
         cmocka_unit_test_setup(symmetric_key_of_a_key_set, forget),
         cmocka_unit_test_setup(claims_of_a_token, forget),
         cmocka_unit_test_setup(token_in_the_cache, forget),
+        cmocka_unit_test_setup(pages_of_a_secret, forget),
         cmocka_unit_test_setup(secrets_of_a_request, forget),
         cmocka_unit_test_setup(token_of_a_bearer_file, forget),
+        cmocka_unit_test_setup(token_of_an_answer, forget),
+        cmocka_unit_test_setup(secrets_in_header_lines, forget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,7 +29,7 @@ static int ask_client(int64_t timeout_ms, assay_failure *failure)
     const assay_http_request request = {.url = hung, .body_limit = 1000};
     if (assay_http_client_new(NULL, &client) != ASSAY_OK)
         return ASSAY_E_MEMORY;
-    return assay_http_client_get(client, &request, timeout_ms, 0, &response, failure);
+    return assay_http_client_send(client, &request, timeout_ms, 0, &response, failure);
 }
 
 /* Whether every thread but this one has the host's signals blocked; there must be one. */

@@ -37,6 +37,8 @@ static void check_value(const char *value, size_t len)
 {
     MUST(in_range(assay_cache_control_max_age(value, len)));
     MUST(in_range(assay_http_age(value, len)));
+    MUST(in_range(assay_http_milliseconds(value, len)));
+    MUST(assay_http_date(value, len) >= -1 && assay_http_date(value, len) <= ASSAY_LIMIT_LATEST_TIME + 1);
     MUST(in_range(assay_http_retry_after(value, len, 0)));
     MUST(in_range(assay_http_retry_after(value, len, 1700000000)));
     MUST(in_range(assay_http_retry_after(value, len, INT64_MAX)));
@@ -46,6 +48,9 @@ static void check_value(const char *value, size_t len)
 static void check_response(const assay_http_response *response)
 {
     MUST(in_range(response->max_age) && in_range(response->age) && in_range(response->retry_after));
+    MUST(in_range(response->retry_after_ms) && response->date >= -1);
+    MUST(response->www_authenticate == NULL || strlen(response->www_authenticate) <= ASSAY_LIMIT_CHALLENGE_BYTES);
+    MUST(response->www_authenticate == NULL || strpbrk(response->www_authenticate, "\r\n\x7f") == NULL);
     MUST(is_printable(response->content_type) && strlen(response->content_type) < sizeof response->content_type);
     MUST(is_printable(response->etag) && strlen(response->etag) <= ASSAY_LIMIT_ETAG_BYTES);
     MUST(response->etag[0] == '\0' || response->etag[strlen(response->etag) - 1] == '"');
@@ -63,7 +68,7 @@ static void add_line(assay_http_response *response, const char *line, size_t len
         return;
     size_t name_len = (size_t)(colon - line);
     check_value(colon + 1, len - name_len - 1);
-    assay_http_response_add_header(response, line, name_len, colon + 1, len - name_len - 1, 1700000000);
+    MUST(assay_http_response_add_header(response, line, name_len, colon + 1, len - name_len - 1, 1700000000));
 }
 
 /* A URL that is taken apart lies within its text, and says the same when it is read again. */
@@ -83,7 +88,8 @@ static void check_url(const char *text, size_t len)
                         url.path.len == 0 ? "" : url.path.ptr);
     if (made <= ASSAY_LIMIT_URL_BYTES) {
         MUST(assay_url_parse(spelled, (size_t)made, &again) == NULL);
-        MUST(assay_span_equal(url.host, again.host) && url.port == again.port && url.loopback == again.loopback);
+        MUST(assay_span_equal(url.host, again.host) && url.port == again.port && url.loopback == again.loopback &&
+             url.link_local == again.link_local && !(url.link_local && url.loopback));
     }
 }
 

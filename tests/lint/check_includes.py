@@ -28,7 +28,7 @@ LAYERS = {
 # Files that may include a foreign library's headers, by the folder or name of the header.
 FOREIGN = {
     "openssl": re.compile(r"^lib/crypto/"),
-    "curl": re.compile(r"^lib/http/(client|multi|settings|transfer)[^/]*\.[ch]$"),
+    "curl": re.compile(r"^lib/http/(client|exchange|lines|multi|options|settings|tls_name)[^/]*\.[ch]$"),
     "jansson.h": re.compile(r"^lib/json/document\.c$"),
     "cjose": re.compile(r"^lib/crypto/[^/]*jwe[^/]*\.c$"),
     "microhttpd.h": re.compile(r"^cli/"),

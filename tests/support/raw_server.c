@@ -13,13 +13,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { REQUEST_BYTES = 2 << 20 };
+
 struct raw_server {
     raw_script script;
     int listener, stop[2], port;
     SSL_CTX *tls;
     pthread_t thread;
     atomic_int connections;
-    char request[8192];
+    char name[256];
+    size_t request_len;
+    char request[REQUEST_BYTES];
 };
 
 typedef struct connection {
@@ -65,19 +69,31 @@ static ssize_t take(const connection *c, char *bytes, size_t size)
     return c->tls != NULL ? SSL_read(c->tls, bytes, (int)size) : recv(c->fd, bytes, size, 0);
 }
 
+/* Bytes of the whole request, as soon as its head is there; before that more than there is room for. */
+static size_t request_size(const char *request)
+{
+    const char *end = strstr(request, "\r\n\r\n"), *length = strcasestr(request, "\r\nContent-Length:");
+    if (end == NULL)
+        return REQUEST_BYTES;
+    size_t body = length != NULL && length < end ? strtoul(length + strlen("\r\nContent-Length:"), NULL, 10) : 0;
+    return (size_t)(end - request) + 4 + body;
+}
+
 static void read_request(raw_server *server, const connection *c)
 {
-    size_t len = 0;
+    size_t size = REQUEST_BYTES;
+    server->request_len = 0;
     server->request[0] = '\0';
-    while (len + 1 < sizeof server->request && strstr(server->request, "\r\n\r\n") == NULL) {
+    while (server->request_len < size && server->request_len + 1 < REQUEST_BYTES) {
         bool pending = c->tls != NULL && SSL_pending(c->tls) > 0;
         if (!pending && !readable(server, c->fd, 5000))
             return;
-        ssize_t got = take(c, server->request + len, sizeof server->request - len - 1);
+        ssize_t got = take(c, server->request + server->request_len, REQUEST_BYTES - server->request_len - 1);
         if (got <= 0)
             return;
-        len += (size_t)got;
-        server->request[len] = '\0';
+        server->request_len += (size_t)got;
+        server->request[server->request_len] = '\0';
+        size = size == REQUEST_BYTES ? request_size(server->request) : size;
     }
 }
 
@@ -116,6 +132,8 @@ static void serve(raw_server *server, int fd)
         c.tls = SSL_new(server->tls);
         must(c.tls != NULL && SSL_set_fd(c.tls, fd) == 1, "SSL_new");
         if (SSL_accept(c.tls) == 1) {
+            const char *name = SSL_get_servername(c.tls, TLSEXT_NAMETYPE_host_name);
+            snprintf(server->name, sizeof server->name, "%s", name == NULL ? "" : name);
             play(server, &c);
             if (reset == RAW_RESET_NEVER)
                 SSL_shutdown(c.tls);
@@ -155,6 +173,34 @@ static void load_certificate(raw_server *server, const raw_script *script)
     }
 }
 
+/* A socket on loopback of one family, and its port. */
+static int listen_on(bool ipv6, int *port)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.v4 = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}}};
+    socklen_t len = ipv6 ? sizeof address.v6 : sizeof address.v4;
+    if (ipv6)
+        address.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    must(fd >= 0 && bind(fd, &address.any, len) == 0, "bind");
+    must(listen(fd, 16) == 0 && getsockname(fd, &address.any, &len) == 0, "listen");
+    *port = ntohs(ipv6 ? address.v6.sin6_port : address.v4.sin_port);
+    return fd;
+}
+
+bool raw_server_has_ipv6(void)
+{
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
+
 raw_server *raw_server_start(const raw_script *script)
 {
     raw_server *server = calloc(1, sizeof *server);
@@ -163,14 +209,8 @@ raw_server *raw_server_start(const raw_script *script)
     server->script = *script;
     if (script->certificate != NULL)
         load_certificate(server, script);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    socklen_t len = sizeof address;
-    server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    must(server->listener >= 0 && pipe(server->stop) == 0, "socket");
-    must(bind(server->listener, (struct sockaddr *)&address, sizeof address) == 0, "bind");
-    must(listen(server->listener, 16) == 0, "listen");
-    must(getsockname(server->listener, (struct sockaddr *)&address, &len) == 0, "getsockname");
-    server->port = ntohs(address.sin_port);
+    server->listener = listen_on(script->ipv6, &server->port);
+    must(pipe(server->stop) == 0, "pipe");
     must(pthread_create(&server->thread, NULL, run, server) == 0, "pthread_create");
     return server;
 }
@@ -199,4 +239,14 @@ int raw_server_connections(const raw_server *server)
 const char *raw_server_request(const raw_server *server)
 {
     return server->request;
+}
+
+size_t raw_server_request_len(const raw_server *server)
+{
+    return server->request_len;
+}
+
+const char *raw_server_name(const raw_server *server)
+{
+    return server->name;
 }

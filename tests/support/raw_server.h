@@ -28,16 +28,22 @@ typedef struct raw_script {
     bool silent;                   /* accept nothing: connections stay in the backlog */
     const char *certificate, *key; /* files in PEM: TLS */
     raw_reset reset;
+    bool ipv6;       /* listens on ::1, and only there */
     int tls_version; /* the most that is spoken (OpenSSL's number); 0: any */
 } raw_script;
 
 typedef struct raw_server raw_server;
 
+/* Whether a server with `ipv6` can be had. */
+bool raw_server_has_ipv6(void);
 raw_server *raw_server_start(const raw_script *script);
 void raw_server_stop(raw_server *server);
 int raw_server_port(const raw_server *server);
-/* Connections taken so far, and the last request's head; read it after the client is done. */
+/* Connections taken so far, and the last request, head and body; read it after the client is done. */
 int raw_server_connections(const raw_server *server);
 const char *raw_server_request(const raw_server *server);
+size_t raw_server_request_len(const raw_server *server);
+/* The name that the last client of TLS asked for; "" for none. */
+const char *raw_server_name(const raw_server *server);
 
 #endif

@@ -47,7 +47,7 @@ static void get_from(outcome *got, const raw_server *server, assay_http_settings
     assert_int_equal(assay_http_client_new(settings, &client), ASSAY_OK);
     int64_t start = assay_clock_real_ms();
     assay_failure_clear(&got->failure);
-    got->code = assay_http_client_get(client, &request, timeout_ms, 1000, &got->response, &got->failure);
+    got->code = assay_http_client_send(client, &request, timeout_ms, 1000, &got->response, &got->failure);
     got->took_ms = assay_clock_real_ms() - start;
     assay_http_client_free(client);
     forget_trust(settings);
@@ -288,10 +288,10 @@ static void test_no_connection(void **state)
     assay_http_client *client = NULL;
     assert_int_equal(assay_http_client_new(NULL, &client), ASSAY_OK);
     assay_http_request request = {.url = closed, .body_limit = 10, .allow_loopback_http = true};
-    assert_int_equal(assay_http_client_get(client, &request, 3000, 0, &got.response, &got.failure), ASSAY_E_CONNECT);
+    assert_int_equal(assay_http_client_send(client, &request, 3000, 0, &got.response, &got.failure), ASSAY_E_CONNECT);
     assert_non_null(strstr(got.failure.note, "127.0.0.1"));
     request.url = "https://host.invalid/";
-    int code = assay_http_client_get(client, &request, 3000, 0, &got.response, NULL);
+    int code = assay_http_client_send(client, &request, 3000, 0, &got.response, NULL);
     assert_true(code == ASSAY_E_RESOLVE || code == ASSAY_E_TIMEOUT);
     assay_http_client_free(client);
 }
@@ -307,11 +307,11 @@ static void test_unfit_urls_are_not_asked(void **state)
     assert_int_equal(assay_http_client_new(NULL, &client), ASSAY_OK);
     for (size_t i = 0; i < ASSAY_COUNT_OF(bad); i++) {
         const assay_http_request request = {.url = bad[i], .body_limit = 10, .allow_loopback_http = true};
-        assert_int_equal(assay_http_client_get(client, &request, 3000, 0, &got.response, &got.failure),
+        assert_int_equal(assay_http_client_send(client, &request, 3000, 0, &got.response, &got.failure),
                          ASSAY_E_CONFIG_URL);
     }
     const assay_http_request loopback = {.url = "http://127.0.0.1:1/", .body_limit = 10, .allow_loopback_http = false};
-    assert_int_equal(assay_http_client_get(client, &loopback, 3000, 0, &got.response, NULL), ASSAY_E_CONFIG_URL);
+    assert_int_equal(assay_http_client_send(client, &loopback, 3000, 0, &got.response, NULL), ASSAY_E_CONFIG_URL);
     assay_http_client_free(client);
 }
 
@@ -341,7 +341,7 @@ static void get_through(outcome *got, assay_http_settings *settings, const char 
     assay_http_client *client = NULL;
     const assay_http_request request = {.url = target, .body_limit = 10, .authorization = "Bearer for-the-issuer"};
     assert_int_equal(assay_http_client_new(settings, &client), ASSAY_OK);
-    got->code = assay_http_client_get(client, &request, 1000, 0, &got->response, &got->failure);
+    got->code = assay_http_client_send(client, &request, 1000, 0, &got->response, &got->failure);
     assay_http_response_clear(&got->response);
     assay_http_client_free(client);
     forget_trust(settings);
@@ -394,7 +394,7 @@ static void test_connection_is_kept(void **state)
     const assay_http_request request = {.url = url, .body_limit = 10, .allow_loopback_http = true};
     assert_int_equal(assay_http_client_new(NULL, &client), ASSAY_OK);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(assay_http_client_get(client, &request, 3000, 0, &response, NULL), ASSAY_OK);
+        assert_int_equal(assay_http_client_send(client, &request, 3000, 0, &response, NULL), ASSAY_OK);
         assert_string_equal(response.body, i == 0 ? "ab" : "cd");
         assay_http_response_clear(&response);
     }

@@ -282,7 +282,7 @@ static void ask_twice(const char *target, assay_http_settings *with, bool throug
             start(target, with, multi_result_done, &got);
             (void)multi_loop_until(&loop, &got, 5000);
         } else {
-            (void)assay_http_client_get(client, &request, 5000, 0, &got.response, NULL);
+            (void)assay_http_client_send(client, &request, 5000, 0, &got.response, NULL);
         }
         multi_result_clear(&got);
         (void)usleep(20000); /* the reset arrives; were it late, only this test would see less */
@@ -318,7 +318,7 @@ static int refuse_often(void)
         assay_http_response response;
         assay_http_transfer *transfer;
         if (assay_http_client_new(NULL, &client) != ASSAY_OK ||
-            (i % 2 == 0 && assay_http_client_get(client, &unfit, 100, 0, &response, NULL) == ASSAY_OK) ||
+            (i % 2 == 0 && assay_http_client_send(client, &unfit, 100, 0, &response, NULL) == ASSAY_OK) ||
             assay_http_multi_start(loop.multi, &settings, &unfit, 100, 0, multi_result_done, NULL, &transfer, NULL) ==
                 ASSAY_OK)
             return 5;
@@ -453,7 +453,7 @@ static void test_sockets_are_closed_by_exec(void **state)
     assay_http_response response;
     const assay_http_request request = {.url = url, .body_limit = 100000, .allow_loopback_http = true};
     assert_int_equal(assay_http_client_new(&settings, &client), ASSAY_OK);
-    assert_int_equal(assay_http_client_get(client, &request, 5000, 0, &response, NULL), ASSAY_OK);
+    assert_int_equal(assay_http_client_send(client, &request, 5000, 0, &response, NULL), ASSAY_OK);
     assert_int_equal(count_sockets_to(port), 2);
     assay_http_response_clear(&response);
     assay_http_client_free(client);

@@ -281,6 +281,37 @@ static void test_loopback(void **state)
     assert_null(assay_url_check_fetch("https://127.0.0.1", 17, false));
 }
 
+/* Only an address that is spelled out, and only where it was allowed; keys and metadata never come from there. */
+static void test_link_local(void **state)
+{
+    (void)state;
+    static const char *const here[] = {"http://169.254.169.254/a?b=c", "http://169.254.0.0",
+                                       "http://169.254.255.255:80"};
+    static const char *const elsewhere[] = {
+        "http://169.253.255.255/",    "http://169.255.0.0/", "http://168.254.1.1/",      "http://254.169.1.1/",
+        "http://169.254.1.1.example", "http://[fe80::1]/",   "http://metadata/",         "http://[::ffff:169.254.1.1]/",
+        "http://169.254.1",           "http://0251.254.1.1", "http://169.254.1.1@host/", "http://169.254.1.256/",
+        "http://169.254.1.1.",        "http://x.169.254.1.1"};
+    assay_url url;
+    for (size_t i = 0; i < ASSAY_COUNT_OF(here); i++) {
+        size_t len = strlen(here[i]);
+        assert_null(assay_url_parse(here[i], len, &url));
+        assert_true(url.link_local && !url.loopback);
+        assert_null(assay_url_check_local_fetch(here[i], len, false, true));
+        assert_non_null(assay_url_check_local_fetch(here[i], len, true, false));
+        assert_non_null(assay_url_check_fetch(here[i], len, true));
+        assert_non_null(assay_url_check_issuer(here[i], len, true));
+    }
+    for (size_t i = 0; i < ASSAY_COUNT_OF(elsewhere); i++) {
+        assert_non_null(assay_url_check_local_fetch(elsewhere[i], strlen(elsewhere[i]), true, true));
+        assert_false(assay_url_parse(elsewhere[i], strlen(elsewhere[i]), &url) == NULL && url.link_local);
+    }
+    assert_null(assay_url_check_local_fetch("http://127.0.0.1/", 17, true, false));
+    assert_non_null(assay_url_check_local_fetch("http://127.0.0.1/", 17, false, true));
+    assert_null(assay_url_check_local_fetch("https://host/", 13, false, false));
+    assert_null(assay_url_check_fetch("https://169.254.1.1/", 20, false));
+}
+
 static void test_issuer(void **state)
 {
     (void)state;
@@ -319,8 +350,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parts),      cmocka_unit_test(test_accepted),
         cmocka_unit_test(test_every_byte), cmocka_unit_test(test_a59_hostile_urls_are_refused),
-        cmocka_unit_test(test_loopback),   cmocka_unit_test(test_issuer),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_loopback),   cmocka_unit_test(test_link_local),
+        cmocka_unit_test(test_issuer),     cmocka_unit_test(test_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

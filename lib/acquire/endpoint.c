@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include "acquire/endpoint.h"
+
+#include "acquire/diagnosis.h"
+
+#include <stdlib.h>
+
+/* A token endpoint: prove who we are, ask, and where that fails say why or ask again (exchange.md 2.1 to 2.6, 2.8, 2.9). */
+
+enum { PROPAGATION_FIRST_MS = 5000, PROPAGATION_TRIES = 4, MOST_TRIES = 4 };
+
+static assay_endpoint *endpoint_of(assay_machine *machine)
+{
+    return (assay_endpoint *)machine; /* its first member */
+}
+
+static const char *source_name(const assay_machine *machine)
+{
+    return machine->wanted->user_assertion.len > 0 ? "on-behalf-of"
+                                                   : assay_credential_kind_name(machine->settings->kind);
+}
+
+int assay_endpoint_fail(assay_endpoint *endpoint, int code)
+{
+    assay_machine *machine = &endpoint->machine;
+    machine->code = code;
+    if (machine->failure.detail != NULL && machine->detail.correlation_id[0] == '\0')
+        memcpy(machine->detail.correlation_id, endpoint->correlation, sizeof endpoint->correlation);
+    endpoint->state = ASSAY_ENDPOINT_DONE;
+    return code;
+}
+
+static void succeed(assay_endpoint *endpoint)
+{
+    endpoint->machine.source = source_name(&endpoint->machine);
+    atomic_store(&endpoint->machine.context->succeeded, true);
+    endpoint->state = ASSAY_ENDPOINT_DONE;
+}
+
+/* The AADSTS number that the server gave; 0: none. */
+static int64_t entra_number(const assay_machine *machine)
+{
+    static const char prefix[] = "AADSTS";
+    const char *code = machine->failure.detail == NULL ? "" : machine->detail.server_code;
+    return strncmp(code, prefix, sizeof prefix - 1) == 0 ? strtoll(code + sizeof prefix - 1, NULL, 10) : 0;
+}
+
+/* How long until a federated credential that was just made may be known everywhere (exchange.md 2.2); -1: that is not it. */
+static int64_t propagation_pause(assay_endpoint *endpoint)
+{
+    const assay_machine *machine = &endpoint->machine;
+    if (!machine->settings->wait_for_propagation || atomic_load(&machine->context->succeeded) ||
+        endpoint->propagations >= PROPAGATION_TRIES || !assay_diagnosis_may_be_propagation(entra_number(machine)))
+        return -1;
+    return (int64_t)PROPAGATION_FIRST_MS << endpoint->propagations++;
+}
+
+/* The assertion may have been replaced since it was read (AADSTS700024), or its issuer's keys have (AADSTS700027; exchange.md 2.6). */
+static bool is_stale_proof(const assay_machine *machine)
+{
+    int64_t number = entra_number(machine);
+    return number == 700024 || (number == 700027 && machine->settings->kind == ASSAY_CREDENTIAL_FEDERATED);
+}
+
+/* Milliseconds until the next try; -1: there is none. */
+static int64_t next_try(assay_endpoint *endpoint, const assay_http_response *response)
+{
+    const assay_machine *machine = &endpoint->machine;
+    int64_t pause = propagation_pause(endpoint);
+    if (pause >= 0)
+        return pause;
+    if (machine->failure.retry_after > 0) /* the server said when */
+        return endpoint->tries < MOST_TRIES ? machine->failure.retry_after * 1000 : -1;
+    return assay_retry_token_endpoint(endpoint->tries, response, machine->code == ASSAY_E_GRANT_UNAVAILABLE);
+}
+
+static void go_on_after_failure(assay_endpoint *endpoint, const assay_http_response *response, const assay_moment *now)
+{
+    assay_machine *machine = &endpoint->machine;
+    if (machine->code == ASSAY_E_GRANT && is_stale_proof(machine) && assay_endpoint_prove_again(endpoint)) {
+        endpoint->state = ASSAY_ENDPOINT_PROOF;
+        return;
+    }
+    int64_t pause = next_try(endpoint, response);
+    if (pause >= 0) {
+        endpoint->state = ASSAY_ENDPOINT_PAUSE;
+        machine->wait_until = now->steady + pause;
+        return;
+    }
+    assay_endpoint_explain_federation(endpoint);
+    (void)assay_endpoint_fail(endpoint, machine->code);
+}
+
+static assay_answer_form form_of(const assay_endpoint *endpoint)
+{
+    const assay_credential_settings *settings = endpoint->machine.settings;
+    if (endpoint->first.len > 0)
+        return ASSAY_ANSWER_GOOGLE;
+    return settings->kind == ASSAY_CREDENTIAL_EXCHANGE || settings->kind == ASSAY_CREDENTIAL_GOOGLE
+               ? ASSAY_ANSWER_EXCHANGE
+               : ASSAY_ANSWER_ENDPOINT;
+}
+
+/* AKS's proxy refuses in Kubernetes' words (exchange.md 2.3; row 59), and fails where there is no binding (row 60). */
+static void explain_proxy(assay_endpoint *endpoint, int status)
+{
+    assay_machine *machine = &endpoint->machine;
+    if (!endpoint->through_proxy || machine->detail.server_code[0] != '\0')
+        return;
+    machine->failure.detail = &machine->detail;
+    if (status == 403)
+        assay_diagnosis_apply(59, &machine->failure, &machine->detail);
+    else if (status >= 500)
+        assay_diagnosis_apply(60, &machine->failure, &machine->detail);
+}
+
+static void read_answer(assay_endpoint *endpoint, const assay_http_response *response, const assay_moment *now)
+{
+    assay_machine *machine = &endpoint->machine;
+    assay_token_answer_clear(&machine->answer);
+    machine->code = assay_token_response_read(form_of(endpoint), response, now->wall, &machine->answer,
+                                              &machine->failure, &machine->detail);
+    if (machine->code != ASSAY_OK) {
+        explain_proxy(endpoint, response->status);
+        go_on_after_failure(endpoint, response, now);
+    } else if (machine->settings->impersonation_url != NULL && endpoint->first.len == 0) {
+        assay_secret_move(&endpoint->first, &machine->answer.token);
+        endpoint->tries = 0;
+        endpoint->state = ASSAY_ENDPOINT_ASK;
+    } else {
+        succeed(endpoint);
+    }
+}
+
+/* What a refused certificate or a memory that ran out would not mend. */
+static bool is_worth_another_try(int missed)
+{
+    return missed == ASSAY_E_CONNECT || missed == ASSAY_E_RESOLVE || missed == ASSAY_E_NETWORK ||
+           missed == ASSAY_E_TIMEOUT || missed == ASSAY_E_RESPONSE;
+}
+
+/* No answer: what failed below HTTP, with the row of the network (56), or of the proxy's certificate or address (58, 60). */
+static void take_missed(assay_endpoint *endpoint, int missed, const assay_failure *why, const assay_moment *now)
+{
+    assay_machine *machine = &endpoint->machine;
+    memset(&machine->detail, 0, sizeof machine->detail);
+    machine->code = missed;
+    machine->failure = *why;
+    if (assay_code_category(missed) == ASSAY_CATEGORY_NETWORK) {
+        machine->failure.detail = &machine->detail;
+        int row = !endpoint->through_proxy ? 56 : missed == ASSAY_E_TLS ? 58 : 60;
+        assay_diagnosis_apply(row, &machine->failure, &machine->detail);
+    }
+    if (is_worth_another_try(missed))
+        go_on_after_failure(endpoint, NULL, now);
+    else
+        (void)assay_endpoint_fail(endpoint, missed);
+}
+
+static void answered(assay_machine *machine, const assay_http_response *response, int missed, const assay_failure *why,
+                     const assay_moment *now)
+{
+    assay_endpoint *endpoint = endpoint_of(machine);
+    if (endpoint->inner != NULL) {
+        assay_machine_answered(endpoint->inner, response, missed, why, now);
+        return;
+    }
+    endpoint->tries++;
+    if (missed == ASSAY_OK)
+        read_answer(endpoint, response, now);
+    else
+        take_missed(endpoint, missed, why, now);
+    assay_secret_clear(&endpoint->body);
+    assay_secret_clear(&endpoint->authorization);
+}
+
+static assay_machine_want next(assay_machine *machine, const assay_moment *now)
+{
+    assay_endpoint *endpoint = endpoint_of(machine);
+    bool ready = false;
+    if (endpoint->state == ASSAY_ENDPOINT_PROOF) {
+        assay_machine_want want = assay_endpoint_prove(endpoint, now, &ready);
+        if (!ready)
+            return want;
+        endpoint->state = ASSAY_ENDPOINT_ASK;
+        endpoint->tries = 0;
+    }
+    if (endpoint->state == ASSAY_ENDPOINT_PAUSE) {
+        if (now->steady < machine->wait_until)
+            return ASSAY_MACHINE_WAIT;
+        endpoint->state = ASSAY_ENDPOINT_ASK;
+    }
+    if (endpoint->state == ASSAY_ENDPOINT_ASK) {
+        endpoint->state = ASSAY_ENDPOINT_ASKED;
+        int code = assay_endpoint_make_request(endpoint, now);
+        if (code != ASSAY_OK)
+            (void)assay_endpoint_fail(endpoint, code);
+    }
+    return endpoint->state == ASSAY_ENDPOINT_DONE ? assay_machine_end(machine, machine->code) : ASSAY_MACHINE_FETCH;
+}
+
+static void clear(assay_machine *machine)
+{
+    assay_endpoint *endpoint = endpoint_of(machine);
+    assay_machine_free(endpoint->inner);
+    assay_token_request_drop(endpoint->inner_wanted);
+    assay_secret_clear(&endpoint->proof);
+    assay_secret_clear(&endpoint->actor);
+    assay_secret_clear(&endpoint->spent);
+    assay_secret_clear(&endpoint->first);
+    assay_secret_clear(&endpoint->ca);
+    assay_secret_clear(&endpoint->body);
+    assay_secret_clear(&endpoint->authorization);
+    assay_release(endpoint->url);
+}
+
+const assay_machine_kind assay_machine_endpoint = {sizeof(assay_endpoint), next, answered, clear};

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#include "acquire/endpoint.h"
+
+#include "acquire/diagnosis.h"
+#include "acquire/token_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What an endpoint is shown: the content of a file, an assertion signed here or by the host, a token of another machine. */
+
+enum { REREAD_PAUSE_MS = 1000, REREADS = 3 };
+
+static int fail_memory(assay_endpoint *endpoint)
+{
+    return assay_endpoint_fail(endpoint, assay_fail(&endpoint->machine.failure, ASSAY_E_MEMORY));
+}
+
+/* Seconds since 1970 when a JWT expires, by what it says itself; INT64_MAX where it says nothing. */
+static int64_t expiry_of(const assay_secret *jwt)
+{
+    assay_peek peek;
+    assay_peek_read(jwt->text, jwt->len, &peek);
+    return peek.readable && peek.expiry > 0 ? peek.expiry : INT64_MAX;
+}
+
+static int fail_expired(assay_endpoint *endpoint, int64_t expiry, const assay_moment *now)
+{
+    assay_machine *machine = &endpoint->machine;
+    int code = assay_fail_note(&machine->failure, ASSAY_E_TOKEN_FILE_EXPIRED, "%.160s: it expired %lld seconds ago",
+                               machine->settings->token_file, (long long)(now->wall - expiry));
+    memset(&machine->detail, 0, sizeof machine->detail);
+    machine->failure.detail = &machine->detail;
+    assay_diagnosis_apply(54, &machine->failure, &machine->detail);
+    return assay_endpoint_fail(endpoint, code);
+}
+
+/*
+ * The file, whole and at each exchange. The kubelet replaces it long before it expires, so one that is about to expire will be another one in a moment
+ * (exchange.md 2.2, case 23). The one that the server found expired is not shown again.
+ */
+static assay_machine_want read_token_file(assay_endpoint *endpoint, const assay_moment *now, bool *ready)
+{
+    assay_machine *machine = &endpoint->machine;
+    const assay_credential_settings *settings = machine->settings;
+    if (endpoint->reads > 0 && now->steady < machine->wait_until)
+        return ASSAY_MACHINE_WAIT;
+    int code = assay_token_file_read(settings->token_file, settings->subject_member, &endpoint->proof,
+                                     &machine->failure, &machine->detail);
+    if (code != ASSAY_OK)
+        return assay_machine_end(machine, assay_endpoint_fail(endpoint, code));
+    int64_t expiry = expiry_of(&endpoint->proof);
+    if (expiry <= now->wall + ASSAY_LIMIT_FILE_SKEW && endpoint->reads < REREADS) {
+        endpoint->reads++;
+        machine->wait_until = now->steady + REREAD_PAUSE_MS;
+        machine->code = assay_fail_note(&machine->failure, ASSAY_E_TOKEN_FILE_EXPIRED, "%.160s", settings->token_file);
+        return ASSAY_MACHINE_WAIT;
+    }
+    if (expiry <= now->wall)
+        return assay_machine_end(machine, fail_expired(endpoint, expiry, now));
+    *ready = true;
+    return ASSAY_MACHINE_DONE;
+}
+
+/* An assertion of the host: copied, and wiped where it was made. */
+static int call_host(assay_endpoint *endpoint)
+{
+    assay_machine *machine = &endpoint->machine;
+    const assay_credential_settings *settings = machine->settings;
+    char *assertion = NULL;
+    int result = settings->assertion(settings->assertion_data, &assertion);
+    size_t len = assertion == NULL ? 0 : strnlen(assertion, ASSAY_LIMIT_SECRET_BYTES + 1);
+    bool fits = result == 0 && len > 0 && len <= ASSAY_LIMIT_SECRET_BYTES;
+    bool copied = fits && assay_secret_set(&endpoint->proof, assertion, len);
+    if (assertion != NULL)
+        assay_wipe(assertion, strlen(assertion));
+    free(assertion); /* the host's allocator, not ours */
+    if (copied)
+        return ASSAY_OK;
+    if (fits)
+        return fail_memory(endpoint);
+    return assay_endpoint_fail(endpoint, assay_fail_note(&machine->failure, ASSAY_E_ASSERTION, "%s",
+                                                         result != 0 ? "the function that gives it failed"
+                                                                     : "the function gave none, or one too long"));
+}
+
+static bool is_adfs(const assay_machine *machine)
+{
+    return machine->settings->tenant != NULL && strcmp(machine->settings->tenant, "adfs") == 0;
+}
+
+/* `aud`: for Entra exactly the endpoint, whatever stands in between; elsewhere as the server wants it (RFC 7523, section 3). */
+static int sign(assay_endpoint *endpoint, const assay_moment *now, assay_secret *assertion)
+{
+    assay_machine *machine = &endpoint->machine;
+    const assay_credential_settings *settings = machine->settings;
+    ASSAY_AUTO_RELEASE char *url = assay_endpoint_url(endpoint);
+    ASSAY_CLEANUP(assay_sign_key_unref_p) assay_sign_key *key = NULL;
+    if (url == NULL)
+        return fail_memory(endpoint);
+    (void)pthread_mutex_lock(&machine->context->lock);
+    int code = assay_sign_source_get(settings->signing, &key, &machine->failure);
+    (void)pthread_mutex_unlock(&machine->context->lock);
+    if (code != ASSAY_OK)
+        return assay_endpoint_fail(endpoint, code);
+    bool entra = assay_endpoint_is_entra(endpoint), adfs = entra && is_adfs(machine);
+    const assay_assertion_options options = {
+        .algorithm = adfs ? "RS256" : settings->signing_algorithm, /* AD FS knows neither PS256 nor x5t#S256 */
+        .x5t_sha1 = adfs,
+        .x5t_sha256 = entra && !adfs,
+        .x5c = settings->send_chain,
+        .kid = settings->signing_key_id,
+        .client_id = settings->client_id,
+        .audience = settings->assertion_audience != NULL ? settings->assertion_audience : url,
+        .entra = entra && !adfs,
+    };
+    code = assay_assertion_make(machine->context->crypto, key, &options, now->wall, assertion, &machine->failure);
+    return code == ASSAY_OK ? ASSAY_OK : assay_endpoint_fail(endpoint, code);
+}
+
+/* The inner credential's token as it was got last time, while it is good (exchange.md 2.6). */
+static bool take_kept(assay_endpoint *endpoint, const assay_moment *now)
+{
+    assay_acquire_context *context = endpoint->machine.context;
+    (void)pthread_mutex_lock(&context->lock);
+    bool good = context->assertion.len > 0 && now->wall + ASSAY_LIMIT_FILE_SKEW < context->assertion_until &&
+                assay_secret_copy(&endpoint->proof, &context->assertion);
+    (void)pthread_mutex_unlock(&context->lock);
+    return good;
+}
+
+static void keep(assay_endpoint *endpoint, int64_t until)
+{
+    assay_acquire_context *context = endpoint->machine.context;
+    (void)pthread_mutex_lock(&context->lock);
+    context->assertion_until = assay_secret_copy(&context->assertion, &endpoint->proof) ? until : 0;
+    (void)pthread_mutex_unlock(&context->lock);
+}
+
+static bool keeps_inner(const assay_endpoint *endpoint)
+{
+    return endpoint->machine.settings->inner != NULL;
+}
+
+/* The scope that another credential's token is asked for. */
+static int make_inner_request(assay_endpoint *endpoint)
+{
+    const assay_credential_settings *settings = endpoint->machine.settings;
+    const assay_entra_cloud *cloud = assay_settings_cloud(settings);
+    ASSAY_AUTO_RELEASE char *scope = NULL;
+    const char *asked = settings->inner_scope != NULL ? settings->inner_scope : assay_scope_exchange_audience(cloud);
+    int code =
+        assay_settings_wants_resource(settings->inner)
+            ? assay_scope_normalise(asked, assay_settings_cloud(settings->inner), &scope, &endpoint->machine.failure)
+            : ASSAY_OK;
+    if (code != ASSAY_OK)
+        return code;
+    return assay_token_request_make(scope != NULL ? scope : asked, &endpoint->inner_wanted, &endpoint->machine.failure);
+}
+
+static int begin_inner(assay_endpoint *endpoint)
+{
+    assay_machine *machine = &endpoint->machine;
+    const assay_credential_settings *settings = machine->settings;
+    if (!keeps_inner(endpoint))
+        return assay_machine_make(&assay_machine_job, settings, machine->wanted, machine->context, &endpoint->inner);
+    int code = make_inner_request(endpoint);
+    return code != ASSAY_OK
+               ? code
+               : assay_machine_new(settings->inner, endpoint->inner_wanted, machine->context, &endpoint->inner);
+}
+
+/* Another machine's token is the assertion. */
+static assay_machine_want run_inner(assay_endpoint *endpoint, const assay_moment *now, bool *ready)
+{
+    assay_machine *machine = &endpoint->machine;
+    if (endpoint->inner == NULL && keeps_inner(endpoint) && take_kept(endpoint, now)) {
+        *ready = true;
+        return ASSAY_MACHINE_DONE;
+    }
+    int code = endpoint->inner != NULL ? ASSAY_OK : begin_inner(endpoint);
+    if (code != ASSAY_OK)
+        return assay_machine_end(
+            machine,
+            assay_endpoint_fail(endpoint, code == ASSAY_E_MEMORY ? assay_fail(&machine->failure, code) : code));
+    assay_machine_want want = assay_machine_next(endpoint->inner, now);
+    if (want != ASSAY_MACHINE_DONE) {
+        assay_machine_want_as(machine, endpoint->inner);
+        return want;
+    }
+    assay_machine_take(machine, endpoint->inner);
+    assay_machine_free(ASSAY_STEAL(endpoint->inner));
+    assay_token_request_drop(ASSAY_STEAL(endpoint->inner_wanted));
+    machine->ca_pem = NULL;
+    machine->ca_len = 0;
+    if (machine->code != ASSAY_OK)
+        return assay_machine_end(machine, assay_endpoint_fail(endpoint, machine->code));
+    assay_secret_move(&endpoint->proof, &machine->answer.token);
+    if (keeps_inner(endpoint))
+        keep(endpoint, machine->answer.expires_at > 0 ? machine->answer.expires_at : expiry_of(&endpoint->proof));
+    assay_token_answer_clear(&machine->answer);
+    *ready = true;
+    return ASSAY_MACHINE_DONE;
+}
+
+/* A token for the proxy alone says so in its audience (exchange.md 7.3); the switch has the last word. */
+static bool wants_proxy(const assay_endpoint *endpoint)
+{
+    const assay_token_proxy *proxy = &endpoint->machine.settings->proxy;
+    if (proxy->url == NULL || proxy->mode == ASSAY_TOKEN_PROXY_OFF)
+        return false;
+    return proxy->mode == ASSAY_TOKEN_PROXY_ON ||
+           assay_peek_has_audience(endpoint->proof.text, endpoint->proof.len, "api://AKSIdentityBinding");
+}
+
+/* What the request needs beside the first proof: an actor, and who the client of an exchange is. */
+static int prove_more(assay_endpoint *endpoint, const assay_moment *now)
+{
+    assay_machine *machine = &endpoint->machine;
+    const assay_credential_settings *settings = machine->settings;
+    int code = ASSAY_OK;
+    if (settings->kind == ASSAY_CREDENTIAL_WORKLOAD)
+        endpoint->through_proxy = wants_proxy(endpoint);
+    if (settings->kind != ASSAY_CREDENTIAL_EXCHANGE)
+        return ASSAY_OK;
+    if (settings->actor_token_file != NULL)
+        code = assay_token_file_read(settings->actor_token_file, NULL, &endpoint->actor, &machine->failure,
+                                     &machine->detail);
+    if (code != ASSAY_OK)
+        return assay_endpoint_fail(endpoint, code);
+    return settings->client_method == ASSAY_CLIENT_PRIVATE_KEY_JWT ? sign(endpoint, now, &endpoint->client_proof)
+                                                                   : ASSAY_OK;
+}
+
+/* The first proof; FETCH and WAIT as of the machine. */
+static assay_machine_want prove_first(assay_endpoint *endpoint, const assay_moment *now, bool *ready)
+{
+    const assay_credential_settings *settings = endpoint->machine.settings;
+    int code = ASSAY_OK;
+    switch (settings->kind) {
+    case ASSAY_CREDENTIAL_WORKLOAD:
+        return read_token_file(endpoint, now, ready);
+    case ASSAY_CREDENTIAL_EXCHANGE:
+    case ASSAY_CREDENTIAL_GOOGLE:
+        return settings->inner == NULL ? read_token_file(endpoint, now, ready) : run_inner(endpoint, now, ready);
+    case ASSAY_CREDENTIAL_FEDERATED:
+    case ASSAY_CREDENTIAL_GITHUB:
+    case ASSAY_CREDENTIAL_PIPELINES:
+        return run_inner(endpoint, now, ready);
+    case ASSAY_CREDENTIAL_ASSERTION:
+        code = call_host(endpoint);
+        break;
+    case ASSAY_CREDENTIAL_CERTIFICATE:
+        code = sign(endpoint, now, &endpoint->proof);
+        break;
+    case ASSAY_CREDENTIAL_CLIENT:
+        if (settings->client_method == ASSAY_CLIENT_PRIVATE_KEY_JWT)
+            code = sign(endpoint, now, &endpoint->proof);
+        break;
+    default: /* the secret is the proof */
+        break;
+    }
+    *ready = code == ASSAY_OK;
+    return code == ASSAY_OK ? ASSAY_MACHINE_DONE : assay_machine_end(&endpoint->machine, code);
+}
+
+/* What was refused is not sent again: then the refusal stands (cases 21 and 22). */
+static bool is_spent(const assay_endpoint *endpoint)
+{
+    return endpoint->spent.len > 0 && assay_secret_equal(&endpoint->spent, endpoint->proof.text, endpoint->proof.len);
+}
+
+assay_machine_want assay_endpoint_prove(assay_endpoint *endpoint, const assay_moment *now, bool *ready)
+{
+    *ready = false;
+    assay_machine_want want = prove_first(endpoint, now, ready);
+    if (!*ready)
+        return want;
+    int code = prove_more(endpoint, now);
+    *ready = code == ASSAY_OK;
+    return code == ASSAY_OK ? want : assay_machine_end(&endpoint->machine, code);
+}
+
+bool assay_endpoint_prove_again(assay_endpoint *endpoint)
+{
+    const assay_machine *machine = &endpoint->machine;
+    assay_failure failure;
+    assay_failure_detail detail;
+    if (endpoint->spent.len > 0 || endpoint->proof.len == 0)
+        return false;
+    assay_secret_move(&endpoint->spent, &endpoint->proof);
+    if (keeps_inner(endpoint)) {
+        (void)pthread_mutex_lock(&machine->context->lock);
+        assay_secret_clear(&machine->context->assertion);
+        (void)pthread_mutex_unlock(&machine->context->lock);
+        return true;
+    }
+    if (machine->settings->token_file == NULL)
+        return false;
+    int code = assay_token_file_read(machine->settings->token_file, machine->settings->subject_member, &endpoint->proof,
+                                     &failure, &detail);
+    return code == ASSAY_OK && !is_spent(endpoint);
+}
+
+/* Texts that come from a token are shown to a shell's reader: escaped, and quoted by the caller. */
+void assay_endpoint_explain_federation(assay_endpoint *endpoint)
+{
+    assay_machine *machine = &endpoint->machine;
+    bool from_outside = machine->settings->kind == ASSAY_CREDENTIAL_WORKLOAD ||
+                        machine->settings->kind == ASSAY_CREDENTIAL_GITHUB ||
+                        machine->settings->kind == ASSAY_CREDENTIAL_PIPELINES;
+    int row = machine->failure.detail == NULL ? 0 : machine->detail.row;
+    if (!from_outside || row < 1 || row > 6 || endpoint->proof.len == 0)
+        return;
+    assay_peek peek;
+    assay_peek_read(endpoint->proof.text, endpoint->proof.len, &peek);
+    if (!peek.readable)
+        return;
+    (void)snprintf(machine->detail.fix, sizeof machine->detail.fix,
+                   "the federated credential must have issuer \"%.130s\", subject \"%.150s\" and audience \"%.80s\": "
+                   "az identity federated-credential list (create, update), or az ad app federated-credential list",
+                   peek.issuer, peek.subject, peek.audience);
+}

@@ -1,0 +1,696 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/base64url.h"
+#include "crypto/pem.h"
+#include "crypto/sign.h"
+#include "support/client_keys.h"
+#include "support/signing.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static assay_crypto *crypto;
+
+static int open_crypto(void **state)
+{
+    return client_keys_make(state) != 0 || assay_crypto_new(NULL, &crypto) != ASSAY_OK;
+}
+
+static int close_crypto(void **state)
+{
+    assay_crypto_unref(crypto);
+    return client_keys_remove(state);
+}
+
+static assay_secret secret_of(const char *text)
+{
+    assay_secret secret = {NULL, 0, 0, false};
+    if (text != NULL)
+        assay_secret_put(&secret, text);
+    return secret;
+}
+
+/* Load a file of make_client_keys.sh, and perhaps certificates from another. */
+static int load(const char *name, const char *certificates, const char *passphrase, assay_sign_key **key,
+                assay_failure *failure)
+{
+    assay_secret secret = secret_of(passphrase);
+    assay_sign_text text = {NULL, 0, client_keys_path(name)}, more = {NULL, 0, NULL};
+    char *bytes = client_keys_read(name, &text.len), *more_bytes = NULL;
+    assert_non_null(bytes);
+    text.bytes = bytes;
+    if (certificates != NULL) {
+        more.bytes = more_bytes = client_keys_read(certificates, &more.len);
+        more.name = client_keys_path(certificates);
+        assert_non_null(more_bytes);
+    }
+    int code = assay_sign_key_from_bytes(crypto, &text, certificates == NULL ? NULL : &more, &secret, key, failure);
+    assert_true((code == ASSAY_OK) == (*key != NULL));
+    assert_int_equal(ERR_peek_error(), 0);
+    assay_secret_clear(&secret);
+    free(more_bytes);
+    free(bytes);
+    return code;
+}
+
+static assay_sign_key *good(const char *name, const char *certificates, const char *passphrase)
+{
+    assay_sign_key *key = NULL;
+    assay_failure failure;
+    assay_failure_clear(&failure);
+    int code = load(name, certificates, passphrase, &key, &failure);
+    if (code != ASSAY_OK)
+        print_error("%s: %s: %s\n", name, assay_code_name(code), failure.note);
+    assert_int_equal(code, ASSAY_OK);
+    assert_string_equal(failure.note, "");
+    return key;
+}
+
+/* The sentence names the file, and says this. */
+static void says(const assay_failure *failure, const char *name, const char *sentence)
+{
+    bool names = strstr(failure->note, client_keys_path(name)) == failure->note;
+    if (!names || strstr(failure->note, sentence) == NULL)
+        print_error("%s: \"%s\" where \"%s\" was expected\n", name, failure->note, sentence);
+    assert_true(names);
+    assert_non_null(strstr(failure->note, sentence));
+}
+
+static void bad(const char *name, const char *certificates, const char *passphrase, const char *sentence)
+{
+    assay_sign_key *key = NULL;
+    assay_failure failure;
+    assert_int_equal(load(name, certificates, passphrase, &key, &failure), ASSAY_E_CONFIG_SIGNING_KEY);
+    says(&failure, certificates != NULL && strstr(sentence, "certificate in PEM") != NULL ? certificates : name,
+         sentence);
+    assert_true(passphrase == NULL || passphrase[0] == '\0' || strstr(failure.note, passphrase) == NULL);
+    assert_int_equal(load(name, certificates, passphrase, &key, NULL), ASSAY_E_CONFIG_SIGNING_KEY);
+}
+
+/* PEM text that a test made itself. */
+static int load_text(const char *pem, assay_sign_key **key, assay_failure *failure)
+{
+    assay_sign_text text = {pem, strlen(pem), "text"};
+    int code = assay_sign_key_from_bytes(crypto, &text, NULL, NULL, key, failure);
+    assert_true((code == ASSAY_OK) == (*key != NULL));
+    return code;
+}
+
+static void bad_text(const char *pem, const char *note)
+{
+    assay_sign_key *key = NULL;
+    assay_failure failure;
+    assert_int_equal(load_text(pem, &key, &failure), ASSAY_E_CONFIG_SIGNING_KEY);
+    assert_string_equal(failure.note, note);
+}
+
+static char *pem_of(const test_signer *signer)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    char *bytes = NULL;
+    assert_int_equal(PEM_write_bio_PKCS8PrivateKey(out, signer->pkey, NULL, NULL, 0, NULL, NULL), 1);
+    long len = BIO_get_mem_data(out, &bytes);
+    char *text = strndup(bytes, (size_t)len);
+    BIO_free(out);
+    return text;
+}
+
+/* OpenSSL's own check, with the salt's length said outright (RFC 7518, section 3.5). */
+static bool openssl_accepts(EVP_PKEY *pkey, assay_scheme scheme, const void *message, size_t len,
+                            const uint8_t *signature, size_t signature_len)
+{
+    static const struct {
+        const char *hash;
+        const char *salt;
+    } pss[] = {{"SHA256", "32"}, {"SHA384", "48"}, {"SHA512", "64"}};
+    const char *hash = pss[scheme - ASSAY_SCHEME_RSA_PSS_SHA256].hash;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *inner = NULL;
+    assert_int_equal(EVP_DigestVerifyInit_ex(context, &inner, hash, NULL, NULL, pkey, NULL), 1);
+    assert_true(EVP_PKEY_CTX_ctrl_str(inner, "rsa_padding_mode", "pss") > 0);
+    assert_true(EVP_PKEY_CTX_ctrl_str(inner, "rsa_mgf1_md", hash) > 0);
+    assert_true(EVP_PKEY_CTX_ctrl_str(inner, "rsa_pss_saltlen", pss[scheme - ASSAY_SCHEME_RSA_PSS_SHA256].salt) > 0);
+    int verdict = EVP_DigestVerify(context, signature, signature_len, message, len);
+    EVP_MD_CTX_free(context);
+    return verdict == 1;
+}
+
+static size_t length_of(assay_scheme scheme, unsigned bits)
+{
+    switch (test_kind_of(scheme)) {
+    case ASSAY_KEY_RSA:
+        return bits / 8;
+    case ASSAY_KEY_P384:
+        return 96;
+    case ASSAY_KEY_P521:
+        return 132;
+    case ASSAY_KEY_ED448:
+        return 114;
+    default:
+        return 64;
+    }
+}
+
+static void sign_with(assay_scheme scheme, unsigned bits, int rounds)
+{
+    test_signer *signer = test_signer_new(test_kind_of(scheme), bits);
+    assay_verify_key *verifier = test_signer_key(signer, crypto);
+    assay_sign_key *key = NULL;
+    char *pem = pem_of(signer);
+    assert_int_equal(load_text(pem, &key, NULL), ASSAY_OK);
+    assert_int_equal(assay_sign_key_kind(key), test_kind_of(scheme));
+    if (bits != 0)
+        assert_int_equal(assay_sign_key_bits(key), bits);
+    assert_int_equal(assay_sign_key_certificate_count(key), 0);
+    size_t len = 1;
+    assert_null(assay_sign_key_certificate(key, 0, &len));
+    assert_int_equal(len, 0);
+    for (int round = 0; round < rounds; round++) {
+        uint8_t signature[ASSAY_SIGNATURE_MAX];
+        char message[64];
+        snprintf(message, sizeof message, "message %d of %s", round, test_scheme_name(scheme));
+        assert_int_equal(assay_sign_key_sign(key, scheme, message, strlen(message), signature, &len), ASSAY_OK);
+        assert_int_equal(len, length_of(scheme, bits));
+        assert_int_equal(assay_verify_key_verify(verifier, scheme, message, strlen(message), signature, len), ASSAY_OK);
+        if (scheme >= ASSAY_SCHEME_RSA_PSS_SHA256 && scheme <= ASSAY_SCHEME_RSA_PSS_SHA512)
+            assert_true(openssl_accepts(signer->pkey, scheme, message, strlen(message), signature, len));
+        signature[len / 2] ^= 1;
+        assert_int_equal(assay_verify_key_verify(verifier, scheme, message, strlen(message), signature, len),
+                         ASSAY_E_SIGNATURE);
+    }
+    free(pem);
+    assay_sign_key_unref(key);
+    assay_verify_key_unref(verifier);
+    test_signer_free(signer);
+}
+
+/* ECDSA often enough that r or s begins with a zero octet. */
+static void every_scheme_signs(void **state)
+{
+    (void)state;
+    for (int scheme = 0; scheme < ASSAY_SCHEME_HMAC_SHA256; scheme++) {
+        bool is_rsa = test_kind_of((assay_scheme)scheme) == ASSAY_KEY_RSA;
+        sign_with((assay_scheme)scheme, is_rsa ? 2048 : 0,
+                  is_rsa                                     ? 3
+                  : scheme == ASSAY_SCHEME_ECDSA_P256_SHA256 ? 400
+                                                             : 20);
+    }
+    sign_with(ASSAY_SCHEME_RSA_PSS_SHA256, 3072, 1);
+}
+
+static void schemes_fit_their_keys(void **state)
+{
+    (void)state;
+    assay_sign_key *rsa = good("client.key", NULL, NULL), *ec = good("ec.key", NULL, NULL);
+    for (int scheme = 0; scheme <= ASSAY_SCHEME_COUNT; scheme++) {
+        bool known = scheme < ASSAY_SCHEME_COUNT;
+        uint8_t signature[ASSAY_SIGNATURE_MAX];
+        size_t len = 1;
+        assert_int_equal(assay_sign_key_fits(rsa, (assay_scheme)scheme),
+                         known && test_kind_of((assay_scheme)scheme) == ASSAY_KEY_RSA);
+        assert_int_equal(assay_sign_key_fits(ec, (assay_scheme)scheme), scheme == ASSAY_SCHEME_ECDSA_P256_SHA256);
+        if (assay_sign_key_fits(rsa, (assay_scheme)scheme))
+            continue;
+        assert_int_equal(assay_sign_key_sign(rsa, (assay_scheme)scheme, "x", 1, signature, &len),
+                         ASSAY_E_ALGORITHM_KEY);
+        assert_int_equal(len, 0);
+    }
+    assay_sign_key_unref(ec);
+    assay_sign_key_unref(assay_sign_key_ref(rsa));
+    assay_sign_key_unref(rsa);
+    assay_sign_key_unref(NULL);
+    assert_null(assay_sign_key_ref(NULL));
+}
+
+static void is_certificate(const assay_sign_key *key, size_t index, const char *name)
+{
+    size_t len = 0;
+    const uint8_t *der = assay_sign_key_certificate(key, index, &len);
+    FILE *file = fopen(client_keys_path(name), "r");
+    assert_non_null(file);
+    X509 *expected = PEM_read_X509(file, NULL, NULL, NULL);
+    uint8_t *expected_der = NULL;
+    int expected_len = i2d_X509(expected, &expected_der);
+    assert_int_equal(len, expected_len);
+    assert_memory_equal(der, expected_der, len);
+    OPENSSL_free(expected_der);
+    X509_free(expected);
+    (void)fclose(file);
+}
+
+/* As `openssl x509 -fingerprint` writes it. */
+static void is_fingerprint(const assay_sign_key *key, assay_digest digest, const char *name)
+{
+    uint8_t bytes[ASSAY_DIGEST_MAX];
+    char text[2 * ASSAY_DIGEST_MAX + 1] = "";
+    size_t len = 0, expected_len = 0;
+    assert_int_equal(assay_sign_key_thumbprint(key, digest, bytes, &len), ASSAY_OK);
+    for (size_t i = 0; i < len; i++)
+        snprintf(text + 2 * i, 3, "%02X", bytes[i]);
+    char *expected = client_keys_read(name, &expected_len);
+    assert_int_equal(expected_len, 2 * len + 1);
+    expected[2 * len] = '\0';
+    assert_string_equal(text, expected);
+    free(expected);
+}
+
+/* The key's own certificate first, then the one that issued it, whatever the order in the file; that of another key is left out. */
+static void test_case_82_chain_order(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *certificates;
+        const char *passphrase;
+        size_t count;
+    } places[] = {
+        {"mixed.pem", NULL, NULL, 3},
+        {"client.key", "client.pem", NULL, 1},
+        {"client.key", "mixed.pem", NULL, 3},
+        {"encrypted.key", "mixed.pem", CLIENT_KEYS_PASSPHRASE, 3},
+        {"client.p12", NULL, CLIENT_KEYS_PASSPHRASE, 3},
+        {"open.p12", NULL, NULL, 1},
+        {"open.p12", "chain.pem", NULL, 3},
+    };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        assay_sign_key *key = good(places[i].name, places[i].certificates, places[i].passphrase);
+        assert_int_equal(assay_sign_key_certificate_count(key), places[i].count);
+        is_certificate(key, 0, "client.pem");
+        if (places[i].count > 1) {
+            is_certificate(key, 1, "sub.pem");
+            is_certificate(key, 2, "root.pem");
+        }
+        is_fingerprint(key, ASSAY_DIGEST_SHA1, "client.sha1");
+        is_fingerprint(key, ASSAY_DIGEST_SHA256, "client.sha256");
+        assert_int_equal(assay_sign_key_not_after(key) - assay_sign_key_not_before(key), 20 * 86400);
+        assay_sign_key_unref(key);
+    }
+    assay_sign_key *bare = good("client.key", NULL, NULL);
+    uint8_t bytes[ASSAY_DIGEST_MAX];
+    size_t len = 1;
+    assert_int_equal(assay_sign_key_thumbprint(bare, ASSAY_DIGEST_SHA256, bytes, &len), ASSAY_E_CONFIG_SIGNING_KEY);
+    assert_int_equal(len, 0);
+    assay_sign_key_unref(bare);
+}
+
+/* RFC 5280, section 4.1.2.5: both forms of a date, and far ones. */
+static void dates_are_seconds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+        int64_t not_before, not_after;
+    } rows[] = {
+        {"700101000000Z", "20380119031408Z", 0, 2147483648},
+        {"500101000000Z", "491231235959Z", -631152000, 2524607999},
+        {"240229120000Z", "99991231235959Z", 1709208000, 253402300799},
+    };
+    test_signer *signer = test_signer_new(ASSAY_KEY_P256, 0);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        X509 *certificate = X509_new();
+        assert_true(ASN1_TIME_set_string(X509_getm_notBefore(certificate), rows[i].from));
+        assert_true(ASN1_TIME_set_string(X509_getm_notAfter(certificate), rows[i].to));
+        assert_true(X509_set_pubkey(certificate, signer->pkey) && X509_sign(certificate, signer->pkey, EVP_sha256()));
+        BIO *out = BIO_new(BIO_s_mem());
+        assert_int_equal(PEM_write_bio_PKCS8PrivateKey(out, signer->pkey, NULL, NULL, 0, NULL, NULL), 1);
+        assert_int_equal(PEM_write_bio_X509(out, certificate), 1);
+        char *bytes = NULL;
+        long len = BIO_get_mem_data(out, &bytes);
+        char *pem = strndup(bytes, (size_t)len);
+        assay_sign_key *key = NULL;
+        assert_int_equal(load_text(pem, &key, NULL), ASSAY_OK);
+        assert_int_equal(assay_sign_key_not_before(key), rows[i].not_before);
+        assert_int_equal(assay_sign_key_not_after(key), rows[i].not_after);
+        assay_sign_key_unref(key);
+        free(pem);
+        BIO_free(out);
+        X509_free(certificate);
+    }
+    test_signer_free(signer);
+}
+
+static void test_case_83_key_of_another_certificate(void **state)
+{
+    (void)state;
+    bad("client.key", "next.pem", NULL, " holds a private key that none of the certificates is of");
+    bad("next.key", "mixed.pem", NULL, " holds a private key that none of the certificates is of");
+    bad("client.key", "next.key", NULL, " holds no certificate in PEM form");
+    bad("client.key", "client.sha1", NULL, " holds no certificate in PEM form");
+}
+
+static void older_forms_are_read(void **state)
+{
+    (void)state;
+    static const char *const names[][2] = {
+        {"traditional.key", "client.pem"}, {"ec_old.key", "ec.pem"}, {"ec_bare.key", "ec.pem"}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        assay_sign_key *key = good(names[i][0], names[i][1], NULL);
+        assert_int_equal(assay_sign_key_certificate_count(key), 1);
+        assay_sign_key_unref(key);
+    }
+}
+
+static void encrypted_keys(void **state)
+{
+    (void)state;
+    static const char none[] = " holds an encrypted private key, and there is no passphrase",
+                      wrong[] = " holds a private key that can't be decrypted: the passphrase is wrong";
+    assay_sign_key_unref(good("encrypted.key", "client.pem", CLIENT_KEYS_PASSPHRASE));
+    bad("encrypted.key", NULL, NULL, none);
+    bad("encrypted.key", NULL, "", none);
+    bad("encrypted.key", NULL, "Correct horse", wrong);
+    /* Some wrong passphrases make padding that is right. */
+    for (int i = 0; i < 300; i++) {
+        char passphrase[32];
+        assay_sign_key *key = NULL;
+        assay_failure failure;
+        snprintf(passphrase, sizeof passphrase, "wrong %d", i);
+        assert_int_equal(load("encrypted.key", NULL, passphrase, &key, &failure), ASSAY_E_CONFIG_SIGNING_KEY);
+        says(&failure, "encrypted.key", wrong);
+    }
+    /* One that is not needed does no harm. */
+    assay_sign_key_unref(good("client.key", NULL, "not needed"));
+}
+
+static void legacy_encryption_is_refused(void **state)
+{
+    (void)state;
+    static const char sentence[] =
+        " holds a private key in the legacy encrypted form (Proc-Type: 4,ENCRYPTED); convert it with";
+    bad("legacy.key", NULL, NULL, sentence);
+    bad("legacy.key", "client.pem", CLIENT_KEYS_PASSPHRASE, sentence);
+}
+
+static void pkcs12_files(void **state)
+{
+    (void)state;
+    bad("client.p12", NULL, NULL, " holds a PKCS#12 that needs a passphrase, and there is none");
+    bad("client.p12", NULL, "not this one", " holds a PKCS#12 that can't be opened: the passphrase is wrong");
+    bad("open.p12", NULL, "not this one", " holds a PKCS#12 that can't be opened: the passphrase is wrong");
+    size_t len = 0;
+    char *old = client_keys_read("old.p12", &len);
+    if (old != NULL)
+        bad("old.p12", NULL, CLIENT_KEYS_PASSPHRASE, "OpenSSL lacks its encryption");
+    free(old);
+    char *whole = client_keys_read("client.p12", &len);
+    for (size_t cut = 1; cut < len; cut += 97) {
+        assay_sign_key *key = NULL;
+        assay_sign_text text = {whole, cut, "cut"};
+        assay_failure failure;
+        assert_int_equal(assay_sign_key_from_bytes(crypto, &text, NULL, NULL, &key, &failure),
+                         ASSAY_E_CONFIG_SIGNING_KEY);
+        assert_null(key);
+        assert_non_null(strstr(failure.note, "cut holds neither PEM nor PKCS#12"));
+    }
+    free(whole);
+}
+
+static void keys_that_are_no_good(void **state)
+{
+    (void)state;
+    bad("weak.key", NULL, NULL, " holds an RSA key of less than 2048 bits, which is too weak");
+    bad("pss.key", NULL, NULL, " holds a key for RSA-PSS alone");
+    bad("three.key", NULL, NULL, " holds an RSA key of more than two primes");
+    bad("x25519.key", NULL, NULL, " holds a private key that is neither RSA, EC nor EdDSA");
+    bad("brainpool.key", NULL, NULL, " holds an EC key that is not on the named curve");
+    bad("client.pem", NULL, NULL, " holds no private key");
+    bad("client.sha1", NULL, NULL, " holds no private key");
+}
+
+#define BEGIN(label) "-----BEGIN " label "-----\n"
+#define END(label) "-----END " label "-----\n"
+
+static void damaged_text(void **state)
+{
+    (void)state;
+    static const char cut[] = "text ends in the middle of a PEM block, or mixes two";
+    bad_text("", "text holds no private key");
+    bad_text(" -----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "text holds no private key");
+    bad_text("-----BEGIN PRIVATE KEY", cut);
+    bad_text("-----BEGIN PRIVATE\nKEY-----\n", cut);
+    bad_text(BEGIN("PRIVATE KEY"), cut);
+    bad_text(BEGIN("PRIVATE KEY") "AAAA\n", cut);
+    bad_text(BEGIN("PRIVATE KEY") "AAAA\n-----END PRIVATE KEY", cut);
+    bad_text(BEGIN("PRIVATE KEY") "AAAA\n" BEGIN("CERTIFICATE") END("CERTIFICATE"), cut);
+    bad_text(BEGIN("PRIVATE KEY") END("PRIVATE KEY"), "text holds a private key that can't be read: it is not base64");
+    bad_text(BEGIN("PRIVATE KEY") "AA\n" END("PRIVATE KEY"),
+             "text holds a private key that can't be read: it is not base64");
+    bad_text(BEGIN("PRIVATE KEY") "AA_-\n" END("PRIVATE KEY"),
+             "text holds a private key that can't be read: it is not base64");
+    bad_text(BEGIN("PRIVATE KEY") "AAAA\n" END("PRIVATE KEY"),
+             "text holds a private key that can't be read: its DER is damaged");
+    bad_text(BEGIN("EC PRIVATE KEY") "AAAA\n" END("EC PRIVATE KEY"),
+             "text holds a private key that can't be read: its DER is damaged");
+    bad_text(BEGIN("RSA PRIVATE KEY") "MAMCAQA=\n" END("RSA PRIVATE KEY"),
+             "text holds a private key that can't be read: its DER is damaged");
+    static const char sealed[] = BEGIN("ENCRYPTED PRIVATE KEY") "AAAA\n" END("ENCRYPTED PRIVATE KEY");
+    bad_text(sealed, "text holds an encrypted private key, and there is no passphrase");
+    assay_secret secret = secret_of("x");
+    assay_sign_text text = {sealed, sizeof sealed - 1, "text"};
+    assay_sign_key *key = NULL;
+    assay_failure failure;
+    assert_int_equal(assay_sign_key_from_bytes(crypto, &text, NULL, &secret, &key, &failure),
+                     ASSAY_E_CONFIG_SIGNING_KEY);
+    assert_string_equal(failure.note, "text holds an encrypted private key that can't be read: its DER is damaged");
+    assay_secret_clear(&secret);
+    bad_text(BEGIN("DSA PRIVATE KEY") "AAAA\n" END("DSA PRIVATE KEY"),
+             "text holds a private key that is neither RSA, EC nor EdDSA");
+    bad_text(BEGIN("CERTIFICATE") "AAAA\n" END("CERTIFICATE"),
+             "text holds a certificate that can't be read: its DER is damaged");
+    bad_text(BEGIN("CERTIFICATE") "A\n" END("CERTIFICATE"),
+             "text holds a certificate that can't be read: it is not base64");
+}
+
+/* Whatever is cut off or changed, it is no key, or it is the key; never a crash. Twice the key is two keys. */
+static void cut_and_doubled_keys(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"client.key", "ec.key", "ec_old.key", "traditional.key"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t len = 0;
+        char *pem = client_keys_read(names[i], &len), *twice = NULL;
+        assay_span rest = {pem, len};
+        assay_pem_block block;
+        assay_secret der = {0};
+        assert_int_equal(assay_pem_next(&rest, &block), ASSAY_PEM_BLOCK);
+        assert_true(assay_pem_decode(&block, &der));
+        for (size_t cut = 0; cut < der.len; cut += i == 0 || i == 3 ? 13 : 1) {
+            assay_sign_key *key = NULL;
+            char *made = NULL, *text = calloc(1, ASSAY_BASE64_ENCODED(der.len) + 1);
+            assay_base64_encode((const uint8_t *)der.text, cut, text);
+            assert_true(asprintf(&made, "-----BEGIN %.*s-----\n%s\n-----END %.*s-----\n", (int)block.label.len,
+                                 block.label.ptr, text, (int)block.label.len, block.label.ptr) > 0);
+            assert_int_equal(load_text(made, &key, NULL), ASSAY_E_CONFIG_SIGNING_KEY);
+            free(text);
+            free(made);
+        }
+        assert_true(asprintf(&twice, "%s%s", pem, pem) > 0);
+        bad_text(twice, "text holds more than one private key");
+        free(twice);
+        free(pem);
+        assay_secret_clear(&der);
+    }
+}
+
+/* Lines may end as on Windows, and be of any length. */
+static void other_line_ends(void **state)
+{
+    (void)state;
+    size_t len = 0;
+    char *pem = client_keys_read("client.key", &len), *other = calloc(1, 2 * len + 1);
+    size_t used = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (pem[i] == '\n')
+            other[used++] = '\r';
+        other[used++] = pem[i];
+    }
+    assay_sign_key *key = NULL;
+    assert_int_equal(load_text(other, &key, NULL), ASSAY_OK);
+    assay_sign_key_unref(key);
+    used = 0;
+    memset(other, 0, 2 * len + 1);
+    for (size_t i = 0; i < len; i++) {
+        bool keeps = pem[i] != '\n' || i < 40 || strncmp(pem + i + 1, "-----", 5) == 0;
+        if (keeps)
+            other[used++] = pem[i];
+    }
+    assert_int_equal(load_text(other, &key, NULL), ASSAY_OK);
+    assay_sign_key_unref(key);
+    free(other);
+    free(pem);
+}
+
+/* An EC key whose public point is another's: OpenSSL would take it, and only the server would notice. */
+static void private_and_public_numbers_belong_together(void **state)
+{
+    (void)state;
+    size_t len = 0;
+    char *pem = client_keys_read("ec_old.key", &len), *made = NULL;
+    assay_span rest = {pem, len};
+    assay_pem_block block;
+    assay_secret der = {0};
+    assert_int_equal(assay_pem_next(&rest, &block), ASSAY_PEM_BLOCK);
+    assert_true(assay_pem_decode(&block, &der));
+    der.text[20] ^= 1; /* inside the private number, which begins at 7 (RFC 5915, section 3) */
+    char text[512];
+    assay_base64_encode((const uint8_t *)der.text, der.len, text);
+    assert_true(asprintf(&made, BEGIN("EC PRIVATE KEY") "%s\n" END("EC PRIVATE KEY"), text) > 0);
+    bad_text(made, "text holds a private key whose private and public numbers don't belong together");
+    free(made);
+    free(pem);
+    assay_secret_clear(&der);
+}
+
+/* As RFC 5958 has it, with the public key at the end (RFC 8410, section 10.3). */
+static void pkcs8_of_version_2(void **state)
+{
+    (void)state;
+    static const char pem[] = BEGIN("PRIVATE KEY") "MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
+                                                   "oB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrB\n"
+                                                   "Z9w7lshQhqowtrbLDFw4rXAxZuE=\n" END("PRIVATE KEY");
+    assay_sign_key *key = NULL;
+    uint8_t signature[ASSAY_SIGNATURE_MAX];
+    size_t len = 0;
+    assert_int_equal(load_text(pem, &key, NULL), ASSAY_OK);
+    assert_int_equal(assay_sign_key_kind(key), ASSAY_KEY_ED25519);
+    assert_int_equal(assay_sign_key_sign(key, ASSAY_SCHEME_ED25519, "", 0, signature, &len), ASSAY_OK);
+    assert_int_equal(len, 64);
+    assay_sign_key_unref(key);
+}
+
+static int load_store(const char *name, const char *certificates, const char *passphrase, assay_sign_key **key,
+                      assay_failure *failure)
+{
+    char uri[256];
+    assay_secret secret = secret_of(passphrase);
+    assay_sign_text more = {NULL, 0, "more"};
+    char *bytes = certificates == NULL ? NULL : client_keys_read(certificates, &more.len);
+    more.bytes = bytes;
+    snprintf(uri, sizeof uri, "file:%s", client_keys_path(name));
+    int code = assay_sign_key_from_store(crypto, uri, bytes == NULL ? NULL : &more, passphrase == NULL ? NULL : &secret,
+                                         key, failure);
+    assert_true((code == ASSAY_OK) == (*key != NULL));
+    assert_int_equal(ERR_peek_error(), 0);
+    free(bytes);
+    assay_secret_clear(&secret);
+    return code;
+}
+
+static void keys_of_a_store(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *certificates, *passphrase;
+        size_t count;
+    } places[] = {
+        {"mixed.pem", NULL, NULL, 3},
+        {"client.key", NULL, NULL, 0},
+        {"client.key", "client.pem", NULL, 1},
+        {"encrypted.key", "client.pem", CLIENT_KEYS_PASSPHRASE, 1},
+        {"client.p12", NULL, CLIENT_KEYS_PASSPHRASE, 3},
+        {"open.p12", NULL, NULL, 1},
+        {"ec.key", "ec.pem", NULL, 1},
+    };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        assay_sign_key *key = NULL;
+        uint8_t signature[ASSAY_SIGNATURE_MAX];
+        size_t len = 0;
+        assert_int_equal(load_store(places[i].name, places[i].certificates, places[i].passphrase, &key, NULL),
+                         ASSAY_OK);
+        assert_int_equal(assay_sign_key_certificate_count(key), places[i].count);
+        assay_scheme scheme =
+            assay_sign_key_kind(key) == ASSAY_KEY_RSA ? ASSAY_SCHEME_RSA_PSS_SHA256 : ASSAY_SCHEME_ECDSA_P256_SHA256;
+        assert_int_equal(assay_sign_key_sign(key, scheme, "x", 1, signature, &len), ASSAY_OK);
+        assert_int_equal(len, scheme == ASSAY_SCHEME_RSA_PSS_SHA256 ? 256 : 64);
+        assay_sign_key_unref(key);
+    }
+}
+
+static void stores_that_fail(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *certificates, *passphrase, *sentence;
+    } places[] = {
+        {"encrypted.key", NULL, NULL, " asks for a passphrase, and there is none"},
+        {"encrypted.key", NULL, "wrong", " can't be read: the passphrase is wrong"},
+        {"nothing.key", NULL, NULL, " can't be read: OpenSSL has no store for such a URI, or"},
+        {"client.pem", NULL, NULL, " can't be read: OpenSSL has no store for such a URI, or"},
+        {"weak.key", NULL, NULL, " holds an RSA key of less than 2048 bits"},
+        {"pss.key", NULL, NULL, " holds a private key that is neither RSA, EC nor EdDSA"},
+        {"brainpool.key", NULL, NULL, " holds an EC key of a curve that no JWS algorithm is for"},
+        {"client.key", "next.pem", NULL, " holds a private key that none of the certificates is of"},
+    };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        assay_sign_key *key = NULL;
+        assay_failure failure;
+        assert_int_equal(load_store(places[i].name, places[i].certificates, places[i].passphrase, &key, &failure),
+                         ASSAY_E_CONFIG_SIGNING_KEY);
+        bool says_so = strncmp(failure.note, "file:", 5) == 0 && strstr(failure.note, places[i].sentence) != NULL;
+        if (!says_so)
+            print_error("%s: %s\n", places[i].name, failure.note);
+        assert_true(says_so);
+    }
+    assay_sign_key *key = NULL;
+    assay_failure failure;
+    assert_int_equal(assay_sign_key_from_store(crypto, "no-such-scheme:\nx", NULL, NULL, &key, &failure),
+                     ASSAY_E_CONFIG_SIGNING_KEY);
+    assert_non_null(strstr(failure.note, "no-such-scheme:\\x0ax can't be read"));
+}
+
+/* What the host left in OpenSSL's queue of errors is still there, whatever fails. */
+static void queue_of_errors_is_left_alone(void **state)
+{
+    (void)state;
+    ERR_raise(ERR_LIB_USER, 77);
+    unsigned long before = ERR_peek_last_error();
+    static const char *const names[] = {"client.key", "weak.key", "encrypted.key"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t len = 0;
+        char *pem = client_keys_read(names[i], &len);
+        assay_secret wrong = secret_of("wrong");
+        assay_sign_text text = {pem, len, names[i]};
+        assay_sign_key *key = NULL;
+        assert_int_equal(assay_sign_key_from_bytes(crypto, &text, NULL, &wrong, &key, NULL),
+                         i == 0 ? ASSAY_OK : ASSAY_E_CONFIG_SIGNING_KEY);
+        assay_sign_key_unref(key);
+        assay_secret_clear(&wrong);
+        free(pem);
+        assert_int_equal(ERR_peek_last_error(), before);
+    }
+    assert_int_equal(ERR_get_error(), before);
+    assert_int_equal(ERR_get_error(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_scheme_signs),
+        cmocka_unit_test(schemes_fit_their_keys),
+        cmocka_unit_test(test_case_82_chain_order),
+        cmocka_unit_test(dates_are_seconds),
+        cmocka_unit_test(test_case_83_key_of_another_certificate),
+        cmocka_unit_test(older_forms_are_read),
+        cmocka_unit_test(encrypted_keys),
+        cmocka_unit_test(legacy_encryption_is_refused),
+        cmocka_unit_test(pkcs12_files),
+        cmocka_unit_test(keys_that_are_no_good),
+        cmocka_unit_test(damaged_text),
+        cmocka_unit_test(cut_and_doubled_keys),
+        cmocka_unit_test(other_line_ends),
+        cmocka_unit_test(private_and_public_numbers_belong_together),
+        cmocka_unit_test(pkcs8_of_version_2),
+        cmocka_unit_test(keys_of_a_store),
+        cmocka_unit_test(stores_that_fail),
+        cmocka_unit_test(queue_of_errors_is_left_alone),
+    };
+    return cmocka_run_group_tests(tests, open_crypto, close_crypto);
+}
