@@ -9,7 +9,6 @@
 #include <ctype.h>
 #include <string.h>
 
-#define LAYER "managed-identity"
 #define NAME "IMDS"
 #define PROBE_MS 1500
 #define BODY_BYTES 2048
@@ -23,13 +22,19 @@ static bool is_imds(int status, const cli_text *body)
     return status == 400 && at != NULL && *at == '{';
 }
 
+/* Where it is looked for only to learn what this place is, its absence is no failure. */
+static const char *layer_of(bool expected)
+{
+    return expected ? "managed-identity" : "environment";
+}
+
 static void say_absence(doctor *d, bool expected, int row, const char *text)
 {
     if (expected) {
-        doctor_fail(d, LAYER, NAME, row, CLI_EXIT_UNDECIDED, "%s", text);
+        doctor_fail(d, layer_of(expected), NAME, row, CLI_EXIT_UNDECIDED, "%s", text);
         d->unreachable = true;
     } else {
-        doctor_say(d, LAYER, NAME, DOCTOR_SKIPPED, 0, "%s", text);
+        doctor_say(d, layer_of(expected), NAME, DOCTOR_SKIPPED, 0, "%s", text);
     }
 }
 
@@ -38,7 +43,8 @@ bool doctor_imds(doctor *d, bool expected)
     const char *override = doctor_variable("AZURE_POD_IDENTITY_AUTHORITY_HOST");
     connection_url url;
     if (!connection_url_read(override == NULL ? "http://169.254.169.254" : override, &url) || url.secure) {
-        doctor_fail(d, LAYER, NAME, 0, CLI_EXIT_USAGE, "AZURE_POD_IDENTITY_AUTHORITY_HOST is no URL of http");
+        doctor_fail(d, layer_of(expected), NAME, 0, CLI_EXIT_USAGE,
+                    "AZURE_POD_IDENTITY_AUTHORITY_HOST is no URL of http");
         connection_url_free(&url);
         return false;
     }
@@ -57,7 +63,7 @@ bool doctor_imds(doctor *d, bool expected)
     cli_progress_end();
     CLI_AUTO_FREE char *text = NULL;
     if (there)
-        doctor_say(d, LAYER, NAME, DOCTOR_OK, 0, "it answers at %s", url.host);
+        doctor_say(d, layer_of(expected), NAME, DOCTOR_OK, 0, "it answers at %s", url.host);
     else if (status < 0)
         text = cli_format("nobody answers at %s: %s", url.host, c.why);
     else

@@ -77,7 +77,7 @@ static enum credential_kind expected_at(const char *place)
 static void say_nothing_here(doctor *d)
 {
     doctor_fail(
-        d, "environment", "credential", d->offline ? 0 : 44, CLI_EXIT_USAGE,
+        d, "environment", "credential", 0, CLI_EXIT_USAGE,
         "nothing gives this process an identity: no variable of Azure, Kubernetes or CI is set%s. Run this where the "
         "program runs, or name what there is: assay doctor workload --token-file FILE, certificate, secret, managed",
         d->offline ? "" : ", and no machine of Azure answers");
