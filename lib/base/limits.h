@@ -39,6 +39,7 @@
 #define ASSAY_LIMIT_STORE_FUTURE 60     /* seconds: by which a stored time may lie ahead of the clock */
 #define ASSAY_LIMIT_STORE_LEFTOVERS 64  /* files: abandoned temporary ones that opening a store removes at once */
 #define ASSAY_LIMIT_STORE_LEFTOVER_AGE 3600 /* seconds: after which such a file of a process that is gone is removed */
+#define ASSAY_LIMIT_STORE_ENTRIES 65536 /* entries: of the directory, that opening a store looks at for such files */
 
 /* Documents */
 #define ASSAY_LIMIT_METADATA_BYTES 262144   /* bytes: a discovery document */
@@ -51,8 +52,8 @@
 #define ASSAY_LIMIT_URL_BYTES 2048          /* bytes: a URL */
 #define ASSAY_LIMIT_HTTP_HEADER_BYTES 65536 /* bytes: all headers of one answer */
 #define ASSAY_LIMIT_KEPT_CONNECTIONS 16     /* connections: idle ones of an engine for event loops, kept for later */
-#define ASSAY_LIMIT_CHALLENGE_BYTES 32768 /* bytes: a WWW-Authenticate value; longer ones are not read */
-#define ASSAY_LIMIT_ETAG_BYTES 512 /* bytes: an entity tag; a longer one is not sent back */
+#define ASSAY_LIMIT_CHALLENGE_BYTES 32768   /* bytes: a WWW-Authenticate value; longer ones are not read */
+#define ASSAY_LIMIT_ETAG_BYTES 512          /* bytes: an entity tag; a longer one is not sent back */
 
 /* Times of key sources */
 #define ASSAY_LIMIT_REFRESH_MIN 300       /* seconds: least time between scheduled refreshes */
@@ -106,11 +107,15 @@
 #define ASSAY_LIMIT_SECRET_BYTES 65536           /* bytes: a client secret or assertion of the host */
 #define ASSAY_LIMIT_CLAIMS_BYTES 16384           /* bytes: the claims of a challenge, decoded */
 #define ASSAY_LIMIT_CHAIN 16                     /* credentials: in one chain */
+#define ASSAY_LIMIT_EXCHANGE_TARGETS 16        /* texts: audiences, or resources, of one token exchange */
 #define ASSAY_LIMIT_CREDENTIAL_DEPTH 4           /* credentials: that use one another's tokens */
 #define ASSAY_LIMIT_EXCHANGE_TIMEOUT_MS 30000    /* milliseconds: for one request to a token endpoint or an agent */
 #define ASSAY_LIMIT_PROBE_TIMEOUT_MS 1000        /* milliseconds: for asking whether IMDS is there at all */
 #define ASSAY_LIMIT_KEPT_TOKENS 1000             /* tokens: that one credential keeps for requests without a user */
 #define ASSAY_LIMIT_KEPT_USER_TOKENS 1000        /* tokens: that one credential keeps on behalf of users */
+#define ASSAY_LIMIT_SHARED_HOLD 120              /* seconds: others wait for a process that obtains a token */
+#define ASSAY_LIMIT_SHARED_KEPT 86400            /* seconds: the file of a shared token stays after its expiry */
+#define ASSAY_LIMIT_SHARED_ENTRIES 32            /* entries: of their directory, looked at with each that is shared */
 #define ASSAY_LIMIT_RETRY_AFTER 3600             /* seconds: the longest that a server may ask to wait */
 #define ASSAY_LIMIT_UNTOLD_LIFETIME 300          /* seconds: a token is kept whose server does not tell its lifetime */
 #define ASSAY_LIMIT_TOKEN_LIFETIME 315360000 /* seconds: the longest lifetime of a token that is believed, ten years */

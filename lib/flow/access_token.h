@@ -9,6 +9,9 @@
 
 #include <assay/access_token.h>
 
+/* Bytes of "Bearer ". */
+#define ASSAY_SCHEME_LEN 7
+
 struct assay_access_token {
     assay_retiree retiree; /* first: kept ones are retired, so that readers may still take a reference */
     atomic_uint references;
@@ -33,6 +36,20 @@ struct assay_access_token {
  */
 assay_access_token *assay_access_token_make(assay_token_answer *answer, const char *asked, const char *source,
                                             int64_t now_wall, int64_t now_ms, unsigned jitter);
+/* One as another process may read it: borrowed texts, and times that mean the same to both. */
+typedef struct assay_token_record {
+    assay_span token, scope, type, issued_type;
+    int64_t expires_at;                      /* 0: not told */
+    int64_t obtained_at, renew_at, until_at; /* seconds since 1970, of the runtime's clock */
+    int64_t obtained_ms;                     /* milliseconds since 1970, of the system's clock */
+} assay_token_record;
+
+void assay_access_token_to_record(const assay_access_token *token, int64_t now_wall, int64_t now_ms,
+                                  assay_token_record *record);
+/* NULL: out of memory, or times or texts that no token has. @p source: static. */
+assay_access_token *assay_access_token_from_record(const assay_token_record *record, const char *source,
+                                                   int64_t now_wall, int64_t now_ms);
+
 /* Whether it serves at this moment: by both clocks, since either may stand still or go back. */
 bool assay_access_token_serves(const assay_access_token *token, int64_t now_wall, int64_t now_ms);
 /* Whether it is to be renewed: when it is due, or where the wall clock went back, so that its expiry can't be told any more. */

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 int assay_store_refuse(assay_failure *failure, const char *what, const char *name, int error)
@@ -33,7 +34,7 @@ void assay_store_close_fd(int *fd)
     *fd = -1;
 }
 
-const char *assay_store_vet(const struct stat *found)
+const char *assay_store_vet(const assay_store *store, const struct stat *found)
 {
     if (!S_ISREG(found->st_mode))
         return "it is no regular file";
@@ -44,7 +45,7 @@ const char *assay_store_vet(const struct stat *found)
     /* None at all: it was replaced since it was opened, and is whole. */
     if (found->st_nlink > 1)
         return "it has another name as well";
-    if (found->st_size < 0 || found->st_size > ASSAY_LIMIT_STORE_BYTES)
+    if (found->st_size < 0 || found->st_size > store->kind->largest)
         return "it is larger than the limit";
     return NULL;
 }
@@ -85,33 +86,53 @@ static uint64_t version_of(const struct stat *found)
     return version == 0 ? 1 : version;
 }
 
+static void file_of(const assay_store *store, const char *name, char file[ASSAY_STORE_FILE])
+{
+    (void)snprintf(file, ASSAY_STORE_FILE, "%s%s", name, store->kind->ending);
+}
+
 uint64_t assay_store_version(const assay_store *store, const char *name)
 {
     char file[ASSAY_STORE_FILE];
     struct stat found;
-    (void)snprintf(file, sizeof file, "%s.json", name);
+    file_of(store, name, file);
     return fstatat(store->fd, file, &found, AT_SYMLINK_NOFOLLOW) == 0 ? version_of(&found) : 0;
 }
 
-int assay_store_read(const assay_store *store, const char *name, char **text, size_t *len, uint64_t *version,
-                     assay_failure *failure)
+/* ASSAY_OK with a descriptor. */
+static int open_to_read(const assay_store *store, const char *file, int *opened, size_t *size, uint64_t *version,
+                        assay_failure *failure)
 {
-    char file[ASSAY_STORE_FILE];
     struct stat found;
-    *text = NULL;
-    *len = 0;
+    *opened = -1;
     *version = 0;
-    (void)snprintf(file, sizeof file, "%s.json", name);
     ASSAY_CLEANUP(assay_store_close_fd) int fd = assay_store_open_file(store, file, O_RDONLY);
     if (fd < 0 && errno == ENOENT)
         return assay_fail(failure, ASSAY_E_ABSENT);
     if (fd < 0 || fstat(fd, &found) != 0)
         return unreadable(failure, file, errno);
     *version = version_of(&found);
-    const char *problem = assay_store_vet(&found);
+    const char *problem = assay_store_vet(store, &found);
     if (problem != NULL)
         return assay_fail_note(failure, ASSAY_E_STORE, "%s is not read: %s", file, problem);
-    size_t size = (size_t)found.st_size;
+    *size = (size_t)found.st_size;
+    *opened = fd;
+    fd = -1;
+    return ASSAY_OK;
+}
+
+int assay_store_read(const assay_store *store, const char *name, char **text, size_t *len, uint64_t *version,
+                     assay_failure *failure)
+{
+    char file[ASSAY_STORE_FILE];
+    size_t size = 0;
+    ASSAY_CLEANUP(assay_store_close_fd) int fd = -1;
+    *text = NULL;
+    *len = 0;
+    file_of(store, name, file);
+    int code = open_to_read(store, file, &fd, &size, version, failure);
+    if (code != ASSAY_OK)
+        return code;
     ASSAY_AUTO_RELEASE char *read = assay_alloc(size + 1);
     if (read == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
@@ -121,6 +142,30 @@ int assay_store_read(const assay_store *store, const char *name, char **text, si
     *len = (size_t)got;
     read[*len] = '\0';
     *text = ASSAY_STEAL(read);
+    return ASSAY_OK;
+}
+
+int assay_store_read_secret(const assay_store *store, const char *name, assay_secret *text, assay_failure *failure)
+{
+    char file[ASSAY_STORE_FILE];
+    size_t size = 0;
+    uint64_t version = 0;
+    ASSAY_CLEANUP(assay_store_close_fd) int fd = -1;
+    assay_secret_clear(text);
+    file_of(store, name, file);
+    int code = open_to_read(store, file, &fd, &size, &version, failure);
+    if (code != ASSAY_OK)
+        return code;
+    /* Straight into its pages, so that no other memory ever holds it. */
+    ASSAY_CLEANUP(assay_secret_clear) assay_secret read = {NULL, 0, 0, false};
+    read.text = assay_alloc_pages(size + 1, &read.room);
+    if (read.text == NULL)
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    ssize_t got = read_all(fd, read.text, size);
+    if (got < 0)
+        return unreadable(failure, file, errno);
+    read.len = (size_t)got;
+    assay_secret_move(text, &read);
     return ASSAY_OK;
 }
 
@@ -150,24 +195,50 @@ static bool finish(int *fd, bool durable)
     return closed == 0 || errno == EINTR;
 }
 
-int assay_store_write(const assay_store *store, const char *name, const char *text, size_t len, bool durable,
-                      assay_failure *failure)
+enum { NO_TIME = 0, DURABLE = -1 };
+
+/* @p until: see assay_store_write_until(), or one of the two above. */
+static int replace(const assay_store *store, const char *name, const char *text, size_t len, int64_t until,
+                   assay_failure *failure)
 {
     uint64_t random = 0;
     char file[ASSAY_STORE_FILE], temporary[ASSAY_STORE_FILE];
     if (!assay_crypto_random(&random, sizeof random))
         return assay_fail(failure, ASSAY_E_CRYPTO);
-    (void)snprintf(file, sizeof file, "%s.json", name);
+    file_of(store, name, file);
     (void)snprintf(temporary, sizeof temporary, "%s.%ld.%016" PRIx64 ASSAY_STORE_TEMPORARY, name, (long)getpid(),
                    random);
     ASSAY_CLEANUP(assay_store_close_fd) int fd = assay_store_open_file(store, temporary, O_WRONLY | O_CREAT | O_EXCL);
     if (fd < 0)
         return assay_store_refuse(failure, "writing", file, errno);
-    bool done = write_all(fd, text, len) && finish(&fd, durable) &&
-                renameat(store->fd, temporary, store->fd, file) == 0 && (!durable || fsync(store->fd) == 0);
+    bool durable = until == DURABLE;
+    bool done = write_all(fd, text, len) && (until <= time(NULL) || assay_store_touch(fd, until, 0) == 0) &&
+                finish(&fd, durable) && renameat(store->fd, temporary, store->fd, file) == 0 &&
+                (!durable || fsync(store->fd) == 0);
     int error = errno;
     if (done)
         return ASSAY_OK;
     (void)unlinkat(store->fd, temporary, 0); /* absent where it was renamed */
     return assay_store_refuse(failure, "writing", file, error);
+}
+
+int assay_store_write(const assay_store *store, const char *name, const char *text, size_t len, bool durable,
+                      assay_failure *failure)
+{
+    return replace(store, name, text, len, durable ? DURABLE : NO_TIME, failure);
+}
+
+int assay_store_write_until(const assay_store *store, const char *name, const char *text, size_t len, int64_t until,
+                            assay_failure *failure)
+{
+    return replace(store, name, text, len, until > 0 ? until : NO_TIME, failure);
+}
+
+int assay_store_remove(const assay_store *store, const char *name, assay_failure *failure)
+{
+    char file[ASSAY_STORE_FILE];
+    file_of(store, name, file);
+    if (unlinkat(store->fd, file, 0) == 0 || errno == ENOENT)
+        return assay_fail(failure, ASSAY_OK);
+    return assay_store_refuse(failure, "removing", file, errno);
 }

@@ -8,15 +8,27 @@
  */
 
 #include "base/failure.h"
-#include "base/memory.h"
+#include "crypto/secret.h"
 
 typedef struct assay_store assay_store;
 
+/* What a store holds. */
+typedef struct assay_store_kind {
+    const char *ending; /* of its files' names, such as ".json" */
+    unsigned closed;    /* bits that the mode of the directory must not have, and what is said of one that has them */
+    const char *not_closed;
+    int64_t largest; /* bytes of a file */
+    int64_t kept;    /* seconds after its time that a file is removed by assay_store_clean(); 0: never */
+} assay_store_kind;
+
+extern const assay_store_kind assay_store_of_keys;
+
 /*
  * Open, and make the last directory of @p path where it is missing. ASSAY_OK; ASSAY_E_CONFIG_STORE: not an absolute path, not a directory of the
- * effective user, or others may write to it; ASSAY_E_MEMORY.
+ * effective user, or others may write to it, or whatever else the kind forbids; ASSAY_E_MEMORY.
  */
 int assay_store_open(const char *path, assay_store **store, assay_failure *failure);
+int assay_store_open_as(const assay_store_kind *kind, const char *path, assay_store **store, assay_failure *failure);
 void assay_store_close(assay_store *store);
 ASSAY_DEFINE_CLEANUP(assay_store, assay_store_close)
 
@@ -28,9 +40,30 @@ uint64_t assay_store_version(const assay_store *store, const char *name);
  */
 int assay_store_read(const assay_store *store, const char *name, char **text, size_t *len, uint64_t *version,
                      assay_failure *failure);
+/* The same for what is secret. *text is empty on failure. */
+int assay_store_read_secret(const assay_store *store, const char *name, assay_secret *text, assay_failure *failure);
 /* Replace it. @p durable: it outlives a loss of power. ASSAY_OK, or ASSAY_E_STORE with the old file as it was. */
 int assay_store_write(const assay_store *store, const char *name, const char *text, size_t len, bool durable,
                       assay_failure *failure);
+/* The same, not durable, of a file that is of use until then (seconds since 1970): that is its time, unless it is past. */
+int assay_store_write_until(const assay_store *store, const char *name, const char *text, size_t len, int64_t until,
+                            assay_failure *failure);
+/* ASSAY_OK, also where there is none; ASSAY_E_STORE. */
+int assay_store_remove(const assay_store *store, const char *name, assay_failure *failure);
+/*
+ * Look at so many entries of the directory, from where the last call left off, and remove what dead processes left, and the files and claims that are older than the
+ * kind says. Does nothing while another thread is at it.
+ */
+void assay_store_clean(assay_store *store, size_t entries);
+
+/*
+ * Keep others from what a name stands for, other threads and stores of this process too, for as long as it takes: seconds. Nothing is waited for. The claim goes with its process, and
+ * the child of a fork has none. One that is @p stale seconds old is of a process that hangs, and is taken over. ASSAY_OK with *claim >= 0, for assay_store_give_up();
+ * ASSAY_E_TIMEOUT: somebody else has it; ASSAY_E_STORE; ASSAY_E_MEMORY.
+ */
+int assay_store_claim(const assay_store *store, const char *name, int64_t stale, int *claim, assay_failure *failure);
+/* In the child of a fork as well, for what it inherited. */
+void assay_store_give_up(int claim);
 
 /*
  * Keep other processes, and other threads of this one, from writing while a file is read, changed and written. Readers don't ask. The lock goes with its process.

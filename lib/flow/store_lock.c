@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,12 +21,12 @@ static _Atomic(pid_t) owner; /* 0: free */
 enum { PAUSE_MS = 5 };
 typedef enum part { PART_WRITING, PART_TURN } part; /* which byte; the file is empty all the same */
 
-static bool take_process_lock(void)
+bool assay_store_try_process(_Atomic(pid_t) *of)
 {
     pid_t self = getpid();
-    pid_t seen = atomic_load(&owner);
+    pid_t seen = atomic_load(of);
     /* Whoever forked had it: it is not held in this process. */
-    return seen != self && atomic_compare_exchange_strong(&owner, &seen, self);
+    return seen != self && atomic_compare_exchange_strong(of, &seen, self);
 }
 
 static void drop_process_lock(void)
@@ -35,15 +34,15 @@ static void drop_process_lock(void)
     atomic_store(&owner, 0);
 }
 
-static bool try_file_lock(int fd, part which)
+bool assay_store_try_lock(int lock, off_t byte)
 {
-    struct flock byte = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)which, .l_len = 1};
-    return fcntl(fd, F_SETLK, &byte) == 0;
+    struct flock one = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+    return fcntl(lock, F_SETLK, &one) == 0;
 }
 
-static int touch(int fd, int64_t seconds, uint32_t mark)
+int assay_store_touch(int fd, int64_t seconds, uint32_t nanoseconds)
 {
-    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)seconds, .tv_nsec = (long)mark}};
+    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)seconds, .tv_nsec = nanoseconds}};
     return futimens(fd, times);
 }
 
@@ -57,19 +56,19 @@ static int open_or_make(const assay_store *store, const char *file)
     if (fd < 0 && errno == EEXIST) /* somebody else made it meanwhile */
         return assay_store_open_file(store, file, O_RDWR);
     if (fd >= 0)
-        (void)touch(fd, 0, 0);
+        (void)assay_store_touch(fd, 0, 0);
     return fd;
 }
 
-static int open_lock(const assay_store *store, const char *name, int *lock, assay_failure *failure)
+int assay_store_open_lock(const assay_store *store, const char *name, int *lock, assay_failure *failure)
 {
     char file[ASSAY_STORE_FILE];
     struct stat found;
-    (void)snprintf(file, sizeof file, "%s.lock", name);
+    (void)snprintf(file, sizeof file, "%s" ASSAY_STORE_LOCK, name);
     ASSAY_CLEANUP(assay_store_close_fd) int fd = open_or_make(store, file);
     if (fd < 0 || fstat(fd, &found) != 0)
         return assay_store_refuse(failure, "locking", file, errno);
-    const char *problem = assay_store_vet(&found);
+    const char *problem = assay_store_vet(store, &found);
     if (problem != NULL)
         return assay_fail_note(failure, ASSAY_E_STORE, "%s is not used: %s", file, problem);
     *lock = fd;
@@ -98,11 +97,11 @@ static int lock_part(const assay_store *store, const char *name, part which, int
     int64_t deadline = assay_clock_real_ms() + wait_ms;
     *lock = -1;
     /* Another thread that writes may want the lock that whoever takes a turn holds: waiting for it would be in vain. */
-    while (!take_process_lock())
+    while (!assay_store_try_process(&owner))
         if (which == PART_TURN || !wait_a_little(deadline))
             return busy(failure);
-    int code = open_lock(store, name, lock, failure);
-    while (code == ASSAY_OK && !try_file_lock(*lock, which)) {
+    int code = assay_store_open_lock(store, name, lock, failure);
+    while (code == ASSAY_OK && !assay_store_try_lock(*lock, which)) {
         if (errno != EACCES && errno != EAGAIN && errno != EINTR)
             code = assay_store_refuse(failure, "locking", name, errno);
         else if (!wait_a_little(deadline))
@@ -136,8 +135,8 @@ static int take_turn(int fd, const char *name, int64_t now, int64_t window, uint
     *turn = (assay_store_turn){last > now ? 0 : now - last, (uint32_t)found.st_mtim.tv_nsec};
     if (turn->age < window && last - now <= ASSAY_LIMIT_STORE_FUTURE)
         return assay_fail(failure, ASSAY_E_ABSENT);
-    return touch(fd, now, mark) == 0 ? assay_fail(failure, ASSAY_OK)
-                                     : assay_store_refuse(failure, "asking", name, errno);
+    return assay_store_touch(fd, now, mark) == 0 ? assay_fail(failure, ASSAY_OK)
+                                                 : assay_store_refuse(failure, "asking", name, errno);
 }
 
 int assay_store_take_turn(const assay_store *store, const char *name, int64_t now, int64_t window,
