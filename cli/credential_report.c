@@ -24,12 +24,14 @@ json_t *credential_diagnosis_json(int row)
 json_t *credential_failure_json(int code, const assay_error *error)
 {
     cli_verdict verdict = cli_verdict_of(code, error);
-    json_t *object = cli_verdict_json(&verdict);
+    CLI_CLEANUP(json_decref_p) json_t *judged = cli_verdict_json(&verdict);
     /* No token was judged here. */
-    (void)json_object_del(object, "valid");
-    (void)json_object_del(object, "decided");
-    (void)json_object_del(object, "found_is_verified");
+    (void)json_object_del(judged, "valid");
+    (void)json_object_del(judged, "decided");
+    (void)json_object_del(judged, "found_is_verified");
+    json_t *object = json_object();
     (void)json_object_set_new(object, "ok", json_false());
+    (void)json_object_update(object, judged);
     cli_json_text_or_null(object, "server_code", assay_error_server_code(error));
     cli_json_text_or_null(object, "correlation_id", assay_error_correlation_id(error));
     cli_json_text_or_null(object, "trace_id", assay_error_trace_id(error));

@@ -5,6 +5,7 @@
 
 #include "progress.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static const char *layer_of(const doctor *d, int row)
@@ -22,11 +23,16 @@ static void fail(doctor *d, int code, const assay_error *error)
     const char *server_code = assay_error_server_code(error);
     const char *correlation = assay_error_correlation_id(error);
     const char *message = error == NULL ? assay_code_summary(code) : assay_error_message(error);
-    doctor_fail(d, layer_of(d, row), "token", row, cli_exit_of(code), "%s%s%s%s%s%s", message,
+    doctor_fail(d, layer_of(d, row), "token", row, cli_exit_of(code), "%s%s%s%s%s", message,
                 server_code[0] == '\0' ? "" : "; server code ", server_code,
-                correlation[0] == '\0' ? "" : ", correlation id ", correlation, "");
+                correlation[0] == '\0' ? "" : ", correlation id ", correlation);
     json_decref(d->failure);
     d->failure = credential_failure_json(code, error);
+    int64_t skew = assay_error_clock_skew(error);
+    if (skew != 0)
+        doctor_say(d, "exchange", "clock", DOCTOR_WARNING, 57,
+                   "this machine's clock is %" PRId64 " s %s of the server's", skew < 0 ? -skew : skew,
+                   skew < 0 ? "ahead" : "behind");
     /* Rows 1 to 6: no federated credential matches this token. */
     if (row >= 1 && row <= 6)
         doctor_federation_commands(d);

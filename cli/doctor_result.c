@@ -26,7 +26,7 @@ static void say_claims(doctor *d, const json_t *claims)
         CLI_AUTO_FREE char *pair = cli_format("%s%s %s", text.len == 0 ? "" : ", ", pairs[i][0], pairs[i][1]);
         cli_text_put(&text, pair);
     }
-    doctor_say(d, "exchange", "claims", DOCTOR_OK, 0, "%s, %" JSON_INTEGER_FORMAT " roles",
+    doctor_say(d, "exchange", "claims", DOCTOR_OK, 0, "%s, roles: %" JSON_INTEGER_FORMAT,
                text.ptr == NULL ? "none" : text.ptr, json_integer_value(json_object_get(claims, "roles")));
     cli_text_free(&text);
 }
