@@ -51,11 +51,20 @@ static bool trust_pem(SSL_CTX *context, const char *pem)
     return any;
 }
 
+/* SSL_CTX_set_default_verify_paths() would let SSL_CERT_FILE and SSL_CERT_DIR replace them; the library heeds neither. */
+static bool trust_system(SSL_CTX *context)
+{
+    bool file = SSL_CTX_load_verify_file(context, X509_get_default_cert_file()) == 1;
+    bool folder = SSL_CTX_load_verify_dir(context, X509_get_default_cert_dir()) == 1;
+    ERR_clear_error();
+    return file || folder;
+}
+
 static bool trust(connection *c, const char *ca_file, const char *ca_pem)
 {
     bool done = ca_pem != NULL    ? trust_pem(c->context, ca_pem)
-                : ca_file != NULL ? SSL_CTX_load_verify_locations(c->context, ca_file, NULL) == 1
-                                  : SSL_CTX_set_default_verify_paths(c->context) == 1;
+                : ca_file != NULL ? SSL_CTX_load_verify_file(c->context, ca_file) == 1
+                                  : trust_system(c->context);
     if (!done)
         (void)snprintf(c->why, sizeof c->why, "the CA certificates can't be used");
     return done;

@@ -66,6 +66,8 @@ int doctor_report(doctor *d);
 void doctor_place(doctor *d);
 /* The agent of managed identities that the environment names, such as "App Service"; NULL: IMDS, if any. */
 const char *doctor_agent(void);
+/* A path for a sentence. What is not one, such as the token itself in the place of its file's name, is not shown. */
+const char *doctor_path(const char *path);
 /* A variable that is set and not empty; else NULL. */
 const char *doctor_variable(const char *name);
 
@@ -91,9 +93,7 @@ const char *doctor_proxy_for(const char *host);
 /* doctor_jwt.c: the claims of an unverified JWT that may be shown; NULL where it is none. Members of the wrong type are left out. */
 json_t *doctor_jwt_federated(const char *token,
                              size_t len); /* iss, sub of a workload, aud as an array, exp, iat, nbf, alg, kid */
-json_t *
-doctor_jwt_access(const char *token,
-                  size_t len); /* iss, aud, tid, appid, oid of an application, ver, idtyp, exp, number of roles */
+json_t *doctor_jwt_access(const char *token, size_t len);        /* as docs/guide/command.md lists them */
 const char *doctor_text(const json_t *object, const char *name); /* "" where there is none */
 
 /* doctor_read.c: read a whole file without a message; 0, or an errno, EFBIG beyond the limit. */

@@ -177,7 +177,7 @@ static void check_certificate(doctor *d)
     }
     cli_text pem = {0};
     if (doctor_read(path, CLI_INPUT_FILE_BYTES, &pem) != 0) {
-        doctor_fail(d, LAYER, "certificate", 0, CLI_EXIT_USAGE, "%s can't be read", path);
+        doctor_fail(d, LAYER, "certificate", 0, CLI_EXIT_USAGE, "%s can't be read", doctor_path(path));
         d->missing = "the certificate can't be read";
         return;
     }
@@ -190,7 +190,7 @@ static void check_identity(doctor *d)
     const char *agent = doctor_agent();
     doctor_say(d, LAYER, "agent", DOCTOR_OK, 0, "%s", agent == NULL ? "IMDS at 169.254.169.254" : agent);
     if (d->credential->identity != NULL) {
-        doctor_say(d, LAYER, "--identity", DOCTOR_OK, 0, "%.10s…", d->credential->identity);
+        doctor_say(d, LAYER, "--identity", DOCTOR_OK, 0, "%s", d->credential->identity);
         return;
     }
     const char *client = doctor_variable("AZURE_CLIENT_ID");

@@ -43,13 +43,14 @@ static void fail_open(doctor *d, int reason)
 {
     const char *there = usual_path_there();
     if (reason == ENOENT || reason == ENOTDIR)
-        doctor_fail(d, LAYER, "file", 51, CLI_EXIT_USAGE, "%s is not there%s%s", d->token_path,
+        doctor_fail(d, LAYER, "file", 51, CLI_EXIT_USAGE, "%s is not there%s%s", doctor_path(d->token_path),
                     there == NULL ? "" : ", but this is: ", there == NULL ? "" : there);
     else if (reason == EACCES)
-        doctor_fail(d, LAYER, "file", 52, CLI_EXIT_USAGE, "%s may not be read by user %u", d->token_path,
+        doctor_fail(d, LAYER, "file", 52, CLI_EXIT_USAGE, "%s may not be read by user %u", doctor_path(d->token_path),
                     (unsigned)geteuid());
     else
-        doctor_fail(d, LAYER, "file", 53, CLI_EXIT_USAGE, "%s can't be read: %s", d->token_path, strerror(reason));
+        doctor_fail(d, LAYER, "file", 53, CLI_EXIT_USAGE, "%s can't be read: %s", doctor_path(d->token_path),
+                    strerror(reason));
     d->missing = "the token file can't be read";
 }
 
@@ -111,7 +112,7 @@ static void check_place(doctor *d)
                    "this is the pod's token for the API server; the one for Azure is in a volume of its own");
     else if (d->credential->token_file != NULL && variable != NULL && strcmp(variable, d->credential->token_file) != 0)
         doctor_say(d, LAYER, "path", DOCTOR_WARNING, 51, "--token-file is not what AZURE_FEDERATED_TOKEN_FILE says: %s",
-                   variable);
+                   doctor_path(variable));
     if (is_mount_point(d->token_path))
         doctor_say(d, LAYER, "mount", DOCTOR_WARNING, 54,
                    "the file is mounted by itself (subPath): it will never be replaced");
@@ -160,7 +161,7 @@ void doctor_token_file(doctor *d)
         check_place(d);
         check_content(d, fd);
     } else {
-        doctor_fail(d, LAYER, "file", 53, CLI_EXIT_USAGE, "%s is not a regular file", d->token_path);
+        doctor_fail(d, LAYER, "file", 53, CLI_EXIT_USAGE, "%s is not a regular file", doctor_path(d->token_path));
         d->missing = "the token file can't be read";
     }
     (void)close(fd);

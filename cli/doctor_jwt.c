@@ -109,6 +109,10 @@ json_t *doctor_jwt_access(const char *token, size_t len)
     /* With `scp` there is a user, whose object id is nobody's business (Microsoft, "Access token claims reference"). */
     if (json_object_get(payload, "scp") == NULL)
         keep_text(out, payload, "oid");
+    /* More groups than fit are left out, and a claim says where to look them up (Microsoft, "Groups overage claim"). */
+    const json_t *elsewhere = json_object_get(json_object_get(payload, "_claim_names"), "groups");
+    (void)json_object_set_new(out, "groups_overage",
+                              json_boolean(elsewhere != NULL || json_is_true(json_object_get(payload, "hasgroups"))));
     (void)json_object_set_new(out, "roles",
                               json_integer((json_int_t)json_array_size(json_object_get(payload, "roles"))));
     return out;

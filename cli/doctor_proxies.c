@@ -39,7 +39,7 @@ static void check_proxy_ca(doctor *d)
     }
     cli_text pem = {0};
     if (file != NULL && doctor_read(file, CLI_INPUT_FILE_BYTES, &pem) != 0) {
-        doctor_fail(d, LAYER, "CA of the token proxy", 58, CLI_EXIT_USAGE, "%s can't be read", file);
+        doctor_fail(d, LAYER, "CA of the token proxy", 58, CLI_EXIT_USAGE, "%s can't be read", doctor_path(file));
         d->missing = "the token proxy can't be used";
     } else if (file != NULL) {
         bool certificate = pem.ptr != NULL && strstr(pem.ptr, "-----BEGIN CERTIFICATE-----") != NULL;

@@ -53,6 +53,9 @@ void doctor_result(doctor *d, const assay_access_token *token)
     (void)json_object_set_new(d->answer, "claims", claims == NULL ? json_null() : claims);
     if (claims != NULL)
         say_claims(d, claims);
+    if (json_is_true(json_object_get(claims, "groups_overage")))
+        doctor_say(d, "resource", "groups", DOCTOR_WARNING, 64,
+                   "the user is in more groups than the token has room for: it has none");
 }
 
 /* 403: who it is was understood, and may not. The object id is what roles are assigned to. */
