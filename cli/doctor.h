@@ -87,7 +87,7 @@ void doctor_exchange(doctor *d);
 void doctor_result(doctor *d, const assay_access_token *token);
 void doctor_resource(doctor *d);
 
-/* The proxy for https of the environment that applies to a host, as curl chooses it; NULL: none. */
+/* The proxy for https of the environment that applies to a host, as the library chooses it; NULL: none. */
 const char *doctor_proxy_for(const char *host);
 
 /* doctor_jwt.c: the claims of an unverified JWT that may be shown; NULL where it is none. Members of the wrong type are left out. */

@@ -74,6 +74,13 @@ void doctor_federation_commands(doctor *d)
         quoted_issuer, quoted_subject, quoted_audience);
     doctor_command(d, "az ad app federated-credential create --id %s --parameters %s",
                    d->client_id == NULL ? "CLIENT-ID" : d->client_id, quoted_json);
+    const char *repository = d->kind == CREDENTIAL_GITHUB ? doctor_variable("GITHUB_REPOSITORY") : NULL;
+    CLI_AUTO_FREE char *path =
+        repository == NULL ? NULL : cli_format("repos/%s/actions/oidc/customization/sub", repository);
+    CLI_AUTO_FREE char *quoted_path = path == NULL ? NULL : doctor_quote(path);
+    /* It tells whether an organisation writes subjects in a form of its own. */
+    if (quoted_path != NULL)
+        doctor_command(d, "gh api %s", quoted_path);
 }
 
 void doctor_federation(doctor *d)

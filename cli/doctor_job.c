@@ -154,10 +154,4 @@ void doctor_job(doctor *d)
     else
         guess_claims(d);
     doctor_federation(d);
-    const char *repository = doctor_variable("GITHUB_REPOSITORY");
-    CLI_AUTO_FREE char *path =
-        repository == NULL ? NULL : cli_format("repos/%s/actions/oidc/customization/sub", repository);
-    CLI_AUTO_FREE char *quoted = path == NULL ? NULL : doctor_quote(path);
-    if (quoted != NULL && (d->offline || d->layer != NULL))
-        doctor_command(d, "gh api %s", quoted);
 }

@@ -127,7 +127,9 @@ static void check_server(doctor *d, server *s)
 {
     connection c;
     connection_start(&c, STEP_MS);
-    s->through = d->credential->use_environment_proxy && s->url.secure ? doctor_proxy_for(s->url.host) : NULL;
+    /* A server behind another's name, as the token proxy is, is near and asked directly. */
+    bool direct = s->tls_name != NULL || !s->url.secure || !d->credential->use_environment_proxy;
+    s->through = direct ? NULL : doctor_proxy_for(s->url.host);
     if (s->tls_name == NULL)
         s->tls_name = s->url.host;
     bool there = s->through != NULL ? tunnel(d, s, &c) : reach(d, s, &c, s->url.host, s->url.port);

@@ -93,10 +93,17 @@ static bool is_excepted(const char *host)
     return false;
 }
 
+/* The library asks these directly whatever is set: those that a proxy could reach by such an address are other machines. */
+static bool is_near(const char *host)
+{
+    return strcasecmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strncmp(host, "169.254.", 8) == 0 ||
+           strcmp(host, "::1") == 0;
+}
+
 const char *doctor_proxy_for(const char *host)
 {
     static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
-    if (is_excepted(host))
+    if (is_near(host) || is_excepted(host))
         return NULL;
     for (size_t i = 0; i < CLI_COUNT_OF(names); i++)
         if (doctor_variable(names[i]) != NULL)

@@ -2,20 +2,19 @@
 # SPDX-License-Identifier: MIT
 """assay doctor: each layer fails by itself, and is named with its row and what corrects it: run_doctor_tests.py COMMAND [TEST…]"""
 
-import email.utils
-import http.server
 import json
 import os
 import pathlib
 import stat
 import sys
-import threading
 import time
 import unittest
 
 from acquiring import Acquiring
+from canned import Canned
 from token_shapes import API, APP, EXCHANGE_AUDIENCE, OTHER, SECRET, SUBJECT, TENANT, TokenTests
 
+UNKNOWN = {"error": "invalid_request", "error_description": "AADSTS90002: Tenant not found.", "error_codes": [90002]}
 ISSUER = "https://westeurope.oic.prod-aks.azure.com/tenant/cluster/"
 
 
@@ -221,15 +220,15 @@ class Doctor(Acquiring):
     def test_case_96_row_57_clock(self):
         """The clock by the authority's Date, where the exchange is not even made."""
         for ahead in (600, -600):
-            with AuthorityWithClock(ahead) as url:
-                said = self.doctor("--allow-loopback-http", env=self.pod(AZURE_AUTHORITY_HOST=url))
+            with Canned(lambda _: (400, {}, UNKNOWN), ahead) as authority:
+                said = self.doctor("--allow-loopback-http", env=self.pod(AZURE_AUTHORITY_HOST=authority.url))
             check = [each for each in said["checks"] if each["check"] == "clock" and each["layer"] == "network"][0]
             self.assertEqual((check["result"], check["row"]), ("warning", 57))
             self.assertRegex(check["text"], r"(59\d|60\d) s " + ("behind" if ahead > 0 else "ahead"))
 
     def test_unknown_tenant(self):
-        with AuthorityWithClock(0) as url:
-            said = self.doctor("--allow-loopback-http", env=self.pod(AZURE_AUTHORITY_HOST=url))
+        with Canned(lambda _: (400, {}, UNKNOWN)) as authority:
+            said = self.doctor("--allow-loopback-http", env=self.pod(AZURE_AUTHORITY_HOST=authority.url))
         self.assertEqual((self.check(said, "HTTP")["result"], self.check(said, "HTTP")["row"]), ("warning", 27))
 
     # --- resource ---
@@ -249,42 +248,6 @@ class Doctor(Acquiring):
             done = self.command_line("doctor", *arguments)
             self.assertEqual((done.status, done.out), (2, ""))
         self.assertIn("--compare", self.command_line("doctor", "--help").out)
-
-
-class AuthorityWithClock:
-    """Answers 400 to everything, with a Date that is so many seconds ahead."""
-
-    def __init__(self, ahead):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def answer(self):
-                body = b'{"error":"invalid_tenant","error_description":"AADSTS90002: Tenant not found.","error_codes":[90002]}'
-                self.send_response_only(400)
-                self.send_header("Date", email.utils.formatdate(time.time() + ahead, usegmt=True))
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def do_POST(self):
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                self.answer()
-
-            do_GET = answer
-
-            def log_message(self, *_):
-                """Silent."""
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever)
-
-    def __enter__(self):
-        self.thread.start()
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.thread.join(60)
-        self.server.server_close()
 
 
 if __name__ == "__main__":
