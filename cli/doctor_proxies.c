@@ -111,19 +111,15 @@ const char *doctor_proxy_for(const char *host)
     return NULL;
 }
 
-/* Host and port alone: the user part of a proxy's URL is a password. */
+/* Host and port alone: what stands before the last "@" is a name and a password, in which people also leave a "/" as it is. */
 static char *shown(const char *url)
 {
-    const char *host = strstr(url, "://");
-    host = host == NULL ? url : host + 3;
+    const char *host = strrchr(url, '@');
+    const char *scheme = strstr(url, "://");
+    host = host != NULL ? host + 1 : scheme != NULL ? scheme + 3 : url;
     size_t len = strcspn(host, "/?#");
-    for (size_t i = 0; i < len; i++)
-        if (host[i] == '@') {
-            host += i + 1;
-            len -= i + 1;
-            i = 0;
-        }
-    return cli_copy(host, len);
+    static const char known[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
+    return len > 0 && len < 260 && strspn(host, known) >= len ? cli_copy(host, len) : cli_strdup("set; not shown");
 }
 
 void doctor_proxies(doctor *d)

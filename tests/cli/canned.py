@@ -41,7 +41,7 @@ class Canned:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def __enter__(self):
