@@ -59,7 +59,11 @@ const dev_endpoint *dev_endpoint_find(const dev_issuer *issuer, const char *url,
     for (size_t i = 0; i < CLI_COUNT_OF(endpoints); i++) {
         if (!dev_endpoint_is_there(issuer, &endpoints[i]))
             continue;
-        *segment = match(endpoints[i].pattern, path);
+        /* MSAL for Node ends IMDS's path in a slash where its host is not the usual one. */
+        size_t len = strlen(path);
+        bool slash = endpoints[i].target == DEV_IMDS && len > 1 && path[len - 1] == '/';
+        CLI_AUTO_FREE char *plain = cli_copy(path, slash ? len - 1 : len);
+        *segment = match(endpoints[i].pattern, plain);
         if (*segment == NULL)
             continue;
         /* A proxy at the root stands before Entra's own paths. */

@@ -46,8 +46,9 @@ static json_t *request_of(const dev_grant *grant, int version, json_t *claims)
     bool of_application = strcmp(grant->kind, "user") != 0;
     if (of_application && principal != NULL)
         (void)json_object_set_new(request, "object_id", json_string(principal));
-    if (grant->strong)
-        (void)json_object_set_new(claims, version == 1 ? "appidacr" : "azpacr", json_string("2"));
+    /* How the client proved itself: with a secret, or with more. What /mint makes of a user came without either. */
+    if (grant->strong || grant->claims != NULL)
+        (void)json_object_set_new(claims, version == 1 ? "appidacr" : "azpacr", json_string(grant->strong ? "2" : "1"));
     (void)json_object_set_new(request, "claims", claims);
     return request;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes docs/errors.md, docs/limits.md and docs/reference.md from the sources; --check only tells whether they are stale."""
+"""Writes docs/errors.md, docs/limits.md, docs/reference.md and the table in docs/guide/doctor.md from the sources; --check only tells whether they are stale."""
 
 import ast
 import pathlib
@@ -13,6 +13,7 @@ NOTE = "<!-- Made by docs/generate.py from {}; edit that, not this. -->\n\n"
 
 LITERAL = r'"(?:[^"\\]|\\.)*"'
 ROW = re.compile(rf"^ROW\((\w+), (\w+), (\d+), (NULL|{LITERAL}), ({LITERAL}), ({LITERAL}), ({LITERAL})\)$", re.M)
+DIAGNOSIS = re.compile(rf"^ROW\((\d+), ({LITERAL}), ({LITERAL}), ({LITERAL}), ({LITERAL}), ({LITERAL})\)$", re.M)
 LIMIT = re.compile(r"^#define (ASSAY_LIMIT_\w+)\s+(\S+)\s+/\* ([^:]+): (.*?) \*/$", re.M)
 GROUP = re.compile(r"^/\* (.+?) \*/$", re.M)
 ITEM = re.compile(
@@ -67,6 +68,21 @@ def limits():
     return text
 
 
+def doctor():
+    """docs/guide/doctor.md with its table made anew."""
+    source = (ROOT / "lib/acquire/diagnosis.def").read_text()
+    found = [(number, *(cell(ast.literal_eval(each)) for each in rest)) for number, *rest in DIAGNOSIS.findall(source)]
+    if len(found) != len(re.findall(r"^ROW\(", source, re.M)):
+        sys.exit("lib/acquire/diagnosis.def: a line is not as its head describes")
+    rows = [(number, f"`{name}`", f"`{layer}`", *texts) for number, name, layer, *texts in found]
+    path = ROOT / "docs/guide/doctor.md"
+    begin, end = re.search(r"<!-- begin rows:.*?-->\n", path.read_text()), "<!-- end rows -->"
+    if begin is None or end not in path.read_text():
+        sys.exit("docs/guide/doctor.md: the place of the table is not marked")
+    before, after = path.read_text()[: begin.end()], path.read_text().split(end)[1]
+    return before + "\n" + table(("row", "name", "layer", "what is seen", "cause", "what to do"), rows) + "\n" + end + after
+
+
 def prose(comment):
     """A Doxygen comment as Markdown: @param and @retval as list items, @p as code."""
     text = "\n".join(re.sub(r"^\s*\* *", "", line).rstrip() for line in comment.strip().splitlines())
@@ -111,7 +127,7 @@ def reference():
 
 def main():
     stale = []
-    for name, made in (("errors.md", errors()), ("limits.md", limits()), ("reference.md", reference())):
+    for name, made in (("errors.md", errors()), ("limits.md", limits()), ("reference.md", reference()), ("guide/doctor.md", doctor())):
         path = ROOT / "docs" / name
         if not path.exists() or path.read_text() != made:
             stale.append(f"docs/{name}")

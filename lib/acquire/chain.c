@@ -33,9 +33,11 @@ static void pass_over(chain *self, int code, const assay_failure *why)
     size_t share = sizeof self->reasons / settings->member_count;
     size_t size = share < room ? share : room;
     const char *reason = why->note[0] != '\0' ? why->note : assay_code_summary(code);
+    const char *name = assay_credential_kind_name(settings->members[self->at]->kind);
+    bool named = strncmp(reason, name, strlen(name)) == 0; /* "client-secret lacks …" */
     if (size > 1) {
-        int wrote = snprintf(self->reasons + self->used, size, "%s%s: %s", self->used == 0 ? "" : "; ",
-                             assay_credential_kind_name(settings->members[self->at]->kind), reason);
+        int wrote = snprintf(self->reasons + self->used, size, "%s%s%s%s", self->used == 0 ? "" : "; ",
+                             named ? "" : name, named ? "" : ": ", reason);
         self->used += wrote < 0 ? 0 : (size_t)wrote < size ? (size_t)wrote : size - 1;
     }
     self->absent = self->absent || code == ASSAY_E_SOURCE_ABSENT;

@@ -66,15 +66,17 @@ static assay_machine_want next(assay_machine *machine, const assay_moment *now)
 /* Once is enough: what is absent would only be absent more slowly (row 67). Absence is not remembered: the agent may be there the next time (case 73). */
 static void probed(assay_managed *managed, const assay_http_response *response, int missed, const assay_moment *now)
 {
-    if (missed == ASSAY_OK && assay_managed_is_present(response)) {
+    int code = missed == ASSAY_OK ? assay_managed_read_probe(response) : missed;
+    if (code == ASSAY_OK) {
         atomic_store(&managed->machine.context->agent_was_there, 1);
         (void)send(managed, ASSAY_MANAGED_ASK, now);
         return;
     }
-    int code = missed == ASSAY_OK ? assay_managed_fail(managed, ASSAY_E_SOURCE_ABSENT, 43,
-                                                       "status %d is not what IMDS answers", response->status)
-                                  : assay_managed_fail(managed, ASSAY_E_SOURCE_ABSENT, 44, "IMDS does not answer: %s",
-                                                       assay_code_summary(missed));
+    if (missed != ASSAY_OK && assay_code_category(missed) == ASSAY_CATEGORY_NETWORK)
+        code = assay_managed_fail(managed, ASSAY_E_SOURCE_ABSENT, 44, "IMDS does not answer: %s",
+                                  assay_code_summary(missed));
+    else if (code == ASSAY_E_SOURCE_ABSENT)
+        code = assay_managed_fail(managed, code, 43, "status %d is not what IMDS answers", response->status);
     (void)finish(managed, code);
 }
 

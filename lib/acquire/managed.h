@@ -45,8 +45,8 @@ int assay_managed_prepare(assay_managed *managed);
 /* Fill in the machine's request for this step. */
 void assay_managed_request(assay_managed *managed, assay_managed_step step);
 
-/* managed_answer.c: whether it is IMDS that answered a probe. */
-bool assay_managed_is_present(const assay_http_response *response);
+/* managed_answer.c: whether it is IMDS that answered a probe. ASSAY_OK, ASSAY_E_SOURCE_ABSENT, ASSAY_E_MEMORY. */
+int assay_managed_read_probe(const assay_http_response *response);
 /* Say in failure and detail what an answer other than a token means, with its row; returns the code. */
 int assay_managed_judge(assay_managed *managed, const assay_http_response *response, int64_t now);
 /* A token was read: whether it is of the identity that was asked for. ASSAY_OK, ASSAY_E_IDENTITY. */

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum { FIRST_ROW_OF_IMDS = 40, LAST_ROW_OF_IMDS = 45 };
+enum { FIRST_ROW_OF_AGENTS = 40, LAST_ROW_OF_AGENTS = 46 };
 
 /* What the failure says stays, its advice is that of the row; 0: of the code. */
 static int with_row(assay_managed *managed, int code, int row)
@@ -48,17 +48,32 @@ static bool is_html(const assay_http_response *response)
     return at < response->body_len && response->body[at] == '<';
 }
 
+/* Agents pass on what Entra says of the resource. The row of its number; 0: there is none, or no row. */
+static int row_of_entra(const assay_http_response *response)
+{
+    static const char prefix[] = "AADSTS";
+    if (!says(response, prefix))
+        return 0;
+    const char *at = memmem(response->body, response->body_len, prefix, sizeof prefix - 1);
+    int64_t number = 0;
+    for (at += sizeof prefix - 1; *at >= '0' && *at <= '9' && number < INT32_MAX; at++) /* bodies are terminated */
+        number = number * 10 + (*at - '0');
+    return assay_diagnosis_of_entra(number);
+}
+
 /*
  * IMDS refuses whoever leaves its header out with 400 and JSON. A 403 is Docker Desktop's "unreachable", HTML a proxy's page, 404 another cloud's
  * service at the same address (exchange.md, Settled 5).
  */
-bool assay_managed_is_present(const assay_http_response *response)
+int assay_managed_read_probe(const assay_http_response *response)
 {
     ASSAY_AUTO_JSON assay_json *document = NULL;
     if (response->status != 400 || response->encoded || response->body == NULL)
-        return false;
+        return ASSAY_E_SOURCE_ABSENT;
     int code = assay_json_parse(response->body, response->body_len, &document, NULL, 0);
-    return code == ASSAY_OK && assay_json_is_object(document);
+    if (code == ASSAY_E_MEMORY)
+        return code;
+    return code == ASSAY_OK && assay_json_is_object(document) ? ASSAY_OK : ASSAY_E_SOURCE_ABSENT;
 }
 
 /* The words are those of the service (exchange.md, rows 40 to 42); it has no codes for the first two. */
@@ -70,7 +85,8 @@ static int judge_bad_request(assay_managed *managed, const assay_http_response *
         return with_row(managed, ASSAY_E_IDENTITY, 41);
     if (says(response, "bad_request_102") || says(response, "Required metadata header not specified"))
         return with_row(managed, ASSAY_E_SOURCE_ANSWER, 42);
-    return is_html(response) ? with_row(managed, ASSAY_E_SOURCE_ANSWER, 43) : code;
+    return is_html(response) ? with_row(managed, ASSAY_E_SOURCE_ANSWER, 43)
+                             : with_row(managed, code, row_of_entra(response));
 }
 
 static int judge_imds(assay_managed *managed, const assay_http_response *response, int code)
@@ -95,22 +111,22 @@ static int judge_imds(assay_managed *managed, const assay_http_response *respons
     return is_html(response) ? with_row(managed, ASSAY_E_SOURCE_ANSWER, 43) : code;
 }
 
-/* What the reader puts down to IMDS, of an agent that is not IMDS. */
+/* What the reader puts down to IMDS or App Service where another one answered. */
 static int without_row(assay_managed *managed, int code)
 {
     assay_machine *machine = &managed->machine;
-    if (machine->detail.row < FIRST_ROW_OF_IMDS || machine->detail.row > LAST_ROW_OF_IMDS)
+    if (machine->detail.row < FIRST_ROW_OF_AGENTS || machine->detail.row > LAST_ROW_OF_AGENTS)
         return code;
     machine->detail.row = 0;
     machine->failure.hint = machine->failure.check = NULL;
     return code;
 }
 
-/* A 400 that Entra's words come with has a row of its own already. */
 static int judge_app_service(assay_managed *managed, const assay_http_response *response, int code)
 {
-    int row = managed->machine.detail.row;
-    if (response->status == 400 && (row == 0 || row >= FIRST_ROW_OF_IMDS))
+    if (response->status == 400 && says(response, "AADSTS"))
+        return with_row(managed, without_row(managed, code), row_of_entra(response));
+    if (response->status == 400)
         return with_row(managed, ASSAY_E_IDENTITY, 46);
     return response->status >= 500 ? with_row(managed, code, 46) : without_row(managed, code);
 }

@@ -113,7 +113,7 @@ int assay_managed_prepare(assay_managed *managed)
     ASSAY_AUTO_RELEASE char *resource = NULL;
     managed->form = assay_managed_form(machine->settings->agent);
     if (managed->form == NULL)
-        return assay_managed_fail(managed, ASSAY_E_CONFIG_CREDENTIAL, 48,
+        return assay_managed_fail(managed, ASSAY_E_CONFIG_CREDENTIAL, 0,
                                   "managed identities of Service Fabric are not supported");
     machine->source = managed->form->source;
     int code = check_wanted(managed);

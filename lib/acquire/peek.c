@@ -2,8 +2,8 @@
 #include "acquire/token_file.h"
 
 #include "base/base64url.h"
+#include "base/limits.h"
 #include "json/document.h"
-#include "json/scan.h"
 
 /* A look into a JWT whose signature nobody here can check: for diagnosis, and to see when it ends. Nothing is decided by it that matters to security. */
 
@@ -45,22 +45,12 @@ static void show(const assay_json *value, char *out, size_t size)
         assay_text_escape(text.ptr, text.len, out, size);
 }
 
-/* NumericDate may have a fraction (RFC 7519, section 2), which is cut. 0: not told. */
+/* NumericDate may have a fraction (RFC 7519, section 2), which is cut. 0: not told, or no time. */
 static int64_t read_time(const assay_json *value)
 {
     int64_t seconds = 0;
-    int32_t nanoseconds;
-    size_t len = 0;
-    char *text = value == NULL ? NULL : assay_json_write(value, &len);
-    if (text == NULL)
-        return 0;
-    assay_json_type type = strpbrk(text, ".eE") != NULL ? ASSAY_JSON_REAL : ASSAY_JSON_INTEGER;
-    const assay_json_value number = {text, len, type};
-    bool digits = text[0] >= '0' && text[0] <= '9';
-    if (!digits || !assay_json_time(&number, &seconds, &nanoseconds))
-        seconds = 0;
-    assay_release_wiped(text, len);
-    return seconds;
+    bool told = assay_json_get_whole(value, &seconds);
+    return told && seconds > 0 && seconds <= ASSAY_LIMIT_LATEST_TIME ? seconds : 0;
 }
 
 static const assay_json *audience_at(const assay_json *audience, size_t index)

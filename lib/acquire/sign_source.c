@@ -131,16 +131,25 @@ static int read_pair(const assay_sign_source *source, assay_sign_key **key, assa
     return assay_sign_key_from_bytes(source->crypto, &key_file.text, certificates, &source->passphrase, key, failure);
 }
 
+/* A file that is being written may end after the key. */
+static bool lost_certificates(const assay_sign_key *old, const assay_sign_key *fresh)
+{
+    return old != NULL && assay_sign_key_certificate_count(old) > 0 && assay_sign_key_certificate_count(fresh) == 0;
+}
+
 /* Read what is there now. What is written after the look at the files is noticed by the next call. */
 static int renew(assay_sign_source *source, const identity *key_now, const identity *certificate_now,
                  assay_failure *failure)
 {
-    assay_sign_key *fresh = NULL;
+    ASSAY_CLEANUP(assay_sign_key_unref_p) assay_sign_key *fresh = NULL;
     int code = read_pair(source, &fresh, failure);
     if (code != ASSAY_OK)
         return code;
+    if (lost_certificates(source->key, fresh))
+        return assay_fail_note(failure, ASSAY_E_CONFIG_SIGNING_KEY,
+                               "the private key came with its certificate before, and there is none now");
     assay_sign_key_unref(source->key);
-    source->key = fresh;
+    source->key = ASSAY_STEAL(fresh);
     source->key_seen = *key_now;
     source->certificate_seen = *certificate_now;
     return assay_fail(failure, ASSAY_OK);

@@ -4,7 +4,8 @@
 
 /*
  * Where the key of a client comes from, so that a replaced one is noticed: its files are looked at each time, and read again when one is another (device, inode, size,
- * time of change). Where reading again fails, it is the half of a rotation: the old pair serves on, and the next call looks again.
+ * time of change). Where reading again fails, or a key that had certificates has none, it is the half of a rotation: the old pair serves on, and the
+ * next call looks again.
  * One thread at a time; the keys that it gives out are for any.
  */
 

@@ -176,7 +176,7 @@ static int check_form(const char *path, assay_span text, assay_failure *failure)
     char name[121];
     size_t where;
     bool empty;
-    if (memchr(text.ptr, '\0', text.len) != NULL)
+    if (text.len > 0 && memchr(text.ptr, '\0', text.len) != NULL)
         return assay_fail_note(failure, ASSAY_E_TOKEN_FILE_CONTENT, "%s holds a NUL byte",
                                shown(path, name, sizeof name));
     size_t segments = count_segments(text, &where, &empty);

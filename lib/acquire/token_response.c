@@ -3,7 +3,6 @@
 
 #include "acquire/diagnosis.h"
 #include "acquire/response_parts.h"
-#include "json/scan.h"
 
 /* Difference of the clocks from which it is told, in seconds. */
 #define SKEW 60
@@ -76,41 +75,27 @@ static int read_types(assay_answer_form form, const assay_json *document, assay_
 }
 
 /* Seconds of a number, or of a text that holds one, which some servers send. 0: it is not there, or null; -1: not more than 0, or no number. */
-static int read_seconds(const assay_json *value, int64_t *seconds)
+static int64_t read_seconds(const assay_json *value)
 {
     assay_span text;
-    *seconds = 0;
-    if (value == NULL)
-        return ASSAY_OK;
-    if (assay_json_get_string(value, &text)) {
-        *seconds = assay_response_number(text.ptr, text.len);
-        *seconds = *seconds > 0 ? *seconds : -1;
-        return ASSAY_OK;
-    }
-    size_t len = 0;
-    char *written = assay_json_write(value, &len);
-    if (written == NULL)
-        return ASSAY_E_MEMORY;
-    assay_json_type type = strpbrk(written, ".eE") != NULL ? ASSAY_JSON_REAL : ASSAY_JSON_INTEGER;
-    const assay_json_value number = {written, len, type};
-    bool digits = written[0] >= '0' && written[0] <= '9';
-    int32_t nanoseconds;
-    if (digits && !assay_json_time(&number, seconds, &nanoseconds))
-        *seconds = ASSAY_LIMIT_LATEST_TIME; /* 1e300 */
-    if (strcmp(written, "null") != 0 && *seconds == 0)
-        *seconds = -1;
-    assay_release_wiped(written, len);
-    return ASSAY_OK;
+    int64_t seconds = 0;
+    bool is_text = assay_json_get_string(value, &text);
+    if (is_text)
+        seconds = assay_response_number(text.ptr, text.len);
+    else if (value == NULL || assay_json_is_null(value))
+        return 0;
+    else
+        (void)assay_json_get_whole(value, &seconds);
+    return seconds > 0 ? seconds : -1;
 }
 
 /* `expires_on` and its like: a number, or a text in one of several forms. */
-static int read_time(const assay_json *value, int64_t *seconds)
+static int64_t read_time(const assay_json *value)
 {
     assay_span text;
     if (!assay_json_get_string(value, &text))
-        return read_seconds(value, seconds);
-    *seconds = assay_token_response_expires_on(text.ptr, text.len);
-    return ASSAY_OK;
+        return read_seconds(value);
+    return assay_token_response_expires_on(text.ptr, text.len);
 }
 
 /*
@@ -121,12 +106,11 @@ static int read_time(const assay_json *value, int64_t *seconds)
 static int read_expiry(assay_answer_form form, const assay_json *document, int64_t now, assay_token_answer *answer,
                        assay_failure *failure)
 {
-    int64_t in = 0, on = 0;
     const assay_json *time = form == ASSAY_ANSWER_AGENT    ? assay_json_get(document, "expires_on")
                              : form == ASSAY_ANSWER_GOOGLE ? assay_json_get(document, "expireTime")
                                                            : NULL;
-    if (read_seconds(assay_json_get(document, "expires_in"), &in) != ASSAY_OK || read_time(time, &on) != ASSAY_OK)
-        return assay_fail(failure, ASSAY_E_MEMORY);
+    int64_t in = read_seconds(assay_json_get(document, "expires_in"));
+    int64_t on = read_time(time);
     int64_t lifetime = on > 0 && now >= 0 ? on - now : 0;
     if (lifetime <= 0)
         lifetime = in;
@@ -154,9 +138,8 @@ static bool copy_member(const assay_json *document, const char *name, char **out
 static int read_rest(assay_answer_form form, const assay_json *document, assay_token_answer *answer,
                      assay_failure *failure)
 {
-    int64_t refresh_in = 0;
-    bool good = copy_member(document, "scope", &answer->scope) &&
-                read_seconds(assay_json_get(document, "refresh_in"), &refresh_in) == ASSAY_OK;
+    int64_t refresh_in = read_seconds(assay_json_get(document, "refresh_in"));
+    bool good = copy_member(document, "scope", &answer->scope);
     if (good && form == ASSAY_ANSWER_AGENT) {
         good = copy_member(document, "client_id", &answer->client_id) &&
                copy_member(document, "msi_res_id", &answer->resource_id);

@@ -4,6 +4,8 @@
 
 #include "crypto/pem.h"
 
+#include <openssl/x509v3.h>
+
 ASSAY_DEFINE_CLEANUP(X509_SIG, X509_SIG_free)
 
 int assay_sign_refuse(const assay_openssl_guard *guard, assay_failure *failure, const char *name, const char *sentence)
@@ -37,8 +39,12 @@ int assay_sign_parts_add_certificate(assay_sign_parts *parts, X509 *certificate,
                                      assay_failure *failure)
 {
     ASSAY_CLEANUP(X509_free_p) X509 *taken = certificate;
+    ASSAY_OPENSSL_GUARD(guard);
     if (parts->certificate_count == ASSAY_LIMIT_SIGNING_CERTIFICATES)
         return assay_sign_refuse(NULL, failure, name, "holds too many certificates; docs/limits.md gives the most");
+    /* This reads them once and for all: key identifiers that can't be read, as for want of memory, would later look like absent ones. */
+    if (X509_check_purpose(taken, -1, 0) != 1)
+        return assay_sign_refuse(&guard, failure, name, "holds a certificate whose extensions can't be read");
     parts->certificates[parts->certificate_count++] = ASSAY_STEAL(taken);
     return ASSAY_OK;
 }

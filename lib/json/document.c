@@ -293,6 +293,11 @@ bool assay_json_is_string(const assay_json *value)
     return json_is_string(value);
 }
 
+bool assay_json_is_null(const assay_json *value)
+{
+    return json_is_null(value);
+}
+
 const assay_json *assay_json_get(const assay_json *object, const char *name)
 {
     return json_object_get(object, name);
@@ -318,6 +323,17 @@ bool assay_json_get_integer(const assay_json *value, int64_t *number)
     if (!json_is_integer(value))
         return false;
     *number = json_integer_value(value);
+    return true;
+}
+
+bool assay_json_get_whole(const assay_json *value, int64_t *number)
+{
+    const double limit = 9223372036854775808.0; /* 2^63 */
+    *number = 0;
+    if (!json_is_real(value))
+        return assay_json_get_integer(value, number);
+    double real = json_real_value(value);
+    *number = real >= limit ? INT64_MAX : real < -limit ? INT64_MIN : (int64_t)real;
     return true;
 }
 

@@ -34,6 +34,7 @@ ASSAY_DEFINE_CLEANUP(assay_json, assay_json_free)
 bool assay_json_is_object(const assay_json *value);
 bool assay_json_is_array(const assay_json *value);
 bool assay_json_is_string(const assay_json *value);
+bool assay_json_is_null(const assay_json *value);
 /* Member of an object; NULL where there is none or the value is no object. */
 const assay_json *assay_json_get(const assay_json *object, const char *name);
 /* Text of a string value (UTF-8, terminated, without NUL inside); false for any other type. */
@@ -41,6 +42,8 @@ bool assay_json_get_string(const assay_json *value, assay_span *text);
 /* The same of a member: false where it is absent or no string. */
 bool assay_json_get_member_string(const assay_json *object, const char *name, assay_span *text);
 bool assay_json_get_integer(const assay_json *value, int64_t *number);
+/* The same of any number: a fraction is cut, what is beyond 64 bits is the largest or smallest of them. */
+bool assay_json_get_whole(const assay_json *value, int64_t *number);
 bool assay_json_get_boolean(const assay_json *value, bool *truth);
 size_t assay_json_array_len(const assay_json *array);
 const assay_json *assay_json_array_at(const assay_json *array, size_t index);

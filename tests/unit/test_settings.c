@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: MIT */
+/* Settings of credentials: what a setter takes, and what the check finds missing. */
+#include "acquire/settings.h"
+
+#include "support/machine_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define GUID "11111111-2222-3333-4444-555555555555"
+
+static assay_credential_settings settings;
+static assay_failure failure;
+
+static int begin(void **state)
+{
+    (void)state;
+    memset(&settings, 0, sizeof settings);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    assay_credential_settings_clear(&settings);
+    assert_null(settings.tenant);
+    return 0;
+}
+
+static void expect_of_check(int code, const char *const *words)
+{
+    int found = assay_credential_settings_check(&settings, &failure);
+    if (found != code)
+        fail_msg("%s instead of %s: %s", assay_code_name(found), assay_code_name(code), failure.note);
+    for (; words != NULL && *words != NULL; words++)
+        if (strstr(failure.note, *words) == NULL)
+            fail_msg("\"%s\" is not in \"%s\"", *words, failure.note);
+    assert_int_equal(settings.checked, code);
+    assert_string_equal(settings.lacking.note, failure.note);
+    assert_int_equal(assay_credential_settings_check(&settings, NULL), code);
+}
+#define EXPECT_MISSING(...) expect_of_check(ASSAY_E_CONFIG_CREDENTIAL, (const char *const[]){__VA_ARGS__, NULL})
+
+static int row(void)
+{
+    return failure.detail == NULL ? 0 : failure.detail->row;
+}
+
+static void set_entra(assay_credential_kind kind)
+{
+    settings.kind = kind;
+    machine_world_set(&settings.tenant, "contoso.example");
+    machine_world_set(&settings.client_id, GUID);
+}
+
+static void set_secret(assay_secret *place)
+{
+    assert_true(assay_secret_set(place, "sesame", 6));
+}
+
+static void kinds_have_names(void **state)
+{
+    (void)state;
+    assay_credential_kind kind = ASSAY_CREDENTIAL_KINDS;
+    for (int i = 0; i < ASSAY_CREDENTIAL_KINDS; i++) {
+        assert_true(assay_credential_kind_find(assay_credential_kind_name((assay_credential_kind)i), &kind));
+        assert_int_equal(kind, i);
+    }
+    assert_null(assay_credential_kind_name(ASSAY_CREDENTIAL_KINDS));
+    static const char *const others[] = {"", "Google", "google ", "workload", "imds", NULL};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(others); i++)
+        assert_false(assay_credential_kind_find(others[i], &kind));
+}
+
+static void test_case_1_all_that_is_missing_is_named(void **state)
+{
+    (void)state;
+    settings.kind = ASSAY_CREDENTIAL_WORKLOAD;
+    EXPECT_MISSING("workload-identity", "tenant (AZURE_TENANT_ID)", "client_id (AZURE_CLIENT_ID)",
+                   "token_file (AZURE_FEDERATED_TOKEN_FILE)");
+    assert_int_equal(row(), 49);
+    assert_non_null(strstr(failure.hint, "azure.workload.identity/use"));
+}
+
+static void test_case_2_without_the_client_id_alone_it_is_row_50(void **state)
+{
+    (void)state;
+    set_entra(ASSAY_CREDENTIAL_WORKLOAD);
+    machine_world_set(&settings.token_file, "/t");
+    expect_of_check(ASSAY_OK, NULL);
+    assay_release(ASSAY_STEAL(settings.client_id));
+    EXPECT_MISSING("client_id (AZURE_CLIENT_ID)");
+    assert_null(strstr(failure.note, "AZURE_TENANT_ID"));
+    assert_int_equal(row(), 50);
+    assert_non_null(strstr(failure.hint, "annotate"));
+    machine_world_set(&settings.client_id, GUID);
+    assay_release(ASSAY_STEAL(settings.tenant));
+    EXPECT_MISSING("tenant (AZURE_TENANT_ID)");
+    assert_int_equal(row(), 0);
+}
+
+static void entra_kinds_name_their_proof(void **state)
+{
+    (void)state;
+    set_entra(ASSAY_CREDENTIAL_SECRET);
+    EXPECT_MISSING("secret (AZURE_CLIENT_SECRET)");
+    set_secret(&settings.secret);
+    expect_of_check(ASSAY_OK, NULL);
+    settings.kind = ASSAY_CREDENTIAL_CERTIFICATE;
+    EXPECT_MISSING("AZURE_CLIENT_CERTIFICATE_PATH");
+    machine_world_set(&settings.key_path, "pkcs11:object=k");
+    expect_of_check(ASSAY_OK, NULL);
+    settings.kind = ASSAY_CREDENTIAL_ASSERTION;
+    EXPECT_MISSING("assertion function");
+    settings.kind = ASSAY_CREDENTIAL_FEDERATED;
+    EXPECT_MISSING("source credential");
+    settings.inner = &settings;
+    expect_of_check(ASSAY_OK, NULL);
+    settings.inner = NULL;
+}
+
+static void jobs_name_their_variables(void **state)
+{
+    (void)state;
+    set_entra(ASSAY_CREDENTIAL_GITHUB);
+    EXPECT_MISSING("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN");
+    assert_int_equal(row(), 65);
+    settings.kind = ASSAY_CREDENTIAL_PIPELINES;
+    EXPECT_MISSING("SYSTEM_OIDCREQUESTURI", "SYSTEM_ACCESSTOKEN", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID");
+    assert_int_equal(row(), 0);
+    assay_release(ASSAY_STEAL(settings.tenant));
+    assay_release(ASSAY_STEAL(settings.client_id));
+    EXPECT_MISSING("AZURESUBSCRIPTION_TENANT_ID", "AZURESUBSCRIPTION_CLIENT_ID");
+    machine_world_set(&settings.request_url, "http://far.example/");
+    set_entra(ASSAY_CREDENTIAL_GITHUB);
+    set_secret(&settings.request_token);
+    expect_of_check(ASSAY_E_CONFIG_URL, (const char *const[]){"URL of ID tokens", NULL});
+}
+
+static void managed_identities_need_their_agent(void **state)
+{
+    (void)state;
+    settings.kind = ASSAY_CREDENTIAL_MANAGED;
+    expect_of_check(ASSAY_OK, NULL);
+    settings.agent = ASSAY_AGENT_ARC;
+    expect_of_check(ASSAY_OK, NULL);
+    settings.agent = ASSAY_AGENT_APP_SERVICE;
+    EXPECT_MISSING("IDENTITY_ENDPOINT", "IDENTITY_HEADER");
+    settings.agent = ASSAY_AGENT_CLOUD_SHELL;
+    EXPECT_MISSING("URL of the agent");
+    settings.agent = ASSAY_AGENT_IMDS;
+    settings.identity = ASSAY_IDENTITY_CLIENT_ID;
+    EXPECT_MISSING("name of the user-assigned identity");
+    settings.identity = ASSAY_IDENTITY_SYSTEM;
+    static const char *const local[] = {"http://127.0.0.1:1/x", "http://169.254.1.2/x", "https://host.example/x"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(local); i++) {
+        machine_world_set(&settings.agent_url, local[i]);
+        expect_of_check(ASSAY_OK, NULL);
+    }
+    static const char *const far[] = {"http://host.example/x", "http://169.253.1.2/x", "ftp://127.0.0.1/", "x"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(far); i++) {
+        machine_world_set(&settings.agent_url, far[i]);
+        expect_of_check(ASSAY_E_CONFIG_URL, (const char *const[]){"URL of the agent", NULL});
+    }
+}
+
+static void test_case_71_service_fabric_is_refused_by_name(void **state)
+{
+    (void)state;
+    settings.kind = ASSAY_CREDENTIAL_MANAGED;
+    settings.agent = ASSAY_AGENT_SERVICE_FABRIC;
+    machine_world_set(&settings.agent_url, "https://10.0.0.1:2377/metadata");
+    machine_world_set(&settings.agent_thumbprint, "aa");
+    set_secret(&settings.agent_secret);
+    EXPECT_MISSING("Service Fabric", "IDENTITY_SERVER_THUMBPRINT");
+}
+
+static void clients_of_other_servers_need_their_proof(void **state)
+{
+    (void)state;
+    settings.kind = ASSAY_CREDENTIAL_CLIENT;
+    EXPECT_MISSING("token_endpoint", "client_id", "secret");
+    machine_world_set(&settings.token_endpoint, "https://server.example/token");
+    machine_world_set(&settings.client_id, "c");
+    machine_world_set(&settings.key_path, "/key.pem");
+    expect_of_check(ASSAY_OK, NULL); /* a key without a secret: private_key_jwt */
+    assert_int_equal(settings.client_method, ASSAY_CLIENT_PRIVATE_KEY_JWT);
+    assay_release(ASSAY_STEAL(settings.key_path));
+    EXPECT_MISSING("signing files");
+    settings.client_method = ASSAY_CLIENT_POST;
+    EXPECT_MISSING("secret");
+    settings.client_method = ASSAY_CLIENT_NONE;
+    expect_of_check(ASSAY_OK, NULL);
+    settings.client_method = ASSAY_CLIENT_BASIC;
+    set_secret(&settings.secret);
+    expect_of_check(ASSAY_OK, NULL);
+    assert_int_equal(settings.client_method, ASSAY_CLIENT_BASIC);
+    machine_world_set(&settings.token_endpoint, "http://127.0.0.1:1/token");
+    expect_of_check(ASSAY_E_CONFIG_URL, NULL);
+    settings.allow_loopback_http = true;
+    expect_of_check(ASSAY_OK, NULL);
+    machine_world_set(&settings.token_endpoint, "http://server.example/token");
+    expect_of_check(ASSAY_E_CONFIG_URL, NULL);
+}
+
+static void test_case_90_an_actor_has_a_type_and_a_type_an_actor(void **state)
+{
+    (void)state;
+    settings.kind = ASSAY_CREDENTIAL_EXCHANGE;
+    machine_world_set(&settings.token_endpoint, "https://server.example/token");
+    EXPECT_MISSING("token_file or source credential");
+    machine_world_set(&settings.token_file, "/t");
+    expect_of_check(ASSAY_OK, NULL);
+    assert_int_equal(settings.client_method, ASSAY_CLIENT_NONE);
+    machine_world_set(&settings.actor_token_file, "/a");
+    EXPECT_MISSING("type of the actor token");
+    machine_world_set(&settings.actor_token_type, "urn:ietf:params:oauth:token-type:jwt");
+    expect_of_check(ASSAY_OK, NULL);
+    assay_release(ASSAY_STEAL(settings.actor_token_file));
+    EXPECT_MISSING("file of the actor token");
+}
+
+static void google_has_a_provider_and_its_own_endpoint(void **state)
+{
+    (void)state;
+    settings.kind = ASSAY_CREDENTIAL_GOOGLE;
+    EXPECT_MISSING("token_file or source credential", "audience");
+    machine_world_set(&settings.token_file, "/t");
+    assert_true(assay_text_list_add(&settings.audiences, "//iam", 5));
+    expect_of_check(ASSAY_OK, NULL);
+    assert_string_equal(settings.token_endpoint, "https://sts.googleapis.com/v1/token");
+    machine_world_set(&settings.impersonation_url, "http://iam.example/");
+    expect_of_check(ASSAY_E_CONFIG_URL, NULL);
+}
+
+static void a_chain_has_members(void **state)
+{
+    (void)state;
+    settings.kind = ASSAY_CREDENTIAL_CHAIN;
+    EXPECT_MISSING("members of the chain");
+    assert_false(assay_settings_wants_resource(&settings));
+    assay_credential_settings member = {.kind = ASSAY_CREDENTIAL_MANAGED};
+    machine_world_set(&member.authority, "https://login.microsoftonline.us");
+    settings.members = assay_zalloc_array(1, sizeof *settings.members);
+    assert_non_null(settings.members);
+    settings.members[settings.member_count++] = &member;
+    expect_of_check(ASSAY_OK, NULL);
+    assert_true(assay_settings_wants_resource(&settings));
+    assert_string_equal(assay_settings_cloud(&settings)->name, "us-government");
+    assay_credential_settings_clear(&member);
+}
+
+static void test_case_4_an_authority_is_a_host(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"https://login.microsoftonline.us", "https://login.microsoftonline.us/"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(good); i++) {
+        assert_int_equal(assay_settings_set_authority(&settings, good[i], &failure), ASSAY_OK);
+        assert_string_equal(settings.authority, good[0]);
+    }
+    static const char *const bad[] = {"",
+                                      "login.microsoftonline.us",
+                                      "http://login.microsoftonline.us",
+                                      "https://login.microsoftonline.us/tenant",
+                                      "https://login.microsoftonline.us//",
+                                      "https://login.microsoftonline.us?x",
+                                      "https://login.microsoftonline.us/?",
+                                      "https://login.microsoftonline.us#f",
+                                      "https://user@login.microsoftonline.us",
+                                      "https://user:pw@login.microsoftonline.us/",
+                                      "https://login.microsoftonline.us\r\nX: y",
+                                      "https://"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(bad); i++)
+        if (assay_settings_set_authority(&settings, bad[i], &failure) != ASSAY_E_CONFIG_URL)
+            fail_msg("%s was taken", bad[i]);
+    assert_string_equal(settings.authority, good[0]); /* as it was */
+    assert_int_equal(assay_settings_set_authority(&settings, "http://127.0.0.1:8080/", &failure), ASSAY_OK);
+    assert_string_equal(settings.authority, "http://127.0.0.1:8080");
+    set_entra(ASSAY_CREDENTIAL_SECRET);
+    set_secret(&settings.secret);
+    expect_of_check(ASSAY_E_CONFIG_URL, (const char *const[]){"the authority", NULL});
+    settings.allow_loopback_http = true;
+    expect_of_check(ASSAY_OK, NULL);
+    assert_null(assay_settings_cloud(&settings));
+    assert_int_equal(assay_settings_set_authority(&settings, NULL, &failure), ASSAY_OK);
+    assert_null(settings.authority);
+    assert_string_equal(assay_settings_cloud(&settings)->name, "public");
+}
+
+static void test_case_5_a_tenant_is_a_guid_or_a_domain(void **state)
+{
+    (void)state;
+    static const char *const good[] = {GUID, "contoso.onmicrosoft.com", "adfs", "a", "A-b.9"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(good); i++) {
+        assert_int_equal(assay_settings_set_tenant(&settings, good[i], &failure), ASSAY_OK);
+        assert_string_equal(settings.tenant, good[i]);
+    }
+    static const char *const bad[] = {"",
+                                      "common",
+                                      "Organizations",
+                                      "consumers",
+                                      "COMMON",
+                                      "../x",
+                                      "a b",
+                                      "a..b",
+                                      ".a",
+                                      "a.",
+                                      "-a",
+                                      "a/b",
+                                      "a%2fb",
+                                      "a?b",
+                                      "a#b",
+                                      "a\r\n",
+                                      "a_b",
+                                      "*",
+                                      "contos\xc3\xb6.de",
+                                      "{tenantid}",
+                                      "a:b",
+                                      "a@b",
+                                      "a\\b"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(bad); i++) {
+        if (assay_settings_set_tenant(&settings, bad[i], &failure) != ASSAY_E_CONFIG_TENANT)
+            fail_msg("%s was taken", bad[i]);
+        assert_true(failure.note[0] != '\0');
+        assert_int_equal(assay_settings_set_tenant(&settings, bad[i], NULL), ASSAY_E_CONFIG_TENANT);
+    }
+    assert_string_equal(settings.tenant, "A-b.9");
+    char text[256];
+    memset(text, 'a', sizeof text);
+    text[253] = '\0';
+    assert_int_equal(assay_settings_set_tenant(&settings, text, &failure), ASSAY_OK);
+    text[253] = 'a';
+    text[254] = '\0';
+    assert_int_equal(assay_settings_set_tenant(&settings, text, &failure), ASSAY_E_CONFIG_TENANT);
+    assert_int_equal(assay_settings_set_tenant(&settings, NULL, &failure), ASSAY_OK);
+    assert_null(settings.tenant);
+}
+
+static void more_tenants_may_be_named(void **state)
+{
+    (void)state;
+    assert_int_equal(assay_settings_add_tenant(&settings, "a.example", &failure), ASSAY_OK);
+    assert_int_equal(assay_settings_add_tenant(&settings, "a.example", &failure), ASSAY_OK);
+    assert_int_equal(settings.tenants.count, 1);
+    assert_int_equal(assay_settings_add_tenant(&settings, "common", &failure), ASSAY_E_CONFIG_TENANT);
+    assert_int_equal(assay_settings_add_tenant(&settings, "", &failure), ASSAY_E_CONFIG_TENANT);
+    assert_int_equal(settings.tenants.count, 1);
+    assert_false(settings.any_tenant);
+    assert_int_equal(assay_settings_add_tenant(&settings, "*", &failure), ASSAY_OK);
+    assert_true(settings.any_tenant);
+    assert_int_equal(settings.tenants.count, 1);
+}
+
+static void test_case_6_an_odd_client_id_is_noticed(void **state)
+{
+    (void)state;
+    static const char *const odd[] = {"my-app", "/subscriptions/s/resourceGroups/g", "11111111222233334444555555555555",
+                                      "{" GUID "}", GUID " "};
+    set_entra(ASSAY_CREDENTIAL_WORKLOAD);
+    assert_false(assay_settings_client_id_is_odd(&settings));
+    for (size_t i = 0; i < ASSAY_COUNT_OF(odd); i++) {
+        machine_world_set(&settings.client_id, odd[i]);
+        assert_true(assay_settings_client_id_is_odd(&settings));
+    }
+    settings.kind = ASSAY_CREDENTIAL_CLIENT; /* other servers have other ids */
+    assert_false(assay_settings_client_id_is_odd(&settings));
+    settings.kind = ASSAY_CREDENTIAL_SECRET;
+    assay_release(ASSAY_STEAL(settings.client_id));
+    assert_false(assay_settings_client_id_is_odd(&settings));
+}
+
+static void test_case_15_control_bytes_are_refused(void **state)
+{
+    (void)state;
+    char *place = NULL;
+    assay_secret secret = {0};
+    static const char *const bad[] = {"", "a\r\nX: y", "a\nb", "\ta", "a\x7f", "a\x01", "a\n"};
+    assert_int_equal(assay_settings_set_text(&place, "good", "it", &failure), ASSAY_OK);
+    assert_int_equal(assay_settings_set_secret(&secret, "good", 4, "it", &failure), ASSAY_OK);
+    for (size_t i = 0; i < ASSAY_COUNT_OF(bad); i++) {
+        assert_int_equal(assay_settings_set_text(&place, bad[i], "it", &failure), ASSAY_E_CONFIG_CREDENTIAL);
+        assert_int_equal(assay_settings_set_secret(&secret, bad[i], strlen(bad[i]), "it", &failure),
+                         ASSAY_E_CONFIG_CREDENTIAL);
+        assert_true(strncmp(failure.note, "it ", 3) == 0);
+    }
+    assert_int_equal(assay_settings_set_secret(&secret, "a\0b", 3, "it", &failure), ASSAY_E_CONFIG_CREDENTIAL);
+    assert_int_equal(assay_settings_set_text(&place, "a\xff", "it", &failure), ASSAY_E_CONFIG_CREDENTIAL);
+    assert_string_equal(place, "good");
+    assert_true(assay_secret_equal(&secret, "good", 4));
+    assert_int_equal(assay_settings_set_secret(&secret, "a+b/c=%&~ \xc3\xbc", 12, "it", &failure), ASSAY_OK);
+    assert_int_equal(assay_settings_set_text(&place, NULL, "it", &failure), ASSAY_OK);
+    assert_int_equal(assay_settings_set_secret(&secret, NULL, 0, "it", &failure), ASSAY_OK);
+    assert_null(place);
+    assert_null(secret.text);
+}
+
+static void lengths_are_bounded(void **state)
+{
+    (void)state;
+    char *place = NULL;
+    assay_secret secret = {0};
+    char *text = assay_zalloc(ASSAY_LIMIT_SECRET_BYTES + 2);
+    assert_non_null(text);
+    memset(text, 'a', ASSAY_LIMIT_SECRET_BYTES + 1);
+    assert_int_equal(assay_settings_set_secret(&secret, text, ASSAY_LIMIT_SECRET_BYTES + 1, "it", &failure),
+                     ASSAY_E_CONFIG_CREDENTIAL);
+    assert_int_equal(assay_settings_set_secret(&secret, text, ASSAY_LIMIT_SECRET_BYTES, "it", &failure), ASSAY_OK);
+    text[ASSAY_LIMIT_CREDENTIAL_TEXT_BYTES + 1] = '\0';
+    assert_int_equal(assay_settings_set_text(&place, text, "it", &failure), ASSAY_E_CONFIG_CREDENTIAL);
+    text[ASSAY_LIMIT_CREDENTIAL_TEXT_BYTES] = '\0';
+    assert_int_equal(assay_settings_set_text(&place, text, "it", &failure), ASSAY_OK);
+    assay_release(text);
+    assay_release(place);
+    assay_secret_clear(&secret);
+}
+
+static void expect_proxy(int code, const char *url, const char *name, const char *file, const char *pem)
+{
+    int found = assay_settings_set_proxy(&settings, url, name, file, pem, &failure);
+    if (found != code)
+        fail_msg("%s instead of %s for %s: %s", assay_code_name(found), assay_code_name(code), url == NULL ? "-" : url,
+                 failure.note);
+}
+
+static void test_case_76_a_token_proxy_is_complete_and_https(void **state)
+{
+    (void)state;
+    static const char url[] = "https://10.0.0.1:443/base";
+    expect_proxy(ASSAY_OK, url, "proxy.example", "/ca.pem", NULL);
+    expect_proxy(ASSAY_E_CONFIG_CREDENTIAL, url, NULL, "/ca.pem", "PEM");
+    expect_proxy(ASSAY_E_CONFIG_CREDENTIAL, NULL, "proxy.example", NULL, NULL);
+    expect_proxy(ASSAY_E_CONFIG_CREDENTIAL, NULL, NULL, "/ca.pem", NULL);
+    expect_proxy(ASSAY_E_CONFIG_CREDENTIAL, NULL, NULL, NULL, "PEM");
+    static const char *const urls[] = {"http://10.0.0.1/",
+                                       "http://127.0.0.1/",
+                                       "https://10.0.0.1/?x=y",
+                                       "https://10.0.0.1?",
+                                       "https://u@10.0.0.1/",
+                                       "https://10.0.0.1/#f",
+                                       "",
+                                       "10.0.0.1"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(urls); i++)
+        expect_proxy(ASSAY_E_CONFIG_URL, urls[i], NULL, NULL, NULL);
+    static const char *const hosts[] = {"", "a b", "a..b", ".a", "-a", "10.0.0.1", "a:1", "a/b", "a\r\nb", "[::1]"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(hosts); i++)
+        expect_proxy(ASSAY_E_CONFIG_CREDENTIAL, url, hosts[i], NULL, NULL);
+    expect_proxy(ASSAY_E_CONFIG_CREDENTIAL, url, NULL, "", NULL);
+    expect_proxy(ASSAY_E_CONFIG_CREDENTIAL, url, NULL, NULL, "");
+    assert_string_equal(settings.proxy.url, url); /* as it was */
+    assert_string_equal(settings.proxy.tls_name, "proxy.example");
+    assert_string_equal(settings.proxy.ca_file, "/ca.pem");
+    settings.proxy.mode = ASSAY_TOKEN_PROXY_ON;
+    expect_proxy(ASSAY_OK, "https://proxy.example", NULL, NULL, "-----BEGIN CERTIFICATE-----\n");
+    assert_null(settings.proxy.tls_name);
+    assert_null(settings.proxy.ca_file);
+    assert_int_equal(settings.proxy.mode, ASSAY_TOKEN_PROXY_ON);
+    expect_proxy(ASSAY_OK, NULL, NULL, NULL, NULL);
+    assert_null(settings.proxy.url);
+}
+
+static void identities_are_named_or_the_systems(void **state)
+{
+    (void)state;
+    assert_int_equal(assay_settings_set_identity(&settings, ASSAY_IDENTITY_CLIENT_ID, GUID, &failure), ASSAY_OK);
+    static const struct {
+        assay_identity identity;
+        const char *value;
+    } bad[] = {{ASSAY_IDENTITY_SYSTEM, GUID},          {ASSAY_IDENTITY_CLIENT_ID, NULL},
+               {ASSAY_IDENTITY_OBJECT_ID, NULL},       {ASSAY_IDENTITY_RESOURCE_ID, NULL},
+               {ASSAY_IDENTITY_RESOURCE_ID, GUID},     {ASSAY_IDENTITY_CLIENT_ID, ""},
+               {ASSAY_IDENTITY_OBJECT_ID, "a\r\nX: y"}};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(bad); i++)
+        assert_int_equal(assay_settings_set_identity(&settings, bad[i].identity, bad[i].value, &failure),
+                         ASSAY_E_CONFIG_CREDENTIAL);
+    assert_int_equal(settings.identity, ASSAY_IDENTITY_CLIENT_ID);
+    assert_string_equal(settings.identity_value, GUID);
+    assert_int_equal(assay_settings_set_identity(&settings, ASSAY_IDENTITY_SYSTEM, NULL, &failure), ASSAY_OK);
+    assert_null(settings.identity_value);
+}
+
+static unsigned destroyed;
+
+static void destroy(void *data)
+{
+    (void)data;
+    destroyed++;
+}
+
+static void what_the_host_gave_is_destroyed_once(void **state)
+{
+    (void)state;
+    destroyed = 0;
+    settings.assertion_destroy = destroy;
+    assay_credential_settings_clear(&settings);
+    assert_int_equal(destroyed, 1);
+    assay_credential_settings_clear(&settings);
+    assert_int_equal(destroyed, 1);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        CASE(kinds_have_names),
+        CASE(test_case_1_all_that_is_missing_is_named),
+        CASE(test_case_2_without_the_client_id_alone_it_is_row_50),
+        CASE(entra_kinds_name_their_proof),
+        CASE(jobs_name_their_variables),
+        CASE(managed_identities_need_their_agent),
+        CASE(test_case_71_service_fabric_is_refused_by_name),
+        CASE(clients_of_other_servers_need_their_proof),
+        CASE(test_case_90_an_actor_has_a_type_and_a_type_an_actor),
+        CASE(google_has_a_provider_and_its_own_endpoint),
+        CASE(a_chain_has_members),
+        CASE(test_case_4_an_authority_is_a_host),
+        CASE(test_case_5_a_tenant_is_a_guid_or_a_domain),
+        CASE(more_tenants_may_be_named),
+        CASE(test_case_6_an_odd_client_id_is_noticed),
+        CASE(test_case_15_control_bytes_are_refused),
+        CASE(lengths_are_bounded),
+        CASE(test_case_76_a_token_proxy_is_complete_and_https),
+        CASE(identities_are_named_or_the_systems),
+        CASE(what_the_host_gave_is_destroyed_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
