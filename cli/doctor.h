@@ -25,6 +25,7 @@ typedef struct doctor {
 
     /* What is known so far; texts are borrowed from options and environment unless noted. */
     enum credential_kind kind; /* the one that is examined; CREDENTIAL_DEFAULT: nothing here gives an identity */
+    bool configured;           /* by options or the environment, not only to be expected here */
     const char *where;         /* "pod", "github", … */
     const char *tenant;        /* of acceptable form, else NULL; so the next ones */
     const char *client_id;

@@ -198,8 +198,10 @@ void doctor_network(doctor *d)
             doctor_say(d, "managed-identity", "agent", DOCTOR_SKIPPED, 0, "%s answers to the exchange alone",
                        doctor_agent());
     } else if (d->kind == CREDENTIAL_WORKLOAD) {
-        doctor_say(d, "managed-identity", "IMDS", DOCTOR_SKIPPED, 0,
-                   "not asked: workload identity is configured, so the node's identity is never used");
+        doctor_say(d, "managed-identity", "IMDS", DOCTOR_SKIPPED, 0, "%s",
+                   d->configured
+                       ? "not asked: workload identity is configured, so the node's identity is never used"
+                       : "not asked; where nothing else is configured, the default chain takes the node's identity");
     }
     if (d->kind == CREDENTIAL_MANAGED)
         return;

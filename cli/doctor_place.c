@@ -90,8 +90,8 @@ void doctor_place(doctor *d)
     bool named = d->kind != CREDENTIAL_DEFAULT;
     if (!named)
         d->kind = credential_kind_of_environment();
-    bool configured = d->kind != CREDENTIAL_DEFAULT;
-    if (!configured)
+    d->configured = d->kind != CREDENTIAL_DEFAULT;
+    if (!d->configured)
         d->kind = expected_at(d->where);
     doctor_say(d, "environment", "place", DOCTOR_OK, 0, "%s", place_text(d->where));
     if (d->kind == CREDENTIAL_DEFAULT && !d->offline && doctor_imds(d, false)) {
@@ -103,7 +103,7 @@ void doctor_place(doctor *d)
         return;
     }
     doctor_say(d, "environment", "credential", DOCTOR_OK, 0, "%s, %s", credential_kind_name(d->kind),
-               named        ? "as the command line says"
-               : configured ? "the first of the default chain that the environment configures"
-                            : "which is to be expected here");
+               named           ? "as the command line says"
+               : d->configured ? "the first of the default chain that the environment configures"
+                               : "which is to be expected here");
 }
