@@ -37,5 +37,7 @@ int cli_jws(int argc, char **argv);
 int cli_inspect(int argc, char **argv);
 int cli_discover(int argc, char **argv);
 int cli_issuer(int argc, char **argv);
+int cli_token(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
 
 #endif

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void wipe(cli_text *bytes)
+void cli_text_wipe(cli_text *bytes)
 {
     if (bytes->ptr != NULL)
         explicit_bzero(bytes->ptr, bytes->capacity);
@@ -58,7 +58,7 @@ int cli_read_file(const char *command, const char *path, size_t limit, cli_text 
 {
     int result = read_path(command, path, limit, bytes);
     if (result != CLI_EXIT_DONE)
-        wipe(bytes);
+        cli_text_wipe(bytes);
     return result;
 }
 
@@ -73,20 +73,25 @@ static void strip_line_end(cli_text *token)
         token->ptr[token->len] = '\0';
 }
 
-int cli_read_token(const char *command, const char *path, cli_text *token)
+int cli_read_secret(const char *command, const char *path, const char *what, cli_text *secret)
 {
     bool standard_input = path == NULL || strcmp(path, "-") == 0;
     if (standard_input && isatty(STDIN_FILENO))
-        fprintf(stderr, "assay %s: paste the token, then end the line and press Ctrl-D\n", command);
-    int result = standard_input ? read_all(command, "standard input", STDIN_FILENO, CLI_INPUT_TOKEN_BYTES, token)
-                                : read_path(command, path, CLI_INPUT_TOKEN_BYTES, token);
+        fprintf(stderr, "assay %s: paste the %s, then end the line and press Ctrl-D\n", command, what);
+    int result = standard_input ? read_all(command, "standard input", STDIN_FILENO, CLI_INPUT_TOKEN_BYTES, secret)
+                                : read_path(command, path, CLI_INPUT_TOKEN_BYTES, secret);
     if (result == CLI_EXIT_DONE) {
-        strip_line_end(token);
-        if (token->len == 0)
+        strip_line_end(secret);
+        if (secret->len == 0)
             result =
-                cli_usage_error(command, "%s holds no token: it is empty", standard_input ? "standard input" : path);
+                cli_usage_error(command, "%s holds no %s: it is empty", standard_input ? "standard input" : path, what);
     }
     if (result != CLI_EXIT_DONE)
-        wipe(token);
+        cli_text_wipe(secret);
     return result;
+}
+
+int cli_read_token(const char *command, const char *path, cli_text *token)
+{
+    return cli_read_secret(command, path, "token", token);
 }

@@ -17,5 +17,10 @@ int cli_read_file(const char *command, const char *path, size_t limit, cli_text 
 /* Read one token from a file, or from standard input where @p path is "-" or NULL. Exactly one line end is taken off its
  * end; every other byte is the library's to judge. An empty input is a usage error. */
 int cli_read_token(const char *command, const char *path, cli_text *token);
+/* The same for any secret; @p what is its name in messages. */
+int cli_read_secret(const char *command, const char *path, const char *what, cli_text *secret);
+
+/* Release what was secret. */
+void cli_text_wipe(cli_text *bytes);
 
 #endif

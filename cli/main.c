@@ -15,6 +15,8 @@ static const struct {
     {"jws", cli_jws, "check a signature alone and write the payload"},
     {"inspect", cli_inspect, "decode a token without verifying it"},
     {"discover", cli_discover, "fetch and check an issuer's metadata and keys"},
+    {"token", cli_token, "get a token as a service would"},
+    {"doctor", cli_doctor, "find out why no token can be had, and what corrects it"},
     {"issuer", cli_issuer, "run a development issuer on loopback"},
 };
 

@@ -3,6 +3,28 @@
 
 #include "output.h"
 
+/* A token that could not be had: the server said no; nothing was sent, since something is missing here; or nobody answered. */
+static int exit_of_acquisition(int code)
+{
+    switch (code) {
+    case ASSAY_E_GRANT:
+    case ASSAY_E_INTERACTION_REQUIRED:
+    case ASSAY_E_IDENTITY:
+        return CLI_EXIT_REFUSED;
+    case ASSAY_E_TOKEN_FILE_MISSING:
+    case ASSAY_E_TOKEN_FILE_ACCESS:
+    case ASSAY_E_TOKEN_FILE_TYPE:
+    case ASSAY_E_TOKEN_FILE_EMPTY:
+    case ASSAY_E_TOKEN_FILE_SIZE:
+    case ASSAY_E_TOKEN_FILE_CONTENT:
+    case ASSAY_E_TOKEN_FILE_EXPIRED:
+    case ASSAY_E_JOB_TOKEN:
+        return CLI_EXIT_USAGE;
+    default:
+        return CLI_EXIT_UNDECIDED;
+    }
+}
+
 int cli_exit_of(int code)
 {
     if (code == ASSAY_OK)
@@ -14,6 +36,8 @@ int cli_exit_of(int code)
         return CLI_EXIT_REFUSED;
     case ASSAY_CATEGORY_USAGE:
         return CLI_EXIT_USAGE;
+    case ASSAY_CATEGORY_CREDENTIAL:
+        return exit_of_acquisition(code);
     default:
         return CLI_EXIT_UNDECIDED;
     }
@@ -36,6 +60,8 @@ const char *cli_category_name(int code)
         return "network";
     case ASSAY_CATEGORY_PERMISSION:
         return "permission";
+    case ASSAY_CATEGORY_CREDENTIAL:
+        return "credential";
     default:
         return "internal";
     }
@@ -85,7 +111,7 @@ json_t *cli_verdict_json(const cli_verdict *verdict)
     return object;
 }
 
-static const char *headline(int code, enum cli_colour *colour)
+const char *cli_headline(int code, enum cli_colour *colour)
 {
     *colour = CLI_YELLOW;
     switch (cli_exit_of(code)) {
@@ -105,7 +131,7 @@ static const char *headline(int code, enum cli_colour *colour)
 void cli_print_verdict(FILE *stream, const cli_verdict *verdict)
 {
     enum cli_colour colour = CLI_PLAIN;
-    const char *words = headline(verdict->code, &colour);
+    const char *words = cli_headline(verdict->code, &colour);
     cli_print_coloured(stream, colour, words);
     fputc('\n', stream);
     if (verdict->code == ASSAY_OK)

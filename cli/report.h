@@ -4,9 +4,7 @@
 
 /* A verdict, however it came about, as people and programs read it. */
 
-#include "cli.h"
-
-#include <stdio.h>
+#include "output.h"
 
 /* What assay_error says, or what a requirement of the command itself says; every text borrowed, "" where there is none. */
 typedef struct cli_verdict {
@@ -28,6 +26,9 @@ cli_verdict cli_verdict_of(int code, const assay_error *error);
 int cli_exit_of(int code);
 /* The category's name, such as "token". */
 const char *cli_category_name(int code);
+
+/* "REFUSED" and the like, and its colour. */
+const char *cli_headline(int code, enum cli_colour *colour);
 
 /* The members that every verdict has: valid, decided, code, ... as docs list them. */
 json_t *cli_verdict_json(const cli_verdict *verdict);

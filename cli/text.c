@@ -57,7 +57,14 @@ void cli_text_add(cli_text *text, const char *bytes, size_t len)
     size_t needed = text->len + len + 1;
     if (needed > text->capacity) {
         size_t capacity = needed < 256 ? 256 : needed * 2;
-        text->ptr = cli_realloc(text->ptr, capacity);
+        char *moved = cli_alloc(capacity);
+        if (text->ptr != NULL) {
+            memcpy(moved, text->ptr, text->len);
+            /* It may be a secret, and realloc() would leave a copy behind. */
+            explicit_bzero(text->ptr, text->capacity);
+        }
+        free(text->ptr);
+        text->ptr = moved;
         text->capacity = capacity;
     }
     if (len > 0)

@@ -56,11 +56,17 @@ def check_map():
 
 def check_command():
     text = (DOCS / "guide/command.md").read_text()
-    for file in ("verify", "jws", "inspect", "discover", "issuer"):
-        section = text.split(f"\n## assay {file}\n")[1].split("\n## ")[0]
-        for option in re.findall(r'\{"([\w-]+)", CLI_', (ROOT / f"cli/{file}.c").read_text()):
+    sources = {name: (name,) for name in ("verify", "jws", "inspect", "discover", "issuer", "doctor")}
+    sources["token"] = ("token", "credential_options")  # assay doctor has these too, and says so
+    for name, files in sources.items():
+        section = text.split(f"\n## assay {name}\n")[1].split("\n## ")[0]
+        code = "".join((ROOT / f"cli/{file}.c").read_text() for file in files)
+        options = re.findall(r'\{"([\w-]+)",\s*CLI_', code)
+        for option in options:
             if f"--{option}" not in section:
-                problems.append(f"docs/guide/command.md: assay {file} has no --{option}")
+                problems.append(f"docs/guide/command.md: assay {name} has no --{option}")
+        if not options:
+            problems.append(f"docs/guide/command.md: assay {name} seems to have no options")
 
 
 def check_guide(path):
