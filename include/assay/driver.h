@@ -2,6 +2,7 @@
 #ifndef ASSAY_DRIVER_H
 #define ASSAY_DRIVER_H
 
+#include <assay/credential.h>
 #include <assay/error.h>
 #include <assay/op.h>
 #include <assay/types.h>
@@ -59,6 +60,11 @@ ASSAY_API ASSAY_MUST_CHECK int assay_driver_add(assay_driver *driver, assay_op *
  *  before the loop starts. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_driver_keep_fresh(assay_driver *driver, assay_validator *validator,
                                                        assay_error **error);
+
+/** Keep the tokens of a credential fresh from now on: renew those that are in use when they are due, so that no operation and no thread ever waits for
+ *  it, and none is started for it. Holds a reference to @p credential, which is frozen, until the driver is freed. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_driver_keep_tokens_fresh(assay_driver *driver, assay_credential *credential,
+                                                              assay_error **error);
 
 /** Do what is ready now, until nothing is or a few milliseconds have passed; then the descriptor is ready again at once, for an edge-triggered
  *  host too. Never waits. @retval ASSAY_E_FORKED @since 0.1 */

@@ -45,7 +45,7 @@ enum assay_code {
     ASSAY_E_FORKED = -120,           /**< the object belongs to the process that this one was forked from */
     ASSAY_E_UNSUPPORTED = -121,      /**< this system lacks what the function needs */
 
-    ASSAY_E_CONFIG_TENANT = -122,      /**< a tenant, object id or client id of Entra is malformed or missing */
+    ASSAY_E_CONFIG_TENANT = -122, /**< a tenant, object id or client id of Entra is malformed or missing */
 
     ASSAY_E_CONFIG_CREDENTIAL = -123,  /**< a credential lacks something, or has something that can't be used */
     ASSAY_E_CONFIG_SIGNING_KEY = -124, /**< a signing key or its certificate can't be used */

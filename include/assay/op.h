@@ -3,6 +3,7 @@
 #define ASSAY_OP_H
 
 #include <assay/claims.h>
+#include <assay/credential.h>
 #include <assay/error.h>
 #include <assay/request.h>
 #include <assay/types.h>
@@ -12,7 +13,7 @@ ASSAY_BEGIN_DECLS
 
 /**
  * @file
- * A validation or a refresh as a step machine without sockets, for hosts with an HTTP client or an event loop of their own.
+ * A validation, a refresh or an acquisition as a step machine without sockets, for hosts with an HTTP client or an event loop of their own.
  *
  * Step an operation until it wants nothing more, doing what it wants in between: fetch one document, or wait a while.
  * Then ask for its result. Where many operations of one issuer are under way, in any number of threads, one of them asks
@@ -55,6 +56,21 @@ ASSAY_API ASSAY_MUST_CHECK int assay_op_new_validate(assay_validator *validator,
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_op_new_refresh(assay_validator *validator, const char *issuer, int64_t timeout_ms,
                                                     assay_op **op, assay_error **error);
+/**
+ * Begin to get a token, as assay_credential_get_token_for() does. A kept one that is due for renewal is given at once; where a driver has the
+ * operation it renews it behind that.
+ *
+ * @param request    [in] copied
+ * @param timeout_ms [in] milliseconds from now to the result, 1 to 600000
+ * @param op         [out] release with assay_op_free(); holds a reference to @p credential
+ * @retval ASSAY_E_CONFIG_CREDENTIAL, ASSAY_E_CONFIG_SCOPE, ASSAY_E_CONFIG_TENANT nothing would be sent
+ * @since 0.1
+ */
+ASSAY_API ASSAY_MUST_CHECK int assay_op_new_acquire(assay_credential *credential, const assay_token_request *request,
+                                                    int64_t timeout_ms, assay_op **op, assay_error **error);
+/** Begin to renew the kept token that is due first (assay_credential_refresh_due()); nothing at all where none is due now. @since 0.1 */
+ASSAY_API ASSAY_MUST_CHECK int assay_op_new_renew(assay_credential *credential, int64_t timeout_ms, assay_op **op,
+                                                  assay_error **error);
 /** Release in any state; NULL is allowed. A lease passes on to a waiting operation or thread. Not while a driver has it:
  *  cancel it there. @since 0.1 */
 ASSAY_API void assay_op_free(assay_op *op);
@@ -73,15 +89,24 @@ ASSAY_API void assay_op_cancel(assay_op *op);
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_op_result(const assay_op *op, assay_claims **claims, assay_error **error);
 
+/**
+ * What came of an acquisition: as assay_credential_get_token_for().
+ * @param token [out] NULL unless ASSAY_OK; each call gives a reference of its own
+ * @retval ASSAY_E_STATE it still wants something, or does not get a token
+ * @since 0.1
+ */
+ASSAY_API ASSAY_MUST_CHECK int assay_op_token(const assay_op *op, assay_access_token **token, assay_error **error);
+
 /** Milliseconds until the next step, at least 1, where it wants to wait; 0 otherwise. Stepping earlier does no harm. @since 0.1 */
 ASSAY_API int64_t assay_op_wait_ms(const assay_op *op);
 
-/** The request, where it wants a fetch: the method, "GET". Borrowed until the next call with this operation that is not
+/** The request, where it wants a fetch: the method, "GET" or "POST". Borrowed until the next call with this operation that is not
  *  one of these getters, as are all texts here; NULL where it wants none. @since 0.1 */
 ASSAY_API const char *assay_op_fetch_method(const assay_op *op);
-/** Absolute URL. Follow no redirect; verify the server's certificate and name; http is asked of loopback only. Where the issuer was given CA
+/** Absolute URL. Follow no redirect; verify the server's certificate and name; http is asked of loopback and
+ *  of link-local addresses (169.254.0.0/16) only. Where the issuer was given CA
  *  certificates of its own (assay_issuer_set_ca_file(), assay_issuer_set_ca_pem()) the host's client must check against exactly those: the
- *  library can't hand them over. @since 0.1 */
+ *  library hands them over by assay_op_fetch_ca_pem(). @since 0.1 */
 ASSAY_API const char *assay_op_fetch_url(const assay_op *op);
 /** Number of header fields to send. With assay_issuer_set_bearer_file() one of them may be Authorization, whose value is a secret: it is
  *  for this very URL, is wiped when the fetch is answered or the operation ends, and belongs in no log. @since 0.1 */
@@ -90,6 +115,16 @@ ASSAY_API size_t assay_op_fetch_header_count(const assay_op *op);
 ASSAY_API const char *assay_op_fetch_header_name(const assay_op *op, size_t index);
 /** Value of a header field; NULL beyond the last. @since 0.1 */
 ASSAY_API const char *assay_op_fetch_header_value(const assay_op *op, size_t index);
+/** The body to send with a POST, which holds a secret; NULL for none. @param len [out] may be NULL. @since 0.1 */
+ASSAY_API const uint8_t *assay_op_fetch_body(const assay_op *op, size_t *len);
+/** The name to ask for by TLS (SNI) and to find in the server's certificate, instead of the URL's host, which is connected to all the same; NULL:
+ *  the URL's host (the token proxy of AKS identity bindings). @since 0.1 */
+ASSAY_API const char *assay_op_fetch_tls_name(const assay_op *op);
+/** CA certificates in PEM that the server is to be checked against, and no others; NULL: those that the host's client trusts anyway.
+ *  @param len [out] may be NULL. @since 0.1 */
+ASSAY_API const char *assay_op_fetch_ca_pem(const assay_op *op, size_t *len);
+/** 1 where no proxy may stand in between, whatever is configured: the platform's agents are reached directly. @since 0.1 */
+ASSAY_API int assay_op_fetch_is_direct(const assay_op *op);
 /** Longest body, in bytes, that will be accepted: stop reading there. @since 0.1 */
 ASSAY_API size_t assay_op_fetch_body_limit(const assay_op *op);
 /** Milliseconds left for the answer; after them the lease may pass to another operation, and a late answer may not count. 0: none

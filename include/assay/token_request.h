@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef ASSAY_TOKEN_REQUEST_H
-#define ASSAY_TOKEN_REQUEST_H
+#ifndef ASSAY_PUBLIC_TOKEN_REQUEST_H
+#define ASSAY_PUBLIC_TOKEN_REQUEST_H
 
 #include <assay/error.h>
 #include <assay/types.h>

@@ -317,7 +317,7 @@ void assay_endpoint_explain_federation(assay_endpoint *endpoint)
     if (!peek.readable)
         return;
     (void)snprintf(machine->detail.fix, sizeof machine->detail.fix,
-                   "the federated credential must have issuer \"%.130s\", subject \"%.150s\" and audience \"%.80s\": "
+                   "the federated credential must have issuer \"%.120s\", subject \"%.120s\" and audience \"%.60s\": "
                    "az identity federated-credential list (create, update), or az ad app federated-credential list",
                    peek.issuer, peek.subject, peek.audience);
 }

@@ -3,6 +3,7 @@
 
 #include "base/base64url.h"
 #include "json/document.h"
+#include "json/scan.h"
 
 /* A look into a JWT whose signature nobody here can check: for diagnosis, and to see when it ends. Nothing is decided by it that matters to security. */
 

@@ -8,6 +8,7 @@
  */
 
 #include "acquire/assertion.h"
+#include "acquire/sign_source.h"
 #include "base/failure.h"
 #include "base/list.h"
 #include "crypto/secret.h"
@@ -163,6 +164,7 @@ bool assay_settings_wants_resource(const assay_credential_settings *settings);
 int assay_settings_set_text(char **place, const char *text, const char *what, assay_failure *failure);
 int assay_settings_set_secret(assay_secret *place, const char *text, size_t len, const char *what,
                               assay_failure *failure);
+int assay_settings_take_tenant(char **place, const char *tenant, assay_failure *failure);
 int assay_settings_set_tenant(assay_credential_settings *settings, const char *tenant, assay_failure *failure);
 int assay_settings_add_tenant(assay_credential_settings *settings, const char *tenant,
                               assay_failure *failure); /* "*": any */
@@ -171,6 +173,10 @@ int assay_settings_set_proxy(assay_credential_settings *settings, const char *ur
                              const char *ca_file, const char *ca_pem, assay_failure *failure);
 int assay_settings_set_identity(assay_credential_settings *settings, assay_identity identity, const char *value,
                                 assay_failure *failure);
+
+int assay_settings_add_text(assay_text_list *list, const char *text, const char *what, assay_failure *failure);
+int assay_settings_set_client_method(assay_credential_settings *settings, const char *method, assay_failure *failure);
+int assay_settings_set_service_account(assay_credential_settings *settings, const char *email, assay_failure *failure);
 
 /* from_environment.c: what the environment configures for one kind; the process's own environment is read here and nowhere else. `settings` is
  * of that kind and otherwise empty. ASSAY_E_CONFIG_CREDENTIAL where it is broken; what is missing is found by the check. */

@@ -102,10 +102,15 @@ static int check_tenant(const char *tenant, assay_failure *failure)
     return code;
 }
 
-int assay_settings_set_tenant(assay_credential_settings *settings, const char *tenant, assay_failure *failure)
+int assay_settings_take_tenant(char **place, const char *tenant, assay_failure *failure)
 {
     int code = tenant == NULL ? ASSAY_OK : check_tenant(tenant, failure);
-    return code == ASSAY_OK ? replace(&settings->tenant, tenant, failure) : code;
+    return code == ASSAY_OK ? replace(place, tenant, failure) : code;
+}
+
+int assay_settings_set_tenant(assay_credential_settings *settings, const char *tenant, assay_failure *failure)
+{
+    return assay_settings_take_tenant(&settings->tenant, tenant, failure);
 }
 
 int assay_settings_add_tenant(assay_credential_settings *settings, const char *tenant, assay_failure *failure)
@@ -240,5 +245,53 @@ int assay_settings_set_identity(assay_credential_settings *settings, assay_ident
     int code = assay_settings_set_text(&settings->identity_value, value, "the identity", failure);
     if (code == ASSAY_OK)
         settings->identity = identity;
+    return code;
+}
+
+int assay_settings_add_text(assay_text_list *list, const char *text, const char *what, assay_failure *failure)
+{
+    if (text == NULL)
+        return assay_fail_note(failure, ASSAY_E_ARGUMENT, "%s is NULL", what);
+    int code = check_text(text, strlen(text), ASSAY_LIMIT_CREDENTIAL_TEXT_BYTES, what, failure);
+    if (code != ASSAY_OK)
+        return code;
+    if (list->count >= ASSAY_LIMIT_EXCHANGE_TARGETS)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_CREDENTIAL, "more than %d of %s", ASSAY_LIMIT_EXCHANGE_TARGETS,
+                               what);
+    return assay_fail(failure, assay_text_list_add(list, text, strlen(text)) ? ASSAY_OK : ASSAY_E_MEMORY);
+}
+
+int assay_settings_set_client_method(assay_credential_settings *settings, const char *method, assay_failure *failure)
+{
+    static const struct {
+        const char *name;
+        assay_client_method method;
+    } all[] = {{"client_secret_basic", ASSAY_CLIENT_BASIC},
+               {"client_secret_post", ASSAY_CLIENT_POST},
+               {"private_key_jwt", ASSAY_CLIENT_PRIVATE_KEY_JWT},
+               {"none", ASSAY_CLIENT_NONE}};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(all); i++) {
+        if (strcmp(all[i].name, method) != 0)
+            continue;
+        settings->client_method = all[i].method;
+        return assay_fail(failure, ASSAY_OK);
+    }
+    return assay_fail_found(failure, ASSAY_E_CONFIG_CREDENTIAL,
+                            "client_secret_basic, client_secret_post, private_key_jwt or none", method, strlen(method));
+}
+
+/* The mail address is a segment of the URL (Google, "Credential exchange"). */
+int assay_settings_set_service_account(assay_credential_settings *settings, const char *email, assay_failure *failure)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-.@_";
+    assay_buffer url = {0};
+    if (email != NULL && (email[0] == '\0' || strspn(email, allowed) != strlen(email)))
+        return assay_fail_note(failure, ASSAY_E_CONFIG_CREDENTIAL, "the service account is not a mail address");
+    if (email != NULL)
+        assay_buffer_format(
+            &url, "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/%s:generateAccessToken", email);
+    int code =
+        url.failed ? assay_fail(failure, ASSAY_E_MEMORY) : replace(&settings->impersonation_url, url.text, failure);
+    assay_buffer_clear(&url);
     return code;
 }

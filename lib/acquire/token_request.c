@@ -2,7 +2,9 @@
 #include "acquire/token_request.h"
 
 #include "acquire/claims_challenge.h"
+#include "acquire/token_file.h"
 #include "base/list.h"
+#include "crypto/crypto.h"
 #include "json/document.h"
 
 /* What is there for the kinds to check is checked by them; here, that it can stand in a form and in a log (RFC 6749, section 3.3). */
@@ -59,7 +61,8 @@ int assay_token_request_copy(const assay_token_request *from, assay_token_reques
     if (made == NULL)
         return ASSAY_E_MEMORY;
     made->continuous = from->continuous;
-    made->forced = from->forced;
+    made->made_ms = from->made_ms;
+    made->has_user = from->has_user;
     memcpy(made->user_digest, from->user_digest, sizeof made->user_digest);
     made->user_expiry = from->user_expiry;
     bool copied = copy_text(&made->scope, from->scope) && copy_text(&made->tenant, from->tenant) &&
@@ -67,6 +70,25 @@ int assay_token_request_copy(const assay_token_request *from, assay_token_reques
     if (!copied || !assay_secret_copy(&made->user_assertion, &from->user_assertion))
         return ASSAY_E_MEMORY;
     *to = ASSAY_STEAL(made);
+    return ASSAY_OK;
+}
+
+int assay_token_request_take_user(assay_token_request *request, const char *token, size_t len, assay_failure *failure)
+{
+    assay_peek peek;
+    uint8_t digest[sizeof request->user_digest];
+    if (len > ASSAY_LIMIT_SECRET_BYTES)
+        return assay_fail_note(failure, ASSAY_E_ARGUMENT, "the user's token is longer than %d bytes",
+                               ASSAY_LIMIT_SECRET_BYTES);
+    int code = assay_crypto_sha256(token, len, digest);
+    if (code == ASSAY_OK && !assay_secret_set(&request->user_assertion, token, len))
+        code = ASSAY_E_MEMORY;
+    if (code != ASSAY_OK)
+        return assay_fail(failure, code);
+    assay_peek_read(token, len, &peek);
+    memcpy(request->user_digest, digest, sizeof digest);
+    request->user_expiry = peek.readable ? peek.expiry : 0;
+    request->has_user = true;
     return ASSAY_OK;
 }
 
@@ -91,7 +113,6 @@ int assay_token_request_take_claims(assay_token_request *request, const char *js
         return assay_fail(failure, ASSAY_E_MEMORY);
     assay_release_wiped(request->claims, request->claims == NULL ? 0 : strlen(request->claims));
     request->claims = claims;
-    request->forced = true;
     return ASSAY_OK;
 }
 

@@ -28,6 +28,8 @@ ASSAY_DEFINE_CLEANUP(assay_token_request, assay_token_request_drop)
 int assay_token_request_copy(const assay_token_request *from, assay_token_request **to);
 /* The `claims` parameter to send: the challenge's object merged with cp1 (RFC-less; Microsoft, "Claims challenges"); empty and true where none is due. False: out of memory. */
 bool assay_token_request_claims(const assay_token_request *request, assay_secret *out);
+/* The user's token, of which also the digest and the expiry are kept. ASSAY_OK, ASSAY_E_ARGUMENT (too long), ASSAY_E_CRYPTO, ASSAY_E_MEMORY. */
+int assay_token_request_take_user(assay_token_request *request, const char *token, size_t len, assay_failure *failure);
 /* Take the claims out of a WWW-Authenticate value (base64 or base64url, ASSAY_LIMIT_CHALLENGE_BYTES at most) or take a JSON object as it is. ASSAY_OK, ASSAY_E_ARGUMENT, ASSAY_E_MEMORY. */
 int assay_token_request_take_challenge(assay_token_request *request, const char *www_authenticate,
                                        assay_failure *failure);

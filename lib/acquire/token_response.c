@@ -3,6 +3,7 @@
 
 #include "acquire/diagnosis.h"
 #include "acquire/response_parts.h"
+#include "json/scan.h"
 
 /* Difference of the clocks from which it is told, in seconds. */
 #define SKEW 60

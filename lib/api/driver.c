@@ -58,6 +58,17 @@ int assay_driver_keep_fresh(assay_driver *driver, assay_validator *validator, as
     return ASSAY_END(code != ASSAY_OK ? code : assay_driver_watch(driver, validator, true, failure));
 }
 
+int assay_driver_keep_tokens_fresh(assay_driver *driver, assay_credential *credential, assay_error **error)
+{
+    ASSAY_BEGIN(error);
+    if (driver == NULL || credential == NULL)
+        return ASSAY_BAD("driver or credential is NULL");
+    int code = assay_driver_check(driver, failure);
+    if (code == ASSAY_OK)
+        code = assay_credential_use(credential, failure);
+    return ASSAY_END(code != ASSAY_OK ? code : assay_driver_watch_credential(driver, credential, true, failure));
+}
+
 int assay_driver_process(assay_driver *driver, assay_error **error)
 {
     ASSAY_BEGIN(error);

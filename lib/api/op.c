@@ -43,6 +43,33 @@ int assay_op_new_refresh(assay_validator *validator, const char *issuer, int64_t
     return ASSAY_END(assay_op_make_refresh(validator, found, timeout_ms, true, op, failure));
 }
 
+int assay_op_new_acquire(assay_credential *credential, const assay_token_request *request, int64_t timeout_ms,
+                         assay_op **op, assay_error **error)
+{
+    ASSAY_BEGIN(error);
+    if (op == NULL)
+        return ASSAY_BAD("op is NULL");
+    *op = NULL;
+    if (credential == NULL || request == NULL)
+        return ASSAY_BAD("credential or request is NULL");
+    if (!is_timeout(timeout_ms))
+        return ASSAY_BAD(BAD_TIMEOUT);
+    return ASSAY_END(assay_op_make_acquisition(credential, request, timeout_ms, op, failure));
+}
+
+int assay_op_new_renew(assay_credential *credential, int64_t timeout_ms, assay_op **op, assay_error **error)
+{
+    ASSAY_BEGIN(error);
+    if (op == NULL)
+        return ASSAY_BAD("op is NULL");
+    *op = NULL;
+    if (credential == NULL)
+        return ASSAY_BAD("credential is NULL");
+    if (!is_timeout(timeout_ms))
+        return ASSAY_BAD(BAD_TIMEOUT);
+    return ASSAY_END(assay_op_make_any_renewal(credential, timeout_ms, op, failure));
+}
+
 void assay_op_free(assay_op *op)
 {
     if (op != NULL &&
@@ -67,6 +94,12 @@ void assay_op_cancel(assay_op *op)
         assay_op_end(op, ASSAY_E_CANCELLED);
 }
 
+static int fail_undone(const assay_op *op, assay_failure *failure)
+{
+    return assay_op_is_inherited(op) ? assay_fail(failure, ASSAY_E_FORKED)
+                                     : assay_fail_note(failure, ASSAY_E_STATE, "the operation is not done");
+}
+
 int assay_op_result(const assay_op *op, assay_claims **claims, assay_error **error)
 {
     ASSAY_BEGIN(error);
@@ -75,9 +108,7 @@ int assay_op_result(const assay_op *op, assay_claims **claims, assay_error **err
     if (op == NULL)
         return ASSAY_BAD("op is NULL");
     if (op->state != ASSAY_OP_DONE || op->driver != NULL)
-        return ASSAY_END(assay_op_is_inherited(op)
-                             ? assay_fail(failure, ASSAY_E_FORKED)
-                             : assay_fail_note(failure, ASSAY_E_STATE, "the operation is not done"));
+        return ASSAY_END(fail_undone(op, failure));
     if (op->code == ASSAY_OK && claims != NULL)
         *claims = assay_claims_ref(op->claims);
     if (failure != NULL)
@@ -85,81 +116,132 @@ int assay_op_result(const assay_op *op, assay_claims **claims, assay_error **err
     return ASSAY_END(op->code);
 }
 
-/* What is asked for now; NULL: nothing that the host would fetch. */
-static const assay_errand *errand_of(const assay_op *op)
+int assay_op_token(const assay_op *op, assay_access_token **token, assay_error **error)
 {
-    return op != NULL && op->driver == NULL && assay_op_wants_fetch(op) ? &op->seat.errand : NULL;
+    ASSAY_BEGIN(error);
+    if (token != NULL)
+        *token = NULL;
+    if (op == NULL || token == NULL)
+        return ASSAY_BAD("op or token is NULL");
+    if (op->state != ASSAY_OP_DONE || op->driver != NULL)
+        return ASSAY_END(fail_undone(op, failure));
+    if (op->code == ASSAY_OK && op->got == NULL)
+        return ASSAY_END(assay_fail_note(failure, ASSAY_E_STATE, "the operation does not get a token"));
+    *token = assay_access_token_ref(op->got);
+    if (failure != NULL)
+        *failure = op->failure;
+    return ASSAY_END(op->code);
+}
+
+/* What is asked for now; NULL: nothing that the host would fetch. */
+static const assay_http_request *errand_of(const assay_op *op)
+{
+    return op != NULL && op->driver == NULL && assay_op_wants_fetch(op) ? assay_op_errand(op) : NULL;
 }
 
 int64_t assay_op_wait_ms(const assay_op *op)
 {
     if (op == NULL || op->driver != NULL || op->state != ASSAY_OP_SEATED || op->turn != ASSAY_TURN_WAIT)
         return 0;
-    int64_t left = assay_flight_look_at(&op->seat) - assay_clock_real_ms();
+    int64_t left = assay_op_look_at(op) - assay_clock_real_ms();
     left = left < op->pause_ms ? left : op->pause_ms;
     return left < 1 ? 1 : left;
 }
 
 const char *assay_op_fetch_method(const assay_op *op)
 {
-    return errand_of(op) == NULL ? NULL : "GET";
+    const assay_http_request *errand = errand_of(op);
+    return errand == NULL ? NULL : assay_http_request_is_post(errand) ? "POST" : "GET";
 }
 
 const char *assay_op_fetch_url(const assay_op *op)
 {
-    const assay_errand *errand = errand_of(op);
+    const assay_http_request *errand = errand_of(op);
     return errand == NULL ? NULL : errand->url;
 }
 
-typedef struct header_field {
-    const char *name, *value;
-} header_field;
+enum { OWN_FIELDS = 4 };
 
-enum { HEADER_FIELDS = 3 };
-
-/* Those that have a value, in a row; how many there are. */
-static size_t list_headers(const assay_op *op, header_field fields[HEADER_FIELDS])
+/* Those that have a value, in a row, before the request's further ones; how many there are. */
+static size_t list_own(const assay_http_request *errand, assay_http_field fields[OWN_FIELDS])
 {
-    const assay_errand *errand = errand_of(op);
+    const assay_http_field all[OWN_FIELDS] = {{"Accept", errand->accept},
+                                              {"If-None-Match", errand->if_none_match},
+                                              {"Authorization", errand->authorization},
+                                              {"Content-Type", errand->content_type}};
     size_t count = 0;
-    if (errand == NULL)
-        return 0;
-    fields[count++] = (header_field){"Accept", errand->request.accept};
-    if (errand->etag != NULL)
-        fields[count++] = (header_field){"If-None-Match", errand->etag};
-    if (errand->authorization != NULL)
-        fields[count++] = (header_field){"Authorization", errand->authorization};
+    for (size_t i = 0; i < OWN_FIELDS; i++)
+        if (all[i].value != NULL)
+            fields[count++] = all[i];
     return count;
+}
+
+static assay_http_field field_at(const assay_op *op, size_t index)
+{
+    const assay_http_field none = {NULL, NULL};
+    const assay_http_request *errand = errand_of(op);
+    assay_http_field own[OWN_FIELDS];
+    size_t count = errand == NULL ? 0 : list_own(errand, own);
+    if (index < count)
+        return own[index];
+    return errand != NULL && index - count < errand->field_count ? errand->fields[index - count] : none;
 }
 
 size_t assay_op_fetch_header_count(const assay_op *op)
 {
-    header_field fields[HEADER_FIELDS];
-    return list_headers(op, fields);
+    const assay_http_request *errand = errand_of(op);
+    assay_http_field own[OWN_FIELDS];
+    return errand == NULL ? 0 : list_own(errand, own) + errand->field_count;
 }
 
 const char *assay_op_fetch_header_name(const assay_op *op, size_t index)
 {
-    header_field fields[HEADER_FIELDS];
-    return index < list_headers(op, fields) ? fields[index].name : NULL;
+    return field_at(op, index).name;
 }
 
 const char *assay_op_fetch_header_value(const assay_op *op, size_t index)
 {
-    header_field fields[HEADER_FIELDS];
-    return index < list_headers(op, fields) ? fields[index].value : NULL;
+    return field_at(op, index).value;
+}
+
+const uint8_t *assay_op_fetch_body(const assay_op *op, size_t *len)
+{
+    const assay_http_request *errand = errand_of(op);
+    if (len != NULL)
+        *len = errand == NULL ? 0 : errand->body_len;
+    return errand == NULL ? NULL : (const uint8_t *)errand->body;
+}
+
+const char *assay_op_fetch_tls_name(const assay_op *op)
+{
+    const assay_http_request *errand = errand_of(op);
+    return errand == NULL ? NULL : errand->tls_name;
+}
+
+const char *assay_op_fetch_ca_pem(const assay_op *op, size_t *len)
+{
+    const assay_http_request *errand = errand_of(op);
+    const assay_http_ca *ca = errand == NULL ? NULL : errand->ca;
+    if (len != NULL)
+        *len = ca == NULL ? 0 : ca->len;
+    return ca == NULL ? NULL : ca->pem;
+}
+
+int assay_op_fetch_is_direct(const assay_op *op)
+{
+    const assay_http_request *errand = errand_of(op);
+    return errand != NULL && (errand->direct || errand->tls_name != NULL);
 }
 
 size_t assay_op_fetch_body_limit(const assay_op *op)
 {
-    const assay_errand *errand = errand_of(op);
-    return errand == NULL ? 0 : errand->request.body_limit;
+    const assay_http_request *errand = errand_of(op);
+    return errand == NULL ? 0 : errand->body_limit;
 }
 
 int64_t assay_op_fetch_timeout_ms(const assay_op *op)
 {
-    const assay_errand *errand = errand_of(op);
-    int64_t left = errand == NULL ? 0 : errand->until - assay_clock_real_ms();
+    int64_t left = errand_of(op) == NULL ? 0 : assay_op_errand_until(op) - assay_clock_real_ms();
     return left < 0 ? 0 : left;
 }
 
@@ -169,14 +251,14 @@ int assay_op_fetched_header(assay_op *op, const char *name, size_t name_len, con
         return op == NULL ? ASSAY_E_ARGUMENT : ASSAY_E_STATE;
     if (name == NULL || value == NULL)
         return ASSAY_E_ARGUMENT;
-    int64_t now = assay_clock_wall(&op->validator->keyring->runtime->clock);
-    assay_http_response_add_header(&op->answer, name, name_len, value, value_len, now);
-    return ASSAY_OK;
+    int64_t now = assay_clock_wall(&assay_op_runtime(op)->clock);
+    bool taken = assay_http_response_add_header(&op->answer, name, name_len, value, value_len, now);
+    return taken ? ASSAY_OK : ASSAY_E_MEMORY;
 }
 
 int assay_op_fetched(assay_op *op, int status, const char *effective_url, const uint8_t *body, size_t body_len)
 {
-    const assay_errand *errand = errand_of(op);
+    const assay_http_request *errand = errand_of(op);
     if (errand == NULL)
         return op == NULL ? ASSAY_E_ARGUMENT : ASSAY_E_STATE;
     if (effective_url == NULL || (body == NULL && body_len > 0))
@@ -185,10 +267,11 @@ int assay_op_fetched(assay_op *op, int status, const char *effective_url, const 
     op->answer.body_len = body_len;
     op->answer.effective_url = assay_strdup(effective_url);
     /* One that is too long is refused for its length alone. */
-    if (body_len > 0 && body_len <= errand->request.body_limit)
+    if (body_len > 0 && body_len <= errand->body_limit)
         op->answer.body = assay_memdup(body, body_len);
-    bool copied = op->answer.effective_url != NULL &&
-                  (op->answer.body != NULL || body_len == 0 || body_len > errand->request.body_limit);
+    op->answer.body_room = op->answer.body == NULL ? 0 : body_len + 1; /* what is wiped */
+    bool copied =
+        op->answer.effective_url != NULL && (op->answer.body != NULL || body_len == 0 || body_len > errand->body_limit);
     assay_op_report(op, &op->answer, copied ? ASSAY_OK : ASSAY_E_MEMORY, NULL);
     return ASSAY_OK;
 }

@@ -38,11 +38,16 @@ static int refuse_status(const assay_http_request *request, int status, assay_fa
     return code;
 }
 
+bool assay_answer_is_from(const assay_http_request *request, const assay_http_response *response)
+{
+    return response->effective_url == NULL || is_same_place(request->url, response->effective_url);
+}
+
 int assay_answer_check(const assay_http_request *request, const assay_http_response *response, bool *not_modified,
                        assay_failure *failure)
 {
     *not_modified = false;
-    if (response->effective_url != NULL && !is_same_place(request->url, response->effective_url))
+    if (!assay_answer_is_from(request, response))
         return assay_fail_note(failure, ASSAY_E_REDIRECT, "the answer to %.160s came from another URL", request->url);
     if (response->status == 304) {
         *not_modified = request->if_none_match != NULL;

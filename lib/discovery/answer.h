@@ -14,4 +14,7 @@
 int assay_answer_check(const assay_http_request *request, const assay_http_response *response, bool *not_modified,
                        assay_failure *failure);
 
+/* Whether an answer came from the URL that was asked, however its host spells it: whoever answered for the host may have followed a redirect. */
+bool assay_answer_is_from(const assay_http_request *request, const assay_http_response *response);
+
 #endif

@@ -6,7 +6,9 @@
 #include <time.h>
 
 static const char scheme[] = "Bearer ";
-enum { SCHEME_LEN = sizeof scheme - 1, CLOCK_BACK = 60 };
+_Static_assert(sizeof scheme - 1 == ASSAY_SCHEME_LEN, "what the getters skip");
+
+enum { CLOCK_BACK = 60 };
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -187,43 +189,4 @@ bool assay_access_token_serves(const assay_access_token *token, int64_t now_wall
 bool assay_access_token_is_due(const assay_access_token *token, int64_t now_wall, int64_t now_ms)
 {
     return now_ms >= token->renew_ms || now_wall < token->obtained_at - CLOCK_BACK;
-}
-
-const char *assay_access_token_text(const assay_access_token *token, size_t *len)
-{
-    if (len != NULL)
-        *len = token == NULL ? 0 : token->authorization.len - SCHEME_LEN;
-    return token == NULL ? "" : token->authorization.text + SCHEME_LEN;
-}
-
-const char *assay_access_token_authorization(const assay_access_token *token, size_t *len)
-{
-    if (len != NULL)
-        *len = token == NULL ? 0 : token->authorization.len;
-    return token == NULL ? "" : token->authorization.text;
-}
-
-int64_t assay_access_token_expires_at(const assay_access_token *token)
-{
-    return token == NULL ? 0 : token->expires_at;
-}
-
-const char *assay_access_token_scope(const assay_access_token *token)
-{
-    return token == NULL ? "" : token->scope;
-}
-
-const char *assay_access_token_type(const assay_access_token *token)
-{
-    return token == NULL ? "" : token->type;
-}
-
-const char *assay_access_token_issued_type(const assay_access_token *token)
-{
-    return token == NULL ? "" : token->issued_type;
-}
-
-const char *assay_access_token_source(const assay_access_token *token)
-{
-    return token == NULL ? "" : token->source;
 }

@@ -9,6 +9,9 @@
 
 #include <assay/access_token.h>
 
+/* Bytes of "Bearer ". */
+#define ASSAY_SCHEME_LEN 7
+
 struct assay_access_token {
     assay_retiree retiree; /* first: kept ones are retired, so that readers may still take a reference */
     atomic_uint references;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/acquisition.h"
 
+#include "discovery/answer.h"
 #include "flow/fork.h"
 #include "flow/shared_tokens.h"
 
@@ -304,6 +305,19 @@ static assay_turn end_hurried(assay_acquisition *acquisition, int *code, assay_f
     return ASSAY_TURN_OVER;
 }
 
+/* One that waits and has the time which the leader has not goes on, from the beginning. */
+static bool pass_on_to_patient(assay_acquisition *acquisition, int64_t until)
+{
+    assay_kept *kept = acquisition->kept;
+    assay_credential_lock(acquisition->credential);
+    bool may = is_own_lead(acquisition) && kept->heirs + 1 < ASSAY_LIMIT_ABANDONED;
+    uint64_t heir = may ? choose_heir(kept, until) : 0;
+    if (heir != 0)
+        pass_on(kept, heir);
+    assay_credential_unlock(acquisition->credential);
+    return heir != 0;
+}
+
 /* The machine wants to wait. Whoever has no time for that hears what it would have waited for. */
 static assay_turn wait_for_machine(assay_acquisition *acquisition, int *code, assay_failure *failure,
                                    assay_failure_detail *detail)
@@ -313,6 +327,12 @@ static assay_turn wait_for_machine(assay_acquisition *acquisition, int *code, as
     int64_t left = machine->wait_until - assay_credential_now(acquisition->credential);
     left = left < 0 ? 0 : left;
     if (now + left >= acquisition->deadline) {
+        if (machine->code != ASSAY_E_THROTTLED && pass_on_to_patient(acquisition, now + left)) {
+            *code = machine->code;
+            give_failure(&machine->failure, failure, detail);
+            clear_lead(acquisition);
+            return ASSAY_TURN_OVER;
+        }
         if (machine->code == ASSAY_OK)
             machine->code = assay_fail_note(&machine->failure, ASSAY_E_TIMEOUT, "no time was left to wait");
         return finish(acquisition, code, failure, detail);
@@ -500,6 +520,19 @@ assay_turn assay_acquisition_board(assay_acquisition *acquisition, int *code, as
     return begin(acquisition, code, failure, detail);
 }
 
+/* What a host's HTTP client may do that ours does not: follow a redirect, and read on beyond the limit. */
+static int check_answer(const assay_acquisition *acquisition, const assay_http_response *response,
+                        assay_failure *failure)
+{
+    const assay_http_request *request = assay_acquisition_request(acquisition);
+    if (!assay_answer_is_from(request, response))
+        return assay_fail_note(failure, ASSAY_E_REDIRECT, "the answer to %.160s came from another URL", request->url);
+    if (response->body_len > request->body_limit)
+        return assay_fail_note(failure, ASSAY_E_RESPONSE_SIZE, "the answer is longer than %zu bytes",
+                               request->body_limit);
+    return ASSAY_OK;
+}
+
 assay_turn assay_acquisition_report(assay_acquisition *acquisition, const assay_http_response *response, int missed,
                                     const assay_failure *why, int *code, assay_failure *failure,
                                     assay_failure_detail *detail)
@@ -510,7 +543,14 @@ assay_turn assay_acquisition_report(assay_acquisition *acquisition, const assay_
     if (missed == ASSAY_E_TIMEOUT && acquisition->own_time)
         return end_hurried(acquisition, code, failure);
     const assay_moment now = moment_of(acquisition->credential);
-    assay_machine_answered(acquisition->machine, response, missed, why, &now);
+    assay_failure local;
+    if (why == NULL)
+        (void)assay_fail(&local, missed);
+    else
+        local = *why;
+    if (missed == ASSAY_OK)
+        missed = check_answer(acquisition, response, &local);
+    assay_machine_answered(acquisition->machine, response, missed, &local, &now);
     return run(acquisition, code, failure, detail);
 }
 

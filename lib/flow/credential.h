@@ -40,8 +40,6 @@ struct assay_credential {
     assay_refresher_slot refreshing;
     assay_keeper *keepers; /* under the lock */
     atomic_uint_fast64_t stats[ASSAY_CREDENTIAL_STAT_SHARED + 1];
-    int configured; /* what the check of the settings answered at the first use */
-    assay_failure misconfigured;
     struct assay_credential *next, **link; /* fork.c */
 };
 
@@ -109,6 +107,10 @@ void assay_acquire_call_keeper(assay_credential *credential, bool start);
 assay_kept *assay_acquire_due(assay_credential *credential, int64_t now_ms, int64_t *due_at);
 void assay_acquire_forget(assay_credential *credential, const assay_token_request *request);
 
+/* Share tokens in a directory (shared_tokens.h); NULL: no longer. */
+int assay_credential_share(assay_credential *credential, const char *path, assay_failure *failure);
+/* How many tokens are kept now. */
+size_t assay_credential_kept_count(const assay_credential *credential);
 /* credential_describe.c */
 int assay_credential_write_description(assay_credential *credential, char **json, size_t *len, assay_failure *failure);
 /* credential_json.c */

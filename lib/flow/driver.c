@@ -81,12 +81,12 @@ static void on_fetched(void *user_data, int code, assay_http_response *response,
 static void start_transfer(assay_op *op)
 {
     assay_failure why;
-    assay_runtime *runtime = op->validator->keyring->runtime;
-    const assay_errand *errand = &op->seat.errand;
-    assay_runtime_log(runtime, ASSAY_LOG_DEBUG, "fetching %s", errand->url);
-    int code = assay_http_multi_start(op->driver->multi, &runtime->http, &errand->request,
-                                      errand->until - assay_clock_real_ms(), assay_clock_wall(&runtime->clock),
-                                      on_fetched, op, &op->transfer, &why);
+    assay_runtime *runtime = assay_op_runtime(op);
+    const assay_http_request *request = assay_op_errand(op);
+    assay_runtime_log(runtime, ASSAY_LOG_DEBUG, "fetching %s", request->url);
+    int code = assay_http_multi_start(op->driver->multi, &runtime->http, request,
+                                      assay_op_errand_until(op) - assay_clock_real_ms(),
+                                      assay_clock_wall(&runtime->clock), on_fetched, op, &op->transfer, &why);
     if (code == ASSAY_OK)
         return;
     mark_ready(op->driver, op);
@@ -98,7 +98,7 @@ static void finish(assay_driver *driver, assay_op *op)
     if (driver->stepped_next == op)
         driver->stepped_next = op->next;
     unlink_op(op);
-    op->seat.waker = NULL;
+    op->seat.waker = op->acquisition.waker = NULL;
     if (op->own) {
         driver->own--;
         driver->scan = true; /* what is due next may be another one now */
@@ -139,8 +139,8 @@ static void step(assay_driver *driver, assay_op *op)
         start_transfer(op);
         break;
     case ASSAY_WANT_WAIT:
-        if (assay_flight_look_at(&op->seat) < driver->look_at)
-            driver->look_at = assay_flight_look_at(&op->seat);
+        if (assay_op_look_at(op) < driver->look_at)
+            driver->look_at = assay_op_look_at(op);
         break;
     default:
         finish(driver, op);
@@ -151,10 +151,20 @@ void assay_driver_add_own(assay_driver *driver, assay_op *op)
 {
     op->driver = driver;
     op->own = true;
-    op->seat.waker = &driver->waker;
+    assay_op_wake_by(op, &driver->waker);
     driver->own++;
     link_op(&driver->active, op);
     step(driver, op);
+}
+
+void assay_driver_renew(assay_driver *driver, assay_credential *credential)
+{
+    enum { TIMEOUT_MS = 60000 };
+    assay_op *op;
+    int64_t due_at;
+    int64_t now = assay_credential_now(credential);
+    if (assay_op_make_renewal(credential, now, TIMEOUT_MS, true, &due_at, &op) > 0)
+        assay_driver_add_own(driver, op);
 }
 
 static bool is_turn_over(const assay_driver *driver)
@@ -274,7 +284,7 @@ int assay_driver_take(assay_driver *driver, assay_op *op, assay_failure *failure
     if (op->driver != NULL)
         return assay_fail_note(failure, ASSAY_E_STATE, "a driver has the operation already");
     op->driver = driver;
-    assay_seat_wake_by(&op->seat, &driver->waker);
+    assay_op_wake_by(op, &driver->waker);
     link_op(&driver->active, op);
     mark_ready(driver, op);
     assay_driver_wake(driver);

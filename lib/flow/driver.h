@@ -33,6 +33,8 @@ int assay_driver_watch_credential(assay_driver *driver, assay_credential *creden
 /* For the threads that keep things fresh: uncounted, of a validator or a credential. */
 int assay_driver_watch_keys(assay_driver *driver, void *validator, assay_failure *failure);
 int assay_driver_watch_tokens(assay_driver *driver, void *credential, assay_failure *failure);
+/* From inside an operation of the driver: renew what is due of this credential, though nobody said that it keeps its tokens fresh. */
+void assay_driver_renew(assay_driver *driver, assay_credential *credential);
 void assay_driver_go_on(assay_driver *driver);
 void assay_driver_socket(assay_driver *driver, int fd, int events);
 void assay_driver_timer(assay_driver *driver);

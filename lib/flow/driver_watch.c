@@ -5,10 +5,10 @@
 /* Keeping the keys of validators and the tokens of credentials fresh: what nobody asked for, within the schedule and back-off of each. */
 
 enum {
-    OWN_MAX = 32,        /* refreshes at a time, of all validators together */
-    STARTED_MAX = 4,     /* begun at a time: each takes a tenth of a millisecond */
-    PAUSE_MS = 50,       /* least time between two looks at a validator that could not be helped */
-    PAUSE_MAX_MS = 60000, /* most: its clock need not be the real one, others fetch too */
+    OWN_MAX = 32,               /* refreshes at a time, of all validators together */
+    STARTED_MAX = 4,            /* begun at a time: each takes a tenth of a millisecond */
+    PAUSE_MS = 50,              /* least time between two looks at a validator that could not be helped */
+    PAUSE_MAX_MS = 60000,       /* most: its clock need not be the real one, others fetch too */
     RENEWAL_TIMEOUT_MS = 120000 /* for a token: several requests, with pauses, while nobody waits */
 };
 

@@ -81,9 +81,30 @@ assay_kept *assay_kept_find_scope(assay_kept_tokens *tokens, const char *scope)
     return assay_kept_find(tokens, &wanted);
 }
 
-static assay_kept *make(const assay_token_request *wanted)
+static bool init_condition(pthread_cond_t *condition)
 {
     pthread_condattr_t attributes;
+    if (pthread_condattr_init(&attributes) != 0)
+        return false;
+    bool made =
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 && pthread_cond_init(condition, &attributes) == 0;
+    (void)pthread_condattr_destroy(&attributes);
+    return made;
+}
+
+/* The condition's waiters did not come along: it is made anew rather than destroyed, which would wait for them. */
+void assay_kept_forked(assay_kept *kept)
+{
+    (void)init_condition(&kept->landed);
+    kept->waiting = NULL;
+    kept->flying = false;
+    kept->pins = 0;
+    kept->lease = kept->heir = 0;
+    atomic_store(&kept->called_ms, INT64_MIN / 2);
+}
+
+static assay_kept *make(const assay_token_request *wanted)
+{
     assay_kept *kept = assay_zalloc(sizeof *kept);
     if (kept == NULL || assay_token_request_copy(wanted, &kept->wanted) != ASSAY_OK) {
         assay_release(kept);
@@ -93,10 +114,9 @@ static assay_kept *make(const assay_token_request *wanted)
     kept->wanted->made_ms = 0;
     kept->hash = hash_request(wanted);
     kept->retiree.destroy = destroy;
-    bool made = pthread_condattr_init(&attributes) == 0;
-    made = made && pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-           pthread_cond_init(&kept->landed, &attributes) == 0;
-    if (made)
+    atomic_init(&kept->renew_allowed_ms, INT64_MIN);
+    atomic_init(&kept->called_ms, INT64_MIN / 2);
+    if (init_condition(&kept->landed))
         return kept;
     assay_token_request_drop(kept->wanted);
     assay_release(kept);

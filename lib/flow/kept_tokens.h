@@ -22,7 +22,7 @@ typedef struct assay_kept {
     /* Read without the lock. */
     _Atomic(assay_access_token *) token;  /* a reference; NULL: none */
     atomic_int_fast64_t used_ms;          /* steady: when it was last asked for */
-    atomic_int_fast64_t called_ms; /* real: when whoever keeps tokens fresh was last called for it */
+    atomic_int_fast64_t called_ms;        /* real: when whoever keeps tokens fresh was last called for it */
     atomic_int_fast64_t renew_allowed_ms; /* steady: after a renewal that failed */
     atomic_uint_fast64_t generation;      /* counts the tokens */
 
@@ -62,6 +62,8 @@ assay_kept *assay_kept_find_scope(assay_kept_tokens *tokens, const char *scope);
 assay_kept *assay_kept_need(assay_kept_tokens *tokens, const assay_token_request *wanted);
 /* With the lock: replace its token by this one (a reference, or NULL). */
 void assay_kept_put(assay_kept_tokens *tokens, assay_kept *kept, assay_access_token *token);
+/* In the child of a fork, with the lock: the flight and all who waited for it are in the parent. */
+void assay_kept_forked(assay_kept *kept);
 /* With the lock: the first one, and the one after it; NULL: no more. */
 assay_kept *assay_kept_next(assay_kept_tokens *tokens, const assay_kept *kept);
 

@@ -19,11 +19,11 @@ typedef struct assay_keyring {
     /* Of every source and flight: held for moments, never while a document is fetched or read. Only the turn that processes share
      * (assay_stored_keys_may_ask()) touches a file with it. */
     pthread_mutex_t lock;
-    struct assay_issuer_keys *first;             /* every issuer's, for a fork */
-    struct assay_token_cache *tokens;            /* NULL: accepted tokens are not kept */
+    struct assay_issuer_keys *first;  /* every issuer's, for a fork */
+    struct assay_token_cache *tokens; /* NULL: accepted tokens are not kept */
     assay_refresher_slot refreshing;
-    atomic_uint watchers;                        /* drivers that keep the keys fresh */
-    struct assay_keyring *next, **link;          /* fork.c */
+    atomic_uint watchers;               /* drivers that keep the keys fresh */
+    struct assay_keyring *next, **link; /* fork.c */
 } assay_keyring;
 
 /* Takes over the reference to @p runtime, also on failure. ASSAY_OK, ASSAY_E_MEMORY. */

@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-#include "flow/op.h"
+#include "flow/op_private.h"
 
 #include "flow/token_cache.h"
 #include "token/request.h"
 
 enum { PAUSE_MIN_MS = 5, PAUSE_MAX_MS = 100 };
 
-static int make(assay_validator *validator, int64_t timeout_ms, bool counted, assay_op **op, assay_failure *failure)
+int assay_op_make(int64_t timeout_ms, assay_op **op, assay_failure *failure)
 {
     *op = assay_zalloc(sizeof **op);
     if (*op == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
-    if (counted)
-        (void)atomic_fetch_add_explicit(&validator->references, 1, memory_order_relaxed);
-    (*op)->validator = validator;
-    (*op)->counted = counted;
     (*op)->deadline = assay_clock_real_ms() + timeout_ms;
     (*op)->pause_ms = PAUSE_MIN_MS;
     assay_http_response_init(&(*op)->answer);
     (*op)->seat.process = assay_fork_generation();
+    return ASSAY_OK;
+}
+
+static int make(assay_validator *validator, int64_t timeout_ms, bool counted, assay_op **op, assay_failure *failure)
+{
+    int code = assay_op_make(timeout_ms, op, failure);
+    if (code != ASSAY_OK)
+        return code;
+    if (counted)
+        (void)atomic_fetch_add_explicit(&validator->references, 1, memory_order_relaxed);
+    (*op)->validator = validator;
+    (*op)->counted = counted;
     return ASSAY_OK;
 }
 
@@ -51,6 +59,7 @@ int assay_op_make_refresh(assay_validator *validator, assay_trusted_issuer *issu
 /* What only the way to the result needs; the token is a secret. */
 static void forget(assay_op *op)
 {
+    assay_acquisition_leave(&op->acquisition);
     assay_flight_leave(&op->seat);
     assay_attempt_close(&op->attempt);
     assay_http_response_clear(&op->answer);
@@ -64,12 +73,16 @@ void assay_op_drop(assay_op *op)
         return;
     forget(op);
     assay_claims_unref(op->claims);
-    if (op->counted)
+    assay_access_token_unref(op->got);
+    assay_token_request_drop(op->wanted);
+    if (op->counted) {
         assay_validator_drop(op->validator);
+        assay_credential_drop(op->credential);
+    }
     assay_release(op);
 }
 
-static void finish(assay_op *op, int code)
+void assay_op_finish(assay_op *op, int code)
 {
     op->state = ASSAY_OP_DONE;
     op->code = code;
@@ -80,7 +93,7 @@ void assay_op_end(assay_op *op, int code)
 {
     if (op->state == ASSAY_OP_DONE)
         return;
-    finish(op, assay_fail(&op->failure, code));
+    assay_op_finish(op, assay_fail(&op->failure, code));
 }
 
 static void take_seat(assay_op *op, assay_issuer_keys *keys, assay_source_reason reason, uint64_t seen)
@@ -95,7 +108,7 @@ static void begin_validation(assay_op *op)
 {
     assay_attempt_begin(&op->attempt, op->validator, op->token, op->token_len, op->request, &op->failure);
     if (assay_token_cache_find(&op->attempt, &op->claims)) {
-        finish(op, ASSAY_OK);
+        assay_op_finish(op, ASSAY_OK);
         return;
     }
     int code = assay_attempt_open(&op->attempt);
@@ -107,7 +120,7 @@ static void begin_validation(assay_op *op)
         code = assay_attempt_accept(&op->attempt, &op->claims);
     op->looked = code;
     if (op->lack == ASSAY_LACK_NOTHING)
-        finish(op, code);
+        assay_op_finish(op, code);
     else
         take_seat(op, &op->attempt.issuer->keys, assay_lack_reason(op->lack), op->attempt.seen);
 }
@@ -122,13 +135,13 @@ static void begin_refresh(assay_op *op)
     if (issuer == NULL)
         issuer = assay_validator_due(op->validator, now, &due_at);
     if (issuer == NULL || (op->issuer == NULL && due_at > now)) {
-        finish(op, assay_fail(&op->failure, ASSAY_OK));
+        assay_op_finish(op, assay_fail(&op->failure, ASSAY_OK));
         return;
     }
     uint64_t seen = assay_flight_seen(&issuer->keys);
     if (assay_issuer_keys_due(&issuer->keys, now, &reason) > now) {
         if (op->issuer == NULL || op->own) { /* another one has fetched them since it was due */
-            finish(op, assay_fail(&op->failure, ASSAY_OK));
+            assay_op_finish(op, assay_fail(&op->failure, ASSAY_OK));
             return;
         }
         reason = ASSAY_SOURCE_FORCED;
@@ -143,7 +156,7 @@ static void end_validation(assay_op *op)
                    : assay_attempt_look_again(&op->attempt, op->lack, op->fetched, &op->why);
     if (code == ASSAY_OK)
         code = assay_attempt_accept(&op->attempt, &op->claims);
-    finish(op, code);
+    assay_op_finish(op, code);
 }
 
 static void end_refresh(assay_op *op)
@@ -152,12 +165,14 @@ static void end_refresh(assay_op *op)
     /* None was allowed: keys that were given are never fetched; or another's fetch failed this moment. */
     if (op->fetched == ASSAY_E_KEYS_NEEDED)
         op->fetched = assay_fail(&op->failure, atomic_load(&op->seat.keys->last_failure));
-    finish(op, op->fetched);
+    assay_op_finish(op, op->fetched);
 }
 
 static void land(assay_op *op)
 {
-    if (op->fetched == ASSAY_E_FORKED)
+    if (op->credential != NULL)
+        assay_op_end_acquisition(op);
+    else if (op->fetched == ASSAY_E_FORKED)
         assay_op_end(op, ASSAY_E_FORKED);
     else if (op->token != NULL)
         end_validation(op);
@@ -175,16 +190,19 @@ static void seated(assay_op *op, assay_turn turn)
 /* A host that does not answer in time gives up its lead. */
 static void look(assay_op *op)
 {
-    uint64_t lease = op->seat.lease;
-    if (op->turn == ASSAY_TURN_LEAD && assay_clock_real_ms() >= op->seat.errand.until) {
+    uint64_t lease = op->credential != NULL ? op->acquisition.lease : op->seat.lease;
+    if (op->turn == ASSAY_TURN_LEAD && assay_clock_real_ms() >= assay_op_errand_until(op)) {
         assay_failure late;
         (void)assay_fail_note(&late, ASSAY_E_TIMEOUT, "the host did not answer in time for %.160s",
-                              op->seat.errand.url);
+                              assay_op_errand(op)->url);
         assay_op_report(op, NULL, ASSAY_E_TIMEOUT, &late);
         return;
     }
-    seated(op, assay_flight_board(&op->seat, &op->fetched, &op->why));
-    if (op->seat.lease != lease)
+    if (op->credential != NULL)
+        seated(op, assay_acquisition_board(&op->acquisition, &op->fetched, &op->failure, &op->detail));
+    else
+        seated(op, assay_flight_board(&op->seat, &op->fetched, &op->why));
+    if ((op->credential != NULL ? op->acquisition.lease : op->seat.lease) != lease)
         assay_http_response_clear(&op->answer);
 }
 
@@ -192,7 +210,9 @@ int assay_op_go_on(assay_op *op)
 {
     if (assay_op_is_inherited(op))
         assay_op_end(op, ASSAY_E_FORKED);
-    if (op->state == ASSAY_OP_NEW && op->token != NULL)
+    if (op->state == ASSAY_OP_NEW && op->credential != NULL)
+        assay_op_begin_acquisition(op);
+    else if (op->state == ASSAY_OP_NEW && op->token != NULL)
         begin_validation(op);
     else if (op->state == ASSAY_OP_NEW)
         begin_refresh(op);
@@ -208,12 +228,26 @@ int assay_op_go_on(assay_op *op)
 
 void assay_op_report(assay_op *op, const assay_http_response *response, int missed, const assay_failure *why)
 {
-    seated(op, assay_flight_report(&op->seat, response, missed, why, &op->fetched, &op->why));
+    if (op->credential != NULL)
+        seated(op, assay_acquisition_report(&op->acquisition, response, missed, why, &op->fetched, &op->failure,
+                                            &op->detail));
+    else
+        seated(op, assay_flight_report(&op->seat, response, missed, why, &op->fetched, &op->why));
     assay_http_response_clear(&op->answer); /* what came of one document says nothing about the next */
+}
+
+void assay_op_wake_by(assay_op *op, assay_waker *waker)
+{
+    if (op->credential != NULL)
+        assay_acquisition_wake_by(&op->acquisition, waker);
+    else
+        assay_seat_wake_by(&op->seat, waker);
 }
 
 int assay_op_detach(assay_op *op, assay_op **rest)
 {
+    if (op->credential != NULL) /* an heir begins anew */
+        return ASSAY_E_UNSUPPORTED;
     int code = make(op->validator, 0, op->counted, rest, NULL);
     if (code != ASSAY_OK)
         return code;

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/file.h"
+#include "flow/config.h"
+#include "flow/config_issuer.h"
+#include "flow/credential.h"
+
+#include <stddef.h>
+
+/*
+ * A credential from one JSON document (docs/configuration.md), by tables: one row a member. Secrets stand in files or in the environment, not in the
+ * document, which is kept in places that secrets must not be.
+ */
+
+typedef int (*take_text)(assay_credential *credential, const char *text, assay_failure *failure);
+
+static int take_client_method(assay_credential *credential, const char *text, assay_failure *failure)
+{
+    return assay_settings_set_client_method(&credential->settings, text, failure);
+}
+
+static int take_tenant(assay_credential *credential, const char *text, assay_failure *failure)
+{
+    return assay_settings_set_tenant(&credential->settings, text, failure);
+}
+
+static int add_tenant(assay_credential *credential, const char *text, assay_failure *failure)
+{
+    return assay_settings_add_tenant(&credential->settings, text, failure);
+}
+
+static int take_authority(assay_credential *credential, const char *text, assay_failure *failure)
+{
+    return assay_settings_set_authority(&credential->settings, text, failure);
+}
+
+static int take_account(assay_credential *credential, const char *text, assay_failure *failure)
+{
+    return assay_settings_set_service_account(&credential->settings, text, failure);
+}
+
+static int take_identity_client(assay_credential *credential, const char *text, assay_failure *failure)
+{
+    return assay_settings_set_identity(&credential->settings, ASSAY_IDENTITY_CLIENT_ID, text, failure);
+}
+
+static int take_identity_object(assay_credential *credential, const char *text, assay_failure *failure)
+{
+    return assay_settings_set_identity(&credential->settings, ASSAY_IDENTITY_OBJECT_ID, text, failure);
+}
+
+static int take_identity_resource(assay_credential *credential, const char *text, assay_failure *failure)
+{
+    return assay_settings_set_identity(&credential->settings, ASSAY_IDENTITY_RESOURCE_ID, text, failure);
+}
+
+static int add_audience(assay_credential *credential, const char *text, assay_failure *failure)
+{
+    return assay_settings_add_text(&credential->settings.audiences, text, "audience", failure);
+}
+
+static int add_resource(assay_credential *credential, const char *text, assay_failure *failure)
+{
+    return assay_settings_add_text(&credential->settings.resources, text, "resource", failure);
+}
+
+/* The file holds the secret and perhaps one line end. */
+static int take_secret_file(assay_credential *credential, const char *path, assay_failure *failure)
+{
+    size_t len = 0;
+    char *bytes = assay_alloc(ASSAY_LIMIT_SECRET_BYTES);
+    if (bytes == NULL)
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    int code = assay_file_read(path, bytes, ASSAY_LIMIT_SECRET_BYTES, &len, ASSAY_E_CONFIG_CREDENTIAL, failure);
+    while (code == ASSAY_OK && len > 0 && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
+        len--;
+    if (code == ASSAY_OK)
+        code = assay_settings_set_secret(&credential->settings.secret, bytes, len, "the secret", failure);
+    assay_release_wiped(bytes, ASSAY_LIMIT_SECRET_BYTES);
+    return code;
+}
+
+static int take_proxy_mode(assay_credential *credential, const char *text, assay_failure *failure)
+{
+    static const char *const modes[] = {"automatic", "on", "off"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(modes); i++) {
+        if (strcmp(modes[i], text) != 0)
+            continue;
+        credential->settings.proxy.mode = (int)i;
+        return ASSAY_OK;
+    }
+    return assay_fail_note(failure, ASSAY_E_CONFIG_MEMBER, "token_proxy_mode must be automatic, on or off");
+}
+
+#define TEXT(name, member)                                                                                             \
+    {                                                                                                                  \
+        name, NULL, false, offsetof(assay_credential_settings, member), 0                                              \
+    }
+#define FLAG(name, member)                                                                                             \
+    {                                                                                                                  \
+        name, NULL, false, 0, offsetof(assay_credential_settings, member)                                              \
+    }
+
+static const struct {
+    const char *name;
+    take_text take; /* NULL: a plain text, or a flag */
+    bool several;   /* a text or an array of texts */
+    size_t text, flag;
+} rows[] = {
+    {"tenant", take_tenant, false, 0, 0},
+    {"additional_tenants", add_tenant, true, 0, 0},
+    {"authority", take_authority, false, 0, 0},
+    {"secret_file", take_secret_file, false, 0, 0},
+    {"client_method", take_client_method, false, 0, 0},
+    {"service_account", take_account, false, 0, 0},
+    {"identity_client_id", take_identity_client, false, 0, 0},
+    {"identity_object_id", take_identity_object, false, 0, 0},
+    {"identity_resource_id", take_identity_resource, false, 0, 0},
+    {"audiences", add_audience, true, 0, 0},
+    {"resources", add_resource, true, 0, 0},
+    {"cache_directory", assay_credential_share, false, 0, 0},
+    {"token_proxy_mode", take_proxy_mode, false, 0, 0},
+    TEXT("client_id", client_id),
+    TEXT("token_file", token_file),
+    TEXT("certificate_file", certificate_path),
+    TEXT("key_file", key_path),
+    TEXT("signing_algorithm", signing_algorithm),
+    TEXT("signing_key_id", signing_key_id),
+    TEXT("assertion_audience", assertion_audience),
+    TEXT("token_endpoint", token_endpoint),
+    TEXT("subject_token_type", subject_token_type),
+    TEXT("requested_token_type", requested_token_type),
+    TEXT("actor_token_file", actor_token_file),
+    TEXT("actor_token_type", actor_token_type),
+    FLAG("send_certificate_chain", send_chain),
+    FLAG("wait_for_propagation", wait_for_propagation),
+    FLAG("allow_loopback_http", allow_loopback_http),
+};
+
+static int take_list(assay_credential *credential, size_t row, const assay_json *value, assay_failure *failure)
+{
+    assay_span text;
+    if (!rows[row].several || !assay_json_is_array(value))
+        return assay_config_wrong_type(rows[row].name, rows[row].several ? "a text or an array of texts" : "a text",
+                                       failure);
+    for (size_t i = 0; i < assay_json_array_len(value); i++) {
+        if (!assay_json_get_string(assay_json_array_at(value, i), &text))
+            return assay_config_wrong_type(rows[row].name, "an array of texts", failure);
+        int code = rows[row].take(credential, text.ptr, failure);
+        if (code != ASSAY_OK)
+            return code;
+    }
+    return ASSAY_OK;
+}
+
+static int take_member(assay_credential *credential, size_t row, const assay_json *value, assay_failure *failure)
+{
+    assay_span text;
+    char *settings = (char *)&credential->settings;
+    if (rows[row].flag != 0)
+        return assay_json_get_boolean(value, (bool *)(void *)(settings + rows[row].flag))
+                   ? ASSAY_OK
+                   : assay_config_wrong_type(rows[row].name, "true or false", failure);
+    if (!assay_json_get_string(value, &text))
+        return take_list(credential, row, value, failure);
+    if (rows[row].take != NULL)
+        return rows[row].take(credential, text.ptr, failure);
+    return assay_settings_set_text((char **)(void *)(settings + rows[row].text), text.ptr, rows[row].name, failure);
+}
+
+static const char *text_of(const assay_json *object, const char *name)
+{
+    assay_span text;
+    return assay_json_get_member_string(object, name, &text) ? text.ptr : NULL;
+}
+
+/* {"url","tls_name","ca_file"} */
+static int take_proxy(assay_credential *credential, const assay_json *proxy, assay_failure *failure)
+{
+    void *iterator = NULL;
+    const assay_json *value;
+    const char *name;
+    if (!assay_json_is_object(proxy))
+        return assay_config_wrong_type("token_proxy", "an object", failure);
+    while ((name = assay_json_object_next(proxy, &iterator, &value)) != NULL) {
+        if (strcmp(name, "url") != 0 && strcmp(name, "tls_name") != 0 && strcmp(name, "ca_file") != 0)
+            return assay_config_unknown("token_proxy", name, failure);
+        if (!assay_json_is_string(value))
+            return assay_config_wrong_type(name, "a text", failure);
+    }
+    return assay_settings_set_proxy(&credential->settings, text_of(proxy, "url"), text_of(proxy, "tls_name"),
+                                    text_of(proxy, "ca_file"), NULL, failure);
+}
+
+static int read_object(assay_runtime *runtime, const assay_json *object, unsigned depth, assay_credential **credential,
+                       assay_failure *failure);
+
+/* {"credential": {…}, "scope": "…"}: whose token is the assertion or subject token. */
+static int take_source(assay_credential *credential, const assay_json *source, unsigned depth, assay_failure *failure)
+{
+    ASSAY_CLEANUP(assay_credential_drop_p) assay_credential *inner = NULL;
+    if (!assay_json_is_object(source))
+        return assay_config_wrong_type("source", "an object", failure);
+    int code = read_object(credential->runtime, assay_json_get(source, "credential"), depth + 1, &inner, failure);
+    if (code == ASSAY_OK)
+        code = assay_settings_set_text(&credential->settings.inner_scope, text_of(source, "scope"), "scope", failure);
+    if (code == ASSAY_OK)
+        code = assay_credential_add_source(credential, inner, failure);
+    if (code == ASSAY_OK)
+        credential->settings.inner = &inner->settings;
+    return code;
+}
+
+static int take_any(assay_credential *credential, const char *name, const assay_json *value, unsigned depth,
+                    assay_failure *failure)
+{
+    if (strcmp(name, "kind") == 0)
+        return ASSAY_OK; /* it was made by it */
+    if (strcmp(name, "token_proxy") == 0)
+        return take_proxy(credential, value, failure);
+    if (strcmp(name, "source") == 0)
+        return take_source(credential, value, depth, failure);
+    for (size_t row = 0; row < ASSAY_COUNT_OF(rows); row++)
+        if (strcmp(rows[row].name, name) == 0)
+            return take_member(credential, row, value, failure);
+    return assay_config_unknown("a credential", name, failure);
+}
+
+static int read_chain(assay_runtime *runtime, const assay_json *object, unsigned depth, assay_credential **credential,
+                      assay_failure *failure)
+{
+    assay_credential *members[ASSAY_LIMIT_CHAIN] = {NULL};
+    const assay_json *list = assay_json_get(object, "members");
+    size_t count = assay_json_is_array(list) ? assay_json_array_len(list) : 0;
+    int code = ASSAY_OK;
+    if (count == 0 || count > ASSAY_LIMIT_CHAIN)
+        return assay_config_wrong_type("members", "an array of 1 to 16 credentials", failure);
+    for (size_t i = 0; i < count && code == ASSAY_OK; i++)
+        code = read_object(runtime, assay_json_array_at(list, i), depth + 1, &members[i], failure);
+    if (code == ASSAY_OK)
+        code = assay_credential_make_chain(runtime, members, count, credential, failure);
+    for (size_t i = 0; i < count; i++)
+        assay_credential_drop(members[i]);
+    return code;
+}
+
+static int read_object(assay_runtime *runtime, const assay_json *object, unsigned depth, assay_credential **credential,
+                       assay_failure *failure)
+{
+    void *iterator = NULL;
+    const assay_json *value;
+    assay_credential_kind kind;
+    const char *name, *text = assay_json_is_object(object) ? text_of(object, "kind") : NULL;
+    if (depth > ASSAY_LIMIT_CREDENTIAL_DEPTH || !assay_json_is_object(object))
+        return assay_config_wrong_type("a credential", "an object, four deep at most", failure);
+    if (!assay_credential_kind_find(text, &kind))
+        return assay_config_wrong_type("kind", "a kind of credential", failure);
+    if (kind == ASSAY_CREDENTIAL_CHAIN)
+        return read_chain(runtime, object, depth, credential, failure);
+    ASSAY_CLEANUP(assay_credential_drop_p) assay_credential *made = NULL;
+    if (assay_credential_make(runtime, kind, &made) != ASSAY_OK)
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    while ((name = assay_json_object_next(object, &iterator, &value)) != NULL) {
+        int code = take_any(made, name, value, depth, failure);
+        if (code != ASSAY_OK)
+            return code;
+    }
+    *credential = ASSAY_STEAL(made);
+    return assay_fail(failure, ASSAY_OK);
+}
+
+int assay_credential_read_json(assay_runtime *runtime, const char *json, size_t len, assay_credential **credential,
+                               assay_failure *failure)
+{
+    char problem[160];
+    ASSAY_AUTO_JSON assay_json *document = NULL;
+    *credential = NULL;
+    if (len > ASSAY_LIMIT_CONFIG_BYTES)
+        return assay_fail_note(failure, ASSAY_E_CONFIG, "it is longer than %d bytes", ASSAY_LIMIT_CONFIG_BYTES);
+    int code = assay_json_parse(json, len, &document, problem, sizeof problem);
+    if (code == ASSAY_E_MEMORY)
+        return assay_fail(failure, code);
+    if (code != ASSAY_OK)
+        return assay_fail_note(failure, ASSAY_E_CONFIG, "%s", problem);
+    return read_object(runtime, document, 1, credential, failure);
+}
