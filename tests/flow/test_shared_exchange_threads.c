@@ -84,13 +84,42 @@ static int get_alone(void *argument)
     return shared + exchanges == 1 ? shared : 3;
 }
 
+/*
+ * What children wait at until there is a server. They are forked before it has a thread, which may be in the allocator, whose lock a child would
+ * inherit where that is a sanitizer's.
+ */
+static int gates[2][2];
+
+static void make_gates(void)
+{
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pipe(gates[i]), 0);
+}
+
+static void open_gate(int which, int children)
+{
+    for (int i = 0; i < children; i++)
+        assert_int_equal(write(gates[which][1], endpoint, sizeof endpoint), sizeof endpoint);
+    assert_int_equal(close(gates[which][1]), 0);
+    assert_int_equal(close(gates[which][0]), 0);
+}
+
+static int get_behind_gate(void *argument)
+{
+    const int *which = argument;
+    return read(gates[*which][0], endpoint, sizeof endpoint) == (ssize_t)sizeof endpoint ? get_alone(NULL) : 4;
+}
+
 static void twenty_cold_processes_ask_once(void **state)
 {
     (void)state;
-    int children[PROCESSES], from_directory = 0;
-    serve(300);
+    int children[PROCESSES], from_directory = 0, first = 0;
+    make_gates();
     for (int i = 0; i < PROCESSES; i++)
-        children[i] = process_start(get_alone, NULL, PATIENCE);
+        children[i] = process_start(get_behind_gate, &first, PATIENCE);
+    serve(300);
+    open_gate(0, PROCESSES);
+    open_gate(1, 0);
     for (int i = 0; i < PROCESSES; i++) {
         int code = process_wait(children[i]);
         assert_in_range(code, 0, 1);
@@ -98,6 +127,11 @@ static void twenty_cold_processes_ask_once(void **state)
     }
     assert_int_equal(raw_server_connections(server), 1);
     assert_int_equal(from_directory, PROCESSES - 1);
+}
+
+static void settle(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL); /* all threads wait for something then */
 }
 
 static void wait_for_connections(int wanted)
@@ -111,12 +145,15 @@ static void wait_for_connections(int wanted)
 static void another_goes_on_for_one_that_is_killed(void **state)
 {
     (void)state;
-    int children[4];
-    serve(1000);
-    int leader = process_start(get_alone, NULL, PATIENCE);
-    wait_for_connections(1);
+    int children[4], first = 0, second = 1;
+    make_gates();
+    int leader = process_start(get_behind_gate, &first, PATIENCE);
     for (int i = 0; i < 4; i++)
-        children[i] = process_start(get_alone, NULL, PATIENCE);
+        children[i] = process_start(get_behind_gate, &second, PATIENCE);
+    serve(1000);
+    open_gate(0, 1);
+    wait_for_connections(1);
+    open_gate(1, 4);
     assert_int_equal(kill(leader, SIGKILL), 0);
     assert_int_equal(process_wait(leader), 1000 + SIGKILL);
     int from_directory = 0;
@@ -141,6 +178,7 @@ static void what_one_forgets_no_other_is_given(void **state)
 {
     (void)state;
     serve(0);
+    settle();
     assert_int_equal(process_run(get_alone, NULL, PATIENCE), 0);
     assert_int_equal(process_run(get_alone, NULL, PATIENCE), 1);
     assert_int_equal(process_run(forget_one, NULL, PATIENCE), 0);
@@ -175,6 +213,7 @@ static void a_fork_in_the_middle(void **state)
     parents = client();
     assert_int_equal(pthread_create(&thread, NULL, lead, NULL), 0);
     wait_for_connections(1);
+    settle();
     assert_int_equal(process_run(get_by_the_parents, NULL, PATIENCE), 0);
     assert_int_equal(pthread_join(thread, &got), 0);
     assert_ptr_equal(got, parents);
