@@ -107,7 +107,7 @@
 #define ASSAY_LIMIT_SECRET_BYTES 65536           /* bytes: a client secret or assertion of the host */
 #define ASSAY_LIMIT_CLAIMS_BYTES 16384           /* bytes: the claims of a challenge, decoded */
 #define ASSAY_LIMIT_CHAIN 16                     /* credentials: in one chain */
-#define ASSAY_LIMIT_EXCHANGE_TARGETS 16        /* texts: audiences, or resources, of one token exchange */
+#define ASSAY_LIMIT_EXCHANGE_TARGETS 16          /* texts: audiences, or resources, of one token exchange */
 #define ASSAY_LIMIT_CREDENTIAL_DEPTH 4           /* credentials: that use one another's tokens */
 #define ASSAY_LIMIT_EXCHANGE_TIMEOUT_MS 30000    /* milliseconds: for one request to a token endpoint or an agent */
 #define ASSAY_LIMIT_PROBE_TIMEOUT_MS 1000        /* milliseconds: for asking whether IMDS is there at all */

@@ -274,4 +274,6 @@ void assay_acquire_forget(assay_credential *credential, const assay_token_reques
         assay_shared_forget(credential, kept->wanted);
     }
     assay_credential_unlock(credential);
+    if (wanted != NULL) /* another process may have shared one that this one never had */
+        assay_shared_forget(credential, wanted);
 }

@@ -174,6 +174,19 @@ static int forget_one(void *argument)
     return 0;
 }
 
+/* One that this process never had. */
+static int forget_unseen(void *argument)
+{
+    assay_token_request *request = NULL;
+    (void)argument;
+    assay_credential *credential = client();
+    must_ok(assay_token_request_new("read", &request, NULL));
+    assay_credential_forget(credential, request);
+    assay_token_request_free(request);
+    assay_credential_unref(credential);
+    return 0;
+}
+
 static void what_one_forgets_no_other_is_given(void **state)
 {
     (void)state;
@@ -185,6 +198,9 @@ static void what_one_forgets_no_other_is_given(void **state)
     assert_int_equal(raw_server_connections(server), 1);
     assert_int_equal(process_run(get_alone, NULL, PATIENCE), 0);
     assert_int_equal(raw_server_connections(server), 2);
+    assert_int_equal(process_run(forget_unseen, NULL, PATIENCE), 0);
+    assert_int_equal(process_run(get_alone, NULL, PATIENCE), 0);
+    assert_int_equal(raw_server_connections(server), 3);
 }
 
 /* A process that forked while it obtained one: its child waits for it as a stranger would. */
