@@ -271,8 +271,11 @@ void assay_acquire_forget(assay_credential *credential, const assay_token_reques
                                            : assay_kept_next(&credential->kept, NULL);
          kept != NULL; kept = wanted != NULL ? NULL : assay_kept_next(&credential->kept, kept)) {
         assay_kept_put(&credential->kept, kept, NULL);
-        assay_shared_forget(credential, kept->wanted);
+        if (wanted == NULL)
+            assay_shared_forget(credential, kept->wanted);
     }
     assay_credential_unlock(credential);
     assay_readers_reclaim(credential->kept.readers);
+    if (wanted != NULL) /* another process may have shared one that this one never had */
+        assay_shared_forget(credential, wanted);
 }

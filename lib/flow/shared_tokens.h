@@ -5,6 +5,9 @@
 /*
  * Tokens that the processes of one user on one machine share, in a directory of mode 0700: a file of mode 0600 for each, named by a digest of what it is for (the
  * credential's settings and the request), replaced by renaming, and a lock for each, so that one process obtains it and the others wait for that.
+ *
+ * No secret is part of a name. So tokens are not shared of credentials that only their secrets tell apart: identities of Service Fabric, and exchanges whose subject token comes
+ * from a function of the host. Paths are part of it, but not what is in the files: processes that share a directory have to see the same token files by the same paths.
  */
 
 #include "flow/credential.h"
