@@ -137,9 +137,21 @@ static void keep(assay_endpoint *endpoint, int64_t until)
     (void)pthread_mutex_unlock(&context->lock);
 }
 
-static bool keeps_inner(const assay_endpoint *endpoint)
+static bool has_source(const assay_endpoint *endpoint)
 {
     return endpoint->machine.settings->inner != NULL;
+}
+
+/* As the server told, or the token itself; one that nobody tells the end of is not kept long. */
+static int64_t serves_until(const assay_endpoint *endpoint, const assay_moment *now)
+{
+    const assay_token_answer *answer = &endpoint->machine.answer;
+    if (answer->expires_at > 0)
+        return answer->expires_at;
+    if (answer->lifetime > 0)
+        return now->wall + answer->lifetime;
+    int64_t expiry = expiry_of(&endpoint->proof);
+    return expiry == INT64_MAX ? now->wall + ASSAY_LIMIT_UNTOLD_LIFETIME : expiry;
 }
 
 /* The scope that another credential's token is asked for. */
@@ -162,7 +174,7 @@ static int begin_inner(assay_endpoint *endpoint)
 {
     assay_machine *machine = &endpoint->machine;
     const assay_credential_settings *settings = machine->settings;
-    if (!keeps_inner(endpoint))
+    if (!has_source(endpoint))
         return assay_machine_make(&assay_machine_job, settings, machine->wanted, machine->context, &endpoint->inner);
     int code = make_inner_request(endpoint);
     return code != ASSAY_OK
@@ -174,7 +186,7 @@ static int begin_inner(assay_endpoint *endpoint)
 static assay_machine_want run_inner(assay_endpoint *endpoint, const assay_moment *now, bool *ready)
 {
     assay_machine *machine = &endpoint->machine;
-    if (endpoint->inner == NULL && keeps_inner(endpoint) && take_kept(endpoint, now)) {
+    if (endpoint->inner == NULL && has_source(endpoint) && take_kept(endpoint, now)) {
         *ready = true;
         return ASSAY_MACHINE_DONE;
     }
@@ -196,8 +208,8 @@ static assay_machine_want run_inner(assay_endpoint *endpoint, const assay_moment
     if (machine->code != ASSAY_OK)
         return assay_machine_end(machine, assay_endpoint_fail(endpoint, machine->code));
     assay_secret_move(&endpoint->proof, &machine->answer.token);
-    if (keeps_inner(endpoint))
-        keep(endpoint, machine->answer.expires_at > 0 ? machine->answer.expires_at : expiry_of(&endpoint->proof));
+    if (has_source(endpoint))
+        keep(endpoint, serves_until(endpoint, now));
     assay_token_answer_clear(&machine->answer);
     *ready = true;
     return ASSAY_MACHINE_DONE;
@@ -289,7 +301,7 @@ bool assay_endpoint_prove_again(assay_endpoint *endpoint)
     if (endpoint->spent.len > 0 || endpoint->proof.len == 0)
         return false;
     assay_secret_move(&endpoint->spent, &endpoint->proof);
-    if (keeps_inner(endpoint)) {
+    if (has_source(endpoint)) {
         (void)pthread_mutex_lock(&machine->context->lock);
         assay_secret_clear(&machine->context->assertion);
         (void)pthread_mutex_unlock(&machine->context->lock);

@@ -274,4 +274,5 @@ void assay_acquire_forget(assay_credential *credential, const assay_token_reques
         assay_shared_forget(credential, kept->wanted);
     }
     assay_credential_unlock(credential);
+    assay_readers_reclaim(credential->kept.readers);
 }

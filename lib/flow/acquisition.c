@@ -246,6 +246,8 @@ static assay_turn finish(assay_acquisition *acquisition, int *code, assay_failur
     if (in_time)
         land(acquisition->kept, *code, &local);
     assay_credential_unlock(credential);
+    assay_readers_reclaim(
+        credential->kept.readers); /* what was replaced is a secret: not longer than its readers need it */
     if (*code != ASSAY_OK)
         assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_FAILURES);
     log_end(credential, acquisition->kept, *code, &local);
@@ -301,7 +303,7 @@ static assay_turn end_hurried(assay_acquisition *acquisition, int *code, assay_f
     assay_credential_unlock(credential);
     clear_lead(acquisition);
     if (background)
-        assay_acquire_call_keeper(credential, acquisition->waker == NULL);
+        assay_acquire_call_keeper(credential, acquisition->blocks);
     return ASSAY_TURN_OVER;
 }
 
@@ -580,23 +582,37 @@ void assay_acquisition_leave(assay_acquisition *acquisition)
     clear_lead(acquisition);
 }
 
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* With the lock: a waiter looks again when the lease of the leader ends, its own time does, or what nobody wakes it for may have happened. */
+static int64_t look_at_locked(const assay_acquisition *acquisition)
+{
+    if (acquisition->lease != 0)
+        return acquisition->look_at;
+    int64_t at = sooner(acquisition->deadline, assay_clock_real_ms() + look_every(acquisition));
+    return acquisition->kept->flying ? sooner(at, acquisition->kept->lease_until) : at;
+}
+
 int64_t assay_acquisition_look_at(const assay_acquisition *acquisition)
 {
-    if (acquisition->machine != NULL || acquisition->lease != 0)
-        return acquisition->look_at;
-    int64_t now = assay_clock_real_ms(), every = now + look_every(acquisition);
-    return acquisition->deadline < every ? acquisition->deadline : every;
+    assay_credential_lock(acquisition->credential);
+    int64_t at = look_at_locked(acquisition);
+    assay_credential_unlock(acquisition->credential);
+    return at;
 }
 
 void assay_acquisition_wait(assay_acquisition *acquisition)
 {
     assay_credential *credential = acquisition->credential;
     assay_kept *kept = acquisition->kept;
-    int64_t until = assay_acquisition_look_at(acquisition);
-    const struct timespec when = {until / 1000, (until % 1000) * 1000000};
     assay_credential_lock(credential);
-    bool leads = is_own_lead(acquisition);
-    bool changed = !leads && (!kept->flying || kept->lease == 0 || kept->flight != acquisition->flight);
+    int64_t until = look_at_locked(acquisition);
+    const struct timespec when = {until / 1000, (until % 1000) * 1000000};
+    bool is_heir = kept->lease == 0 && kept->heir == acquisition->ticket;
+    bool changed = !is_own_lead(acquisition) && (!kept->flying || is_heir || kept->flight != acquisition->flight);
     if (!changed)
         (void)pthread_cond_timedwait(&kept->landed, &credential->lock, &when);
     assay_credential_unlock(credential);

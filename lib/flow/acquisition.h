@@ -14,6 +14,7 @@ typedef struct assay_acquisition {
     assay_credential *credential;
     assay_kept *kept;                  /* pinned; NULL: nothing is wanted */
     const assay_token_request *wanted; /* borrowed: with the user's token, which `kept` does not have */
+    bool blocks;  /* in a thread of the host, which may have a thread started for it */
     bool renewal;                      /* a token serves, or nobody waits */
     uint64_t seen;                     /* generation of `kept` that was found wanting */
     int64_t deadline;                  /* real milliseconds */

@@ -30,6 +30,7 @@ int assay_acquisition_join(assay_acquisition *acquisition, assay_failure *failur
 {
     ASSAY_CLEANUP(assay_http_client_free_p) assay_http_client *client = NULL;
     int code;
+    acquisition->blocks = true;
     assay_turn turn = assay_acquisition_board(acquisition, &code, failure, detail);
     while (turn != ASSAY_TURN_OVER) {
         if (turn == ASSAY_TURN_LEAD) {
