@@ -8,7 +8,10 @@
 static const char scheme[] = "Bearer ";
 _Static_assert(sizeof scheme - 1 == ASSAY_SCHEME_LEN, "what the getters skip");
 
-enum { CLOCK_BACK = 60 };
+enum {
+    CLOCK_BACK = 60,      /* seconds that the wall clock may be set back without a renewal */
+    RENEWED_EARLIEST = 30 /* seconds: however short a refresh_in is, and at most half the life */
+};
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -72,7 +75,7 @@ static void set_times(assay_access_token *token, const assay_token_answer *answe
     int64_t early = least(most(300, life / 5), life / 2);
     int64_t after = (life - early) * 1000;
     if (answer->refresh_in > 0)
-        after = least(answer->refresh_in, life) * 1000;
+        after = least(most(answer->refresh_in, least(RENEWED_EARLIEST, life / 2)), life) * 1000;
     token->renew_ms = now_ms + after - after / 10 * (int64_t)(jitter & 255u) / 256;
     token->until_ms = now_ms + life * 1000 - least(30000, life * 100);
     bool told = answer->lifetime > 0 || answer->expires_at > 0;
@@ -179,11 +182,11 @@ assay_access_token *assay_access_token_from_record(const assay_token_record *rec
 
 bool assay_access_token_serves(const assay_access_token *token, int64_t now_wall, int64_t now_ms)
 {
-    int64_t early =
-        token->obtained_ms > now_ms ? 0 : 1; /* a steady clock never goes back; one that does is not believed */
-    int64_t left = token->expires_at == 0 ? 1 : token->expires_at - now_wall;
-    int64_t margin = token->expires_at == 0 ? 0 : least(30, (token->expires_at - token->obtained_at) / 10);
-    return early != 0 && now_ms < token->until_ms && left > margin;
+    /* A steady clock never goes back; one that does is not believed. */
+    if (now_ms < token->obtained_ms || now_ms >= token->until_ms)
+        return false;
+    int64_t margin = least(30, (token->expires_at - token->obtained_at) / 10);
+    return token->expires_at == 0 || token->expires_at - now_wall > margin;
 }
 
 bool assay_access_token_is_due(const assay_access_token *token, int64_t now_wall, int64_t now_ms)

@@ -13,14 +13,21 @@ enum {
 /* Callers who ask for one scope in a row write nothing that others read. */
 static void mark_used(assay_kept *kept, int64_t now_ms)
 {
-    if (now_ms - atomic_load_explicit(&kept->used_ms, memory_order_relaxed) >= 1000)
+    int64_t since = now_ms - atomic_load_explicit(&kept->used_ms, memory_order_relaxed);
+    if (since >= 1000 || since < 0) /* a clock that was set back must not make it look used for ever */
         atomic_store_explicit(&kept->used_ms, now_ms, memory_order_relaxed);
+}
+
+/* What only its caller knows how to ask for, is not renewed behind anybody's back: on behalf of a user, and by a challenge, which is of one moment. */
+static bool is_renewable(const assay_kept *kept)
+{
+    return !assay_kept_is_of_user(kept) && kept->wanted->claims == NULL;
 }
 
 /* It is to be renewed, back-off allows it, and nobody was called for it just now. */
 static bool needs_call(assay_kept *kept, const assay_access_token *token, int64_t now_wall, int64_t now_ms)
 {
-    if (assay_kept_is_of_user(kept) || !assay_access_token_is_due(token, now_wall, now_ms) ||
+    if (!is_renewable(kept) || !assay_access_token_is_due(token, now_wall, now_ms) ||
         now_ms < atomic_load_explicit(&kept->renew_allowed_ms, memory_order_relaxed))
         return false;
     int64_t real = assay_clock_real_ms(), called = atomic_load(&kept->called_ms);
@@ -164,9 +171,9 @@ static int nothing_kept(assay_failure *failure)
     return assay_fail(failure, ASSAY_E_TOKEN_NEEDED);
 }
 
-/* No kept token serves: take part in a flight, and look again. */
-static int fly(assay_credential *credential, const assay_token_request *wanted, int64_t deadline,
-               assay_access_token **token, assay_failure *failure, assay_failure_detail *detail)
+/* Take part in a flight. ASSAY_OK without a token: one came, and was forgotten or is not what was wanted. */
+static int fly_once(assay_credential *credential, const assay_token_request *wanted, int64_t deadline,
+                    assay_access_token **token, assay_failure *failure, assay_failure_detail *detail)
 {
     bool due;
     assay_acquisition acquisition;
@@ -176,12 +183,23 @@ static int fly(assay_credential *credential, const assay_token_request *wanted, 
     if (*token == NULL)
         code = assay_acquisition_join(&acquisition, failure, detail);
     if (*token == NULL && code == ASSAY_OK)
+        *token = assay_acquisition_take_token(&acquisition);
+    if (*token == NULL && code == ASSAY_OK)
         *token = assay_acquire_kept(credential, wanted, &due);
     assay_acquisition_leave(&acquisition);
-    if (code != ASSAY_OK || *token != NULL)
-        return code;
-    /* What was obtained does not serve even now: its life is over before it began. */
-    return assay_fail_note(failure, ASSAY_E_TOKEN_RESPONSE, "the token had expired when it arrived");
+    return code;
+}
+
+/* No kept token serves. */
+static int fly(assay_credential *credential, const assay_token_request *wanted, int64_t deadline,
+               assay_access_token **token, assay_failure *failure, assay_failure_detail *detail)
+{
+    for (int i = 0; i < ASSAY_ACQUIRE_FLIGHTS; i++) {
+        int code = fly_once(credential, wanted, deadline, token, failure, detail);
+        if (code != ASSAY_OK || *token != NULL)
+            return code;
+    }
+    return assay_fail_note(failure, ASSAY_E_TOKEN_RESPONSE, "each token was forgotten as soon as it arrived");
 }
 
 static int found(assay_credential *credential, assay_access_token *token, bool due, bool may_start,
@@ -226,16 +244,28 @@ int assay_acquire_scope(assay_credential *credential, const char *scope, int64_t
     return code != ASSAY_OK ? code : assay_acquire(credential, request, deadline, token, failure, detail);
 }
 
-/* When a kept token is to be obtained anew without anybody waiting: INT64_MAX: never. */
+/* When the leader of its flight is to be looked after: one that is silent for longer than its lease is gone. */
+static int64_t end_of_lease(const assay_kept *kept, int64_t now_ms)
+{
+    int64_t left = kept->lease_until - assay_clock_real_ms();
+    return now_ms + (left > 0 ? left : 0);
+}
+
+/*
+ * When a kept token is to be obtained anew without anybody waiting: INT64_MAX: never. An acquisition that is begun then must be allowed to fly
+ * (acquisition.c): one that is refused would be due again at once.
+ */
 static int64_t due_of(assay_kept *kept, int64_t now_wall, int64_t now_ms)
 {
     const assay_access_token *token = atomic_load(&kept->token);
     int64_t allowed = atomic_load(&kept->renew_allowed_ms);
     allowed = kept->gate_ms > allowed ? kept->gate_ms : allowed;
-    if (kept->flying || assay_kept_is_of_user(kept) || kept->wanted->claims != NULL)
+    if (!is_renewable(kept))
         return INT64_MAX;
+    if (kept->flying)
+        return end_of_lease(kept, now_ms);
     if (kept->background)
-        return kept->gate_ms;
+        return allowed;
     if (token == NULL || now_ms - atomic_load(&kept->used_ms) > UNUSED_MS)
         return INT64_MAX;
     int64_t due = assay_access_token_is_due(token, now_wall, now_ms) ? now_ms : token->renew_ms;
@@ -258,6 +288,18 @@ assay_kept *assay_acquire_due(assay_credential *credential, int64_t now_ms, int6
     return first;
 }
 
+/* With the lock, but not while a file is removed and the host's log function may hear of it. */
+static void forget_shared(assay_credential *credential, assay_kept *kept)
+{
+    if (credential->shared == NULL)
+        return;
+    kept->pins++; /* it stays */
+    assay_credential_unlock(credential);
+    assay_shared_forget(credential, kept->wanted);
+    assay_credential_lock(credential);
+    kept->pins--;
+}
+
 void assay_acquire_forget(assay_credential *credential, const assay_token_request *request)
 {
     assay_failure ignored;
@@ -267,15 +309,16 @@ void assay_acquire_forget(assay_credential *credential, const assay_token_reques
     if (request != NULL && assay_acquire_normalise(credential, request, &wanted, &ignored) != ASSAY_OK)
         return;
     assay_credential_lock(credential);
-    for (assay_kept *kept = wanted != NULL ? assay_kept_find(&credential->kept, wanted)
-                                           : assay_kept_next(&credential->kept, NULL);
-         kept != NULL; kept = wanted != NULL ? NULL : assay_kept_next(&credential->kept, kept)) {
+    assay_kept *kept =
+        wanted != NULL ? assay_kept_find(&credential->kept, wanted) : assay_kept_next(&credential->kept, NULL);
+    while (kept != NULL) {
         assay_kept_put(&credential->kept, kept, NULL);
         if (wanted == NULL)
-            assay_shared_forget(credential, kept->wanted);
+            forget_shared(credential, kept);
+        kept = wanted != NULL ? NULL : assay_kept_next(&credential->kept, kept);
     }
     assay_credential_unlock(credential);
-    assay_readers_reclaim(credential->kept.readers);
     if (wanted != NULL) /* another process may have shared one that this one never had */
         assay_shared_forget(credential, wanted);
+    assay_readers_reclaim(credential->kept.readers);
 }

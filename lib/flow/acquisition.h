@@ -21,6 +21,8 @@ typedef struct assay_acquisition {
     assay_waker *waker;
     unsigned process; /* assay_fork_generation() */
 
+    assay_access_token *got; /* a reference: what the flight brought; NULL: nothing */
+
     bool waits;
     uint64_t ticket, flight, lease;
     struct assay_acquisition *next, **link;
@@ -30,6 +32,7 @@ typedef struct assay_acquisition {
     assay_machine_want want;
     bool own_time;     /* its own deadline ends the request, not the time for one */
     int64_t until;     /* real milliseconds: an answer after this one is too late */
+    int64_t began;     /* real milliseconds */
     int64_t look_at;   /* real milliseconds: when the machine wants to go on */
     assay_http_ca ca;  /* of the machine */
     const char *ca_of; /* text that it was made of */
@@ -51,6 +54,8 @@ assay_turn assay_acquisition_board(assay_acquisition *acquisition, int *code, as
 assay_turn assay_acquisition_report(assay_acquisition *acquisition, const assay_http_response *response, int missed,
                                     const assay_failure *why, int *code, assay_failure *failure,
                                     assay_failure_detail *detail);
+/* The caller's, after it ended with ASSAY_OK: what the flight brought, whatever became of the kept one since. NULL: it is not what was wanted. */
+assay_access_token *assay_acquisition_take_token(assay_acquisition *acquisition);
 /* Give it up in any state; a lead passes on. */
 void assay_acquisition_leave(assay_acquisition *acquisition);
 int64_t assay_acquisition_look_at(const assay_acquisition *acquisition);
@@ -64,6 +69,9 @@ void assay_acquisition_wait(assay_acquisition *acquisition);
 int assay_acquire_begin(assay_credential *credential, const assay_token_request *wanted, int64_t deadline,
                         assay_waker *waker, assay_acquisition *acquisition, assay_access_token **token,
                         assay_failure *failure);
+
+/* Flights that one caller takes part in, where what they bring is forgotten at once. */
+enum { ASSAY_ACQUIRE_FLIGHTS = 3 };
 
 static inline const assay_http_request *assay_acquisition_request(const assay_acquisition *acquisition)
 {

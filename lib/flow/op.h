@@ -46,6 +46,7 @@ struct assay_op {
     /* An acquisition. */
     assay_token_request *wanted; /* NULL: a renewal of whatever is due first */
     assay_acquisition acquisition;
+    int flights; /* that brought nothing which could be taken */
     assay_access_token *got;
     assay_failure_detail detail; /* of `failure` */
 

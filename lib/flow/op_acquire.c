@@ -109,14 +109,34 @@ void assay_op_begin_acquisition(assay_op *op)
     op->turn = ASSAY_TURN_WAIT;
 }
 
+/* What came was forgotten before it was taken: begin anew, a few times. */
+static void fly_again(assay_op *op)
+{
+    assay_waker *waker = op->acquisition.waker;
+    assay_acquisition_leave(&op->acquisition);
+    op->acquisition.waker = waker;
+    if (++op->flights < ASSAY_ACQUIRE_FLIGHTS)
+        assay_op_begin_acquisition(op);
+    else
+        assay_op_finish(op, assay_fail_note(&op->failure, ASSAY_E_TOKEN_RESPONSE,
+                                            "each token was forgotten as soon as it arrived"));
+}
+
 void assay_op_end_acquisition(assay_op *op)
 {
     bool due;
     if (op->fetched == ASSAY_OK && op->wanted != NULL) {
-        op->got = assay_acquire_kept(op->credential, op->wanted, &due);
+        op->got = assay_acquisition_take_token(&op->acquisition);
         if (op->got == NULL)
-            op->fetched =
-                assay_fail_note(&op->failure, ASSAY_E_TOKEN_RESPONSE, "the token had expired when it arrived");
+            op->got = assay_acquire_kept(op->credential, op->wanted, &due);
+        if (op->got == NULL) {
+            fly_again(op);
+            return;
+        }
     }
+    /* It had not the time, but the driver has. */
+    bool hurried = op->fetched == ASSAY_E_TIMEOUT && op->wanted != NULL && op->driver != NULL;
     assay_op_finish(op, op->fetched);
+    if (hurried)
+        assay_driver_renew(op->driver, op->credential);
 }

@@ -163,16 +163,22 @@ bool assay_refresher_poke(assay_refresher_slot *slot)
     return refresher != NULL;
 }
 
+/* The thread itself may fork: in a function of the host, such as the one that gives assertions. It is where it is, and has what it would wait for. */
+static bool is_self(const assay_refresher *refresher)
+{
+    return pthread_equal(refresher->thread, pthread_self()) != 0;
+}
+
 void assay_refresher_hold(assay_refresher_slot *slot)
 {
     assay_refresher *refresher = atomic_load(&slot->refresher);
-    if (refresher != NULL)
+    if (refresher != NULL && !is_self(refresher))
         (void)pthread_mutex_lock(&refresher->working);
 }
 
 void assay_refresher_release(assay_refresher_slot *slot)
 {
     assay_refresher *refresher = atomic_load(&slot->refresher);
-    if (refresher != NULL)
+    if (refresher != NULL && !is_self(refresher))
         (void)pthread_mutex_unlock(&refresher->working);
 }

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/acquisition_private.h"
+
+#include "flow/shared_tokens.h"
+
+/* The leader of a flight: it runs the machine, and shares what that brings. */
+
+enum { PAUSE_AFTER_MS = 30000 /* between renewals that fail (exchange.md 2.9) */ };
+
+assay_moment assay_acquisition_moment(const assay_credential *credential)
+{
+    const assay_clock *clock = &credential->runtime->clock;
+    return (assay_moment){assay_clock_wall(clock), assay_clock_steady(clock)};
+}
+
+/* A token that a claims challenge asked for takes the place of the one that was refused (exchange.md 2.9, case 45). */
+static void replace_refused(assay_credential *credential, const assay_kept *kept, assay_access_token *token)
+{
+    if (kept->wanted->claims == NULL)
+        return;
+    assay_token_request plain = *kept->wanted;
+    plain.claims = NULL;
+    assay_kept *refused = assay_kept_find(&credential->kept, &plain);
+    if (refused != NULL && atomic_load(&refused->token) != NULL)
+        assay_kept_put(&credential->kept, refused, assay_access_token_ref(token));
+}
+
+static void keep_token(assay_acquisition *acquisition, assay_access_token *token)
+{
+    assay_credential *credential = acquisition->credential;
+    assay_kept *kept = acquisition->kept;
+    atomic_store(&kept->renew_allowed_ms, INT64_MIN);
+    atomic_store(&kept->called_ms, INT64_MIN / 2); /* who was called has done it */
+    kept->gate_ms = 0;
+    kept->background = false;
+    replace_refused(credential, kept, token);
+    assay_kept_put(&credential->kept, kept, token);
+}
+
+static void note_failure(assay_acquisition *acquisition, int code, const assay_failure *failure)
+{
+    assay_kept *kept = acquisition->kept;
+    int64_t now = assay_credential_now(acquisition->credential);
+    kept->gate_ms = assay_acquisition_is_told_to_wait(code, failure) ? now + failure->retry_after * 1000 : 0;
+    kept->background = false;
+    int64_t pause_until = now + PAUSE_AFTER_MS;
+    atomic_store(&kept->renew_allowed_ms, kept->gate_ms > pause_until ? kept->gate_ms : pause_until);
+    atomic_store(&kept->called_ms, INT64_MIN / 2);
+}
+
+void assay_acquisition_clear_lead(assay_acquisition *acquisition)
+{
+    assay_shared_unlock(&acquisition->shared_lock);
+    assay_machine_free(ASSAY_STEAL(acquisition->machine));
+    assay_http_ca_clear(&acquisition->ca);
+    acquisition->ca_of = NULL;
+    acquisition->lease = 0;
+}
+
+static void log_end(const assay_credential *credential, const assay_kept *kept, int code, const assay_failure *failure)
+{
+    char shown[128];
+    assay_text_escape(kept->wanted->scope, strlen(kept->wanted->scope), shown, sizeof shown);
+    const char *kind = assay_credential_kind_name(credential->settings.kind);
+    if (code == ASSAY_OK)
+        assay_runtime_log(credential->runtime, ASSAY_LOG_INFO, "%s: a token was obtained for %s", kind, shown);
+    else
+        assay_runtime_log(credential->runtime, atomic_load(&kept->token) != NULL ? ASSAY_LOG_WARNING : ASSAY_LOG_ERROR,
+                          "%s: no token could be obtained for %s: %s (%s)%s%s", kind, shown, assay_code_name(code),
+                          assay_code_summary(code), failure->note[0] == '\0' ? "" : ": ", failure->note);
+}
+
+/* Of what the machine brought, without the lock: it takes pages. What does not serve even now is no token, and must not be asked for again at once. */
+static assay_access_token *make_token(const assay_acquisition *acquisition, int *code, assay_failure *failure)
+{
+    assay_machine *machine = acquisition->machine;
+    const assay_moment now = assay_acquisition_moment(acquisition->credential);
+    uint8_t jitter = 0;
+    (void)assay_crypto_random(&jitter, 1);
+    assay_access_token *token = assay_access_token_make(&machine->answer, acquisition->wanted->scope, machine->source,
+                                                        now.wall, now.steady, jitter);
+    *code = token == NULL ? assay_fail(failure, ASSAY_E_MEMORY) : ASSAY_OK;
+    if (token == NULL || assay_access_token_serves(token, now.wall, now.steady))
+        return token;
+    assay_access_token_unref(token);
+    *code = assay_fail_note(failure, ASSAY_E_TOKEN_RESPONSE, "the token had expired when it arrived");
+    return NULL;
+}
+
+/* The machine is done: share what it brought. */
+static assay_turn finish(assay_acquisition *acquisition, int *code, assay_failure *failure,
+                         assay_failure_detail *detail)
+{
+    assay_credential *credential = acquisition->credential;
+    assay_machine *machine = acquisition->machine;
+    assay_access_token *token = NULL;
+    assay_failure local = machine->failure;
+    *code = machine->code;
+    if (*code == ASSAY_OK)
+        token = make_token(acquisition, code, &local);
+    if (token != NULL)
+        assay_shared_put(credential, acquisition->kept->wanted, token);
+    assay_credential_lock(credential);
+    bool in_time = assay_acquisition_is_own_lead(acquisition);
+    if (token != NULL)
+        keep_token(acquisition, assay_access_token_ref(token)); /* a late one is as good */
+    else if (in_time)
+        note_failure(acquisition, *code, &local);
+    if (in_time)
+        assay_kept_land(acquisition->kept, *code, &local);
+    else if (token != NULL) /* another one leads by now, but nobody need wait for that */
+        assay_kept_wake_all(acquisition->kept);
+    assay_credential_unlock(credential);
+    assay_readers_reclaim(
+        credential->kept.readers); /* what was replaced is a secret: not longer than its readers need it */
+    if (*code != ASSAY_OK)
+        assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_FAILURES);
+    log_end(credential, acquisition->kept, *code, &local);
+    assay_acquisition_give_failure(&local, failure, detail);
+    acquisition->got = token;
+    assay_acquisition_clear_lead(acquisition);
+    return ASSAY_TURN_OVER;
+}
+
+/* Others may take over once this is past. */
+static bool extend_lease(assay_acquisition *acquisition, int64_t until)
+{
+    assay_credential_lock(acquisition->credential);
+    bool leads = assay_acquisition_is_own_lead(acquisition);
+    if (leads)
+        acquisition->kept->lease_until = until + ASSAY_LIMIT_LEASE_GRACE_MS;
+    assay_credential_unlock(acquisition->credential);
+    return leads;
+}
+
+/* Another one leads by now: wait for it like everybody. */
+static assay_turn fall_back(assay_acquisition *acquisition, int *code, assay_failure *failure,
+                            assay_failure_detail *detail)
+{
+    assay_acquisition_clear_lead(acquisition);
+    return assay_acquisition_board(acquisition, code, failure, detail);
+}
+
+static bool take_ca(assay_acquisition *acquisition, assay_failure *failure)
+{
+    assay_machine *machine = acquisition->machine;
+    if (machine->ca_pem == NULL)
+        return true;
+    assay_http_ca_clear(&acquisition->ca);
+    if (assay_http_ca_take(&acquisition->ca, machine->ca_pem, machine->ca_len, failure) != ASSAY_OK)
+        return false;
+    machine->request.ca = &acquisition->ca;
+    return true;
+}
+
+/* Nobody who waits has the time that it takes: whoever keeps tokens fresh has it, for those that it knows how to ask for. */
+static bool may_be_got_behind(const assay_acquisition *acquisition)
+{
+    const assay_kept *kept = acquisition->kept;
+    return !kept->flying && !acquisition->renewal && !assay_kept_is_of_user(kept) && kept->wanted->claims == NULL;
+}
+
+/* The leader's own time is up: that says nothing about the server. One who has more than it had begins anew, or whoever keeps tokens fresh. */
+assay_turn assay_acquisition_end_hurried(assay_acquisition *acquisition, int *code, assay_failure *failure)
+{
+    assay_credential *credential = acquisition->credential;
+    assay_kept *kept = acquisition->kept;
+    *code = assay_fail_note(failure, ASSAY_E_TIMEOUT, "no time was left to obtain a token");
+    assay_credential_lock(credential);
+    if (assay_acquisition_is_own_lead(acquisition)) {
+        int64_t now = assay_clock_real_ms();
+        assay_acquisition_give_up_lead(acquisition, now + (now - acquisition->began), *code, failure);
+        kept->background = may_be_got_behind(acquisition);
+    }
+    bool background = kept->background;
+    assay_credential_unlock(credential);
+    assay_acquisition_clear_lead(acquisition);
+    if (background)
+        assay_acquire_call_keeper(credential, acquisition->blocks);
+    return ASSAY_TURN_OVER;
+}
+
+/* One that waits and has the time which the leader has not goes on, from the beginning. */
+static bool pass_on_to_patient(assay_acquisition *acquisition, int64_t until)
+{
+    assay_kept *kept = acquisition->kept;
+    assay_credential_lock(acquisition->credential);
+    bool may = assay_acquisition_is_own_lead(acquisition) && kept->heirs + 1 < ASSAY_LIMIT_ABANDONED;
+    uint64_t heir = may ? assay_kept_choose_heir(kept, until) : 0;
+    if (heir != 0)
+        assay_kept_pass_on(kept, heir);
+    assay_credential_unlock(acquisition->credential);
+    return heir != 0;
+}
+
+/* The machine waits because the server asked for it: whoever has not so much time is told at once, instead of when it is up. */
+static void tell_pause(assay_acquisition *acquisition)
+{
+    assay_machine *machine = acquisition->machine;
+    assay_kept *kept = acquisition->kept;
+    if (!assay_acquisition_is_told_to_wait(machine->code, &machine->failure))
+        return;
+    assay_credential_lock(acquisition->credential);
+    if (assay_acquisition_is_own_lead(acquisition) && kept->gate_ms != machine->wait_until) {
+        kept->gate_ms = machine->wait_until;
+        assay_kept_note_failure(kept, machine->code, &machine->failure);
+        assay_kept_wake_all(kept);
+    }
+    assay_credential_unlock(acquisition->credential);
+}
+
+/* The machine wants to wait. Whoever has no time for that hears what it would have waited for. */
+static assay_turn wait_for_machine(assay_acquisition *acquisition, int *code, assay_failure *failure,
+                                   assay_failure_detail *detail)
+{
+    assay_machine *machine = acquisition->machine;
+    int64_t now = assay_clock_real_ms();
+    int64_t left = machine->wait_until - assay_credential_now(acquisition->credential);
+    left = left < 0 ? 0 : left;
+    if (now + left >= acquisition->deadline) {
+        bool told = assay_acquisition_is_told_to_wait(machine->code, &machine->failure);
+        if (!told && pass_on_to_patient(acquisition, now + left)) {
+            *code = machine->code;
+            assay_acquisition_give_failure(&machine->failure, failure, detail);
+            assay_acquisition_clear_lead(acquisition);
+            return ASSAY_TURN_OVER;
+        }
+        if (machine->code == ASSAY_OK)
+            machine->code = assay_fail_note(&machine->failure, ASSAY_E_TIMEOUT, "no time was left to wait");
+        return finish(acquisition, code, failure, detail);
+    }
+    tell_pause(acquisition);
+    int64_t every = assay_acquisition_look_every(acquisition);
+    acquisition->look_at = now + (left < every ? left : every);
+    if (!extend_lease(acquisition, acquisition->look_at))
+        return fall_back(acquisition, code, failure, detail);
+    return ASSAY_TURN_WAIT;
+}
+
+static assay_turn lend(assay_acquisition *acquisition, int *code, assay_failure *failure, assay_failure_detail *detail)
+{
+    int64_t now = assay_clock_real_ms();
+    int64_t own = acquisition->deadline - now;
+    if (own <= 0)
+        return assay_acquisition_end_hurried(acquisition, code, failure);
+    acquisition->own_time = own < acquisition->machine->attempt_ms;
+    acquisition->until = acquisition->own_time ? acquisition->deadline : now + acquisition->machine->attempt_ms;
+    if (!take_ca(acquisition, &acquisition->machine->failure)) {
+        (void)assay_machine_end(acquisition->machine, ASSAY_E_CONFIG_CA);
+        return finish(acquisition, code, failure, detail);
+    }
+    if (!extend_lease(acquisition, acquisition->until))
+        return fall_back(acquisition, code, failure, detail);
+    assay_credential_count(acquisition->credential, ASSAY_CREDENTIAL_STAT_REQUESTS);
+    return ASSAY_TURN_LEAD;
+}
+
+/* Go on as far as the machine can without an answer. */
+assay_turn assay_acquisition_run(assay_acquisition *acquisition, int *code, assay_failure *failure,
+                                 assay_failure_detail *detail)
+{
+    const assay_moment now = assay_acquisition_moment(acquisition->credential);
+    acquisition->want = assay_machine_next(acquisition->machine, &now);
+    switch (acquisition->want) {
+    case ASSAY_MACHINE_FETCH:
+        return lend(acquisition, code, failure, detail);
+    case ASSAY_MACHINE_WAIT:
+        return wait_for_machine(acquisition, code, failure, detail);
+    default:
+        return finish(acquisition, code, failure, detail);
+    }
+}
+
+/* The first steps of a new leader: another process may have the token, or be about to. */
+assay_turn assay_acquisition_begin(assay_acquisition *acquisition, int *code, assay_failure *failure,
+                                   assay_failure_detail *detail)
+{
+    assay_credential *credential = acquisition->credential;
+    assay_access_token *token = NULL;
+    if (acquisition->machine != NULL)
+        return assay_acquisition_run(acquisition, code, failure, detail);
+    switch (assay_shared_get(credential, acquisition->kept->wanted, acquisition->wanted->made_ms,
+                             &acquisition->shared_lock, &token)) {
+    case ASSAY_SHARED_WAIT:
+        acquisition->look_at = assay_clock_real_ms() + ASSAY_LIMIT_STORE_LOOK_MS;
+        if (acquisition->look_at >= acquisition->deadline)
+            return assay_acquisition_end_hurried(acquisition, code, failure);
+        if (!extend_lease(acquisition, acquisition->look_at))
+            return fall_back(acquisition, code, failure, detail);
+        acquisition->want = ASSAY_MACHINE_WAIT;
+        return ASSAY_TURN_WAIT;
+    case ASSAY_SHARED_TOKEN:
+        assay_credential_lock(credential);
+        assay_failure_clear(failure);
+        acquisition->got = assay_access_token_ref(token);
+        keep_token(acquisition, token);
+        if (assay_acquisition_is_own_lead(acquisition))
+            assay_kept_land(acquisition->kept, ASSAY_OK, failure);
+        assay_credential_unlock(credential);
+        assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_SHARED);
+        assay_acquisition_clear_lead(acquisition);
+        *code = ASSAY_OK;
+        return ASSAY_TURN_OVER;
+    default:
+        break;
+    }
+    assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_EXCHANGES);
+    if (acquisition->renewal)
+        assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_REFRESHES);
+    /* Without the time of day nobody can tell when a token expires. */
+    *code = assay_acquisition_moment(credential).wall < 0
+                ? ASSAY_E_CLOCK
+                : assay_machine_new(&credential->settings, acquisition->wanted, &credential->context,
+                                    &acquisition->machine);
+    if (*code == ASSAY_OK)
+        return assay_acquisition_run(acquisition, code, failure, detail);
+    (void)assay_fail(failure, *code);
+    assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_FAILURES);
+    assay_credential_lock(credential);
+    if (assay_acquisition_is_own_lead(acquisition)) {
+        note_failure(acquisition, *code, failure);
+        assay_kept_land(acquisition->kept, *code, failure);
+    }
+    assay_credential_unlock(credential);
+    assay_acquisition_clear_lead(acquisition);
+    return ASSAY_TURN_OVER;
+}

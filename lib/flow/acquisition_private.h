@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ASSAY_FLOW_ACQUISITION_PRIVATE_H
+#define ASSAY_FLOW_ACQUISITION_PRIVATE_H
+
+/* Inside of acquisitions, for acquisition*.c alone. */
+
+#include "flow/acquisition.h"
+#include "flow/fork.h"
+
+static inline bool assay_acquisition_is_inherited(const assay_acquisition *acquisition)
+{
+    return acquisition->process != assay_fork_generation();
+}
+
+/* acquisition_flight.c: with the credential's lock. */
+void assay_acquisition_take_place(assay_acquisition *acquisition);
+void assay_acquisition_leave_place(assay_acquisition *acquisition);
+void assay_kept_wake_all(assay_kept *kept);
+/* Whoever waits and has the most time left, beyond @p least (real milliseconds): an exchange begins anew with it. 0: nobody. */
+uint64_t assay_kept_choose_heir(const assay_kept *kept, int64_t least);
+/* What whoever comes next is told, and whoever waited. */
+void assay_kept_note_failure(assay_kept *kept, int code, const assay_failure *failure);
+void assay_kept_land(assay_kept *kept, int code, const assay_failure *failure);
+void assay_kept_pass_on(assay_kept *kept, uint64_t heir);
+/* Milliseconds for which the server asked to be left alone. */
+int64_t assay_acquisition_gate_left(const assay_credential *credential, const assay_kept *kept);
+/* The leader goes without a result, or the heir does before it led; @p least as of assay_kept_choose_heir(). */
+void assay_acquisition_give_up_lead(const assay_acquisition *acquisition, int64_t least, int code,
+                                    const assay_failure *failure);
+/* The lead is free, and for this one to take before all others. */
+bool assay_acquisition_is_heir(const assay_acquisition *acquisition);
+bool assay_acquisition_is_own_lead(const assay_acquisition *acquisition);
+void assay_acquisition_leave_flight(assay_acquisition *acquisition, bool leads);
+/* Nothing is left to wait for. */
+assay_turn assay_acquisition_over(assay_acquisition *acquisition, int result, int *code, assay_failure *failure);
+void assay_acquisition_give_failure(const assay_failure *from, assay_failure *failure, assay_failure_detail *detail);
+/* The server said when it wants to be asked again (exchange.md 2.9). */
+bool assay_acquisition_is_told_to_wait(int code, const assay_failure *failure);
+
+/* acquisition_lead.c: without it. */
+assay_moment assay_acquisition_moment(const assay_credential *credential);
+void assay_acquisition_clear_lead(assay_acquisition *acquisition);
+/* The first steps of a new leader, and what follows; results as of assay_acquisition_board(). */
+assay_turn assay_acquisition_begin(assay_acquisition *acquisition, int *code, assay_failure *failure,
+                                   assay_failure_detail *detail);
+assay_turn assay_acquisition_run(assay_acquisition *acquisition, int *code, assay_failure *failure,
+                                 assay_failure_detail *detail);
+/* The leader's own time is up: that says nothing about the server. */
+assay_turn assay_acquisition_end_hurried(assay_acquisition *acquisition, int *code, assay_failure *failure);
+
+/* acquisition.c: longest pause between looks, in milliseconds. */
+int64_t assay_acquisition_look_every(const assay_acquisition *acquisition);
+
+#endif
