@@ -5,9 +5,10 @@
 #include "acquire/token_file.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 /* What an endpoint is shown: the content of a file, an assertion signed here or by the host, a token of another machine. */
+
+#define BINDING_AUDIENCE "api://AKSIdentityBinding"
 
 enum { REREAD_PAUSE_MS = 1000, REREADS = 3 };
 
@@ -24,15 +25,18 @@ static int64_t expiry_of(const assay_secret *jwt)
     return peek.readable && peek.expiry > 0 ? peek.expiry : INT64_MAX;
 }
 
-static int fail_expired(assay_endpoint *endpoint, int64_t expiry, const assay_moment *now)
+/* Said while a new one is waited for, too: who has no time to wait hears it. */
+static int say_expired(assay_endpoint *endpoint, int64_t expiry, const assay_moment *now)
 {
     assay_machine *machine = &endpoint->machine;
-    int code = assay_fail_note(&machine->failure, ASSAY_E_TOKEN_FILE_EXPIRED, "%.160s: it expired %lld seconds ago",
-                               machine->settings->token_file, (long long)(now->wall - expiry));
+    bool past = expiry <= now->wall;
+    machine->code = assay_fail_note(&machine->failure, ASSAY_E_TOKEN_FILE_EXPIRED, "%.160s: it %s %lld seconds%s",
+                                    machine->settings->token_file, past ? "expired" : "expires in",
+                                    (long long)(past ? now->wall - expiry : expiry - now->wall), past ? " ago" : "");
     memset(&machine->detail, 0, sizeof machine->detail);
     machine->failure.detail = &machine->detail;
     assay_diagnosis_apply(54, &machine->failure, &machine->detail);
-    return assay_endpoint_fail(endpoint, code);
+    return machine->code;
 }
 
 /*
@@ -53,11 +57,11 @@ static assay_machine_want read_token_file(assay_endpoint *endpoint, const assay_
     if (expiry <= now->wall + ASSAY_LIMIT_FILE_SKEW && endpoint->reads < REREADS) {
         endpoint->reads++;
         machine->wait_until = now->steady + REREAD_PAUSE_MS;
-        machine->code = assay_fail_note(&machine->failure, ASSAY_E_TOKEN_FILE_EXPIRED, "%.160s", settings->token_file);
+        (void)say_expired(endpoint, expiry, now);
         return ASSAY_MACHINE_WAIT;
     }
     if (expiry <= now->wall)
-        return assay_machine_end(machine, fail_expired(endpoint, expiry, now));
+        return assay_machine_end(machine, assay_endpoint_fail(endpoint, say_expired(endpoint, expiry, now)));
     *ready = true;
     return ASSAY_MACHINE_DONE;
 }
@@ -72,9 +76,7 @@ static int call_host(assay_endpoint *endpoint)
     size_t len = assertion == NULL ? 0 : strnlen(assertion, ASSAY_LIMIT_SECRET_BYTES + 1);
     bool fits = result == 0 && len > 0 && len <= ASSAY_LIMIT_SECRET_BYTES;
     bool copied = fits && assay_secret_set(&endpoint->proof, assertion, len);
-    if (assertion != NULL)
-        assay_wipe(assertion, strlen(assertion));
-    free(assertion); /* the host's allocator, not ours */
+    assay_free_host_text(assertion);
     if (copied)
         return ASSAY_OK;
     if (fits)
@@ -86,7 +88,8 @@ static int call_host(assay_endpoint *endpoint)
 
 static bool is_adfs(const assay_machine *machine)
 {
-    return machine->settings->tenant != NULL && strcmp(machine->settings->tenant, "adfs") == 0;
+    const char *tenant = assay_endpoint_tenant(machine);
+    return tenant != NULL && strcmp(tenant, "adfs") == 0;
 }
 
 /* `aud`: for Entra exactly the endpoint, whatever stands in between; elsewhere as the server wants it (RFC 7523, section 3). */
@@ -196,8 +199,10 @@ static assay_machine_want run_inner(assay_endpoint *endpoint, const assay_moment
     if (machine->code != ASSAY_OK)
         return assay_machine_end(machine, assay_endpoint_fail(endpoint, machine->code));
     assay_secret_move(&endpoint->proof, &machine->answer.token);
-    if (keeps_inner(endpoint))
-        keep(endpoint, machine->answer.expires_at > 0 ? machine->answer.expires_at : expiry_of(&endpoint->proof));
+    /* One that does not say when it ends is asked for anew each time. */
+    int64_t until = machine->answer.expires_at > 0 ? machine->answer.expires_at : expiry_of(&endpoint->proof);
+    if (keeps_inner(endpoint) && until != INT64_MAX)
+        keep(endpoint, until);
     assay_token_answer_clear(&machine->answer);
     *ready = true;
     return ASSAY_MACHINE_DONE;
@@ -210,7 +215,7 @@ static bool wants_proxy(const assay_endpoint *endpoint)
     if (proxy->url == NULL || proxy->mode == ASSAY_TOKEN_PROXY_OFF)
         return false;
     return proxy->mode == ASSAY_TOKEN_PROXY_ON ||
-           assay_peek_has_audience(endpoint->proof.text, endpoint->proof.len, "api://AKSIdentityBinding");
+           assay_peek_has_audience(endpoint->proof.text, endpoint->proof.len, BINDING_AUDIENCE);
 }
 
 /* What the request needs beside the first proof: an actor, and who the client of an exchange is. */
@@ -314,7 +319,9 @@ void assay_endpoint_explain_federation(assay_endpoint *endpoint)
         return;
     assay_peek peek;
     assay_peek_read(endpoint->proof.text, endpoint->proof.len, &peek);
-    if (!peek.readable)
+    /* A token of identity bindings is not Entra's to exchange: what the row says of the token proxy is the fix. */
+    bool of_binding = assay_peek_has_audience(endpoint->proof.text, endpoint->proof.len, BINDING_AUDIENCE);
+    if (!peek.readable || of_binding)
         return;
     (void)snprintf(machine->detail.fix, sizeof machine->detail.fix,
                    "the federated credential must have issuer \"%.120s\", subject \"%.120s\" and audience \"%.60s\": "

@@ -274,16 +274,16 @@ static assay_turn fall_back(assay_acquisition *acquisition, int *code, assay_fai
     return assay_acquisition_board(acquisition, code, failure, detail);
 }
 
-static bool take_ca(assay_acquisition *acquisition, assay_failure *failure)
+static int take_ca(assay_acquisition *acquisition, assay_failure *failure)
 {
     assay_machine *machine = acquisition->machine;
     if (machine->ca_pem == NULL)
-        return true;
+        return ASSAY_OK;
     assay_http_ca_clear(&acquisition->ca);
-    if (assay_http_ca_take(&acquisition->ca, machine->ca_pem, machine->ca_len, failure) != ASSAY_OK)
-        return false;
-    machine->request.ca = &acquisition->ca;
-    return true;
+    int code = assay_http_ca_take(&acquisition->ca, machine->ca_pem, machine->ca_len, failure);
+    if (code == ASSAY_OK)
+        machine->request.ca = &acquisition->ca;
+    return code;
 }
 
 /* The leader's own time is up: that says nothing about the server. One who has more begins anew, or whoever keeps tokens fresh. */
@@ -352,8 +352,9 @@ static assay_turn lend(assay_acquisition *acquisition, int *code, assay_failure 
         return end_hurried(acquisition, code, failure);
     acquisition->own_time = own < acquisition->machine->attempt_ms;
     acquisition->until = acquisition->own_time ? acquisition->deadline : now + acquisition->machine->attempt_ms;
-    if (!take_ca(acquisition, &acquisition->machine->failure)) {
-        (void)assay_machine_end(acquisition->machine, ASSAY_E_CONFIG_CA);
+    int trusted = take_ca(acquisition, &acquisition->machine->failure);
+    if (trusted != ASSAY_OK) {
+        (void)assay_machine_end(acquisition->machine, trusted);
         return finish(acquisition, code, failure, detail);
     }
     if (!extend_lease(acquisition, acquisition->until))
@@ -375,6 +376,14 @@ static assay_turn run(assay_acquisition *acquisition, int *code, assay_failure *
     default:
         return finish(acquisition, code, failure, detail);
     }
+}
+
+/* Entra will refuse it (AADSTS7000114, row 33), in words that do not name the cause (exchange.md 2.5, case 86). */
+static void warn_of_app(const assay_acquisition *acquisition)
+{
+    if (acquisition->wanted->user_is_app)
+        assay_runtime_log(acquisition->credential->runtime, ASSAY_LOG_WARNING,
+                          "on-behalf-of: the token that this was called with belongs to an application, not to a user");
 }
 
 /* The first steps of a new leader: another process may have the token, or be about to. */
@@ -409,6 +418,7 @@ static assay_turn begin(assay_acquisition *acquisition, int *code, assay_failure
         break;
     }
     assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_EXCHANGES);
+    warn_of_app(acquisition);
     if (acquisition->renewal)
         assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_REFRESHES);
     *code = assay_machine_new(&credential->settings, acquisition->wanted, &credential->context, &acquisition->machine);
