@@ -107,10 +107,12 @@ static int sign(assay_endpoint *endpoint, const assay_moment *now, assay_secret 
     if (code != ASSAY_OK)
         return assay_endpoint_fail(endpoint, code);
     bool entra = assay_endpoint_is_entra(endpoint), adfs = entra && is_adfs(machine);
+    /* A server that was told no name of the key may know it by its certificate (RFC 7515, section 4.1.8). */
+    bool by_certificate = entra ? !adfs : settings->signing_key_id == NULL && assay_sign_key_certificate_count(key) > 0;
     const assay_assertion_options options = {
         .algorithm = adfs ? "RS256" : settings->signing_algorithm, /* AD FS knows neither PS256 nor x5t#S256 */
         .x5t_sha1 = adfs,
-        .x5t_sha256 = entra && !adfs,
+        .x5t_sha256 = by_certificate,
         .x5c = settings->send_chain,
         .kid = settings->signing_key_id,
         .client_id = settings->client_id,
