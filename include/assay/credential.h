@@ -186,7 +186,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_add_audience(assay_credential *c
 /** Ask for this resource, an absolute URI (RFC 8707, section 2); may be called again. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_add_resource(assay_credential *credential, const char *resource,
                                                              assay_error **error);
-/** Google: obtain tokens of this service account with the exchanged one. @param email [in] of the account. @since 0.1 */
+/** Google: obtain tokens of this service account with the exchanged one. @param email [in] of the account; or the whole URL, as the file of an external
+ *  account has it (`service_account_impersonation_url`), for other universes than googleapis.com and for tests. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_service_account(assay_credential *credential, const char *email,
                                                                     assay_error **error);
 
@@ -245,8 +246,8 @@ enum assay_credential_stat {
 /** Read a counter. @retval ASSAY_E_ARGUMENT no such counter. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_get_stat(const assay_credential *credential, int stat, uint64_t *value);
 /**
- * Describe the credential as one JSON text, without secrets and without tokens: `{"kind","source","tenant","client_id","authority","skipped":[{"source","reason"}],
- * "tokens":[{"scope","tenant","expires_in_seconds","refresh_in_seconds","last_failure"}]}`. For people and tools.
+ * Describe the credential as one JSON text, without secrets and without tokens: `{"kind","source","tenant","client_id","authority","token_file",
+ * "members":[kind],"skipped":[{"source","reason"}],"tokens":[{"scope","tenant","expires_in_seconds","refresh_in_seconds","last_failure"}]}`. For people and tools.
  * @param json [out] NULL unless ASSAY_OK; terminated; release with assay_bytes_free()
  * @since 0.1
  */

@@ -205,6 +205,7 @@ static void clear(assay_machine *machine)
     assay_machine_free(endpoint->inner);
     assay_token_request_drop(endpoint->inner_wanted);
     assay_secret_clear(&endpoint->proof);
+    assay_secret_clear(&endpoint->client_proof);
     assay_secret_clear(&endpoint->actor);
     assay_secret_clear(&endpoint->spent);
     assay_secret_clear(&endpoint->first);

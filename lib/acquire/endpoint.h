@@ -46,6 +46,12 @@ static inline bool assay_endpoint_is_entra(const assay_endpoint *endpoint)
     return endpoint->machine.settings->kind <= ASSAY_CREDENTIAL_PIPELINES;
 }
 
+/* The tenant that is asked. */
+static inline const char *assay_endpoint_tenant(const assay_machine *machine)
+{
+    return machine->wanted->tenant != NULL ? machine->wanted->tenant : machine->settings->tenant;
+}
+
 /* endpoint_proof.c: have what proves who we are. *ready: it is there; otherwise as of a machine. */
 assay_machine_want assay_endpoint_prove(assay_endpoint *endpoint, const assay_moment *now, bool *ready);
 /* The server found the assertion expired, or signed by nobody it knows. Whether there may be another one by now: the next proof must differ. Once only. */

@@ -40,11 +40,6 @@ static void put_secret(assay_secret *form, const char *name, const assay_secret 
         add(form, name, value->text, value->len);
 }
 
-static const char *tenant_of(const assay_machine *machine)
-{
-    return machine->wanted->tenant != NULL ? machine->wanted->tenant : machine->settings->tenant;
-}
-
 /* AD FS has no version in its path (exchange.md 2.1). */
 static const char *entra_path(const char *tenant)
 {
@@ -59,8 +54,8 @@ char *assay_endpoint_url(const assay_endpoint *endpoint)
     assay_buffer url = {0};
     assay_buffer_put(&url, settings->authority != NULL ? settings->authority : public_authority);
     assay_buffer_put(&url, "/");
-    assay_buffer_put(&url, tenant_of(&endpoint->machine));
-    assay_buffer_put(&url, entra_path(tenant_of(&endpoint->machine)));
+    assay_buffer_put(&url, assay_endpoint_tenant(&endpoint->machine));
+    assay_buffer_put(&url, entra_path(assay_endpoint_tenant(&endpoint->machine)));
     if (url.failed)
         assay_buffer_clear(&url);
     return url.text;
@@ -76,8 +71,8 @@ static char *proxy_url(const assay_machine *machine)
         len--;
     assay_buffer_add(&url, base, len);
     assay_buffer_put(&url, "/");
-    assay_buffer_put(&url, tenant_of(machine));
-    assay_buffer_put(&url, entra_path(tenant_of(machine)));
+    assay_buffer_put(&url, assay_endpoint_tenant(machine));
+    assay_buffer_put(&url, entra_path(assay_endpoint_tenant(machine)));
     if (url.failed)
         assay_buffer_clear(&url);
     return url.text;
@@ -186,13 +181,15 @@ static void write_second(assay_endpoint *endpoint)
 {
     assay_buffer json = {0};
     const char *scope = endpoint->machine.wanted->scope;
-    if (scope[0] == '\0')
+    if (scope[strspn(scope, " ")] == '\0')
         scope = google_scope;
-    assay_buffer_put(&json, "{\"scope\":[");
-    for (size_t len; *scope != '\0'; scope += len + strspn(scope + len, " ")) {
-        len = strcspn(scope, " ");
-        assay_buffer_put(&json, json.text[json.len - 1] == '[' ? "" : ",");
+    const char *separator = "{\"scope\":[";
+    for (scope += strspn(scope, " "); *scope != '\0'; scope += strspn(scope, " ")) {
+        size_t len = strcspn(scope, " ");
+        assay_buffer_put(&json, separator);
         assay_buffer_json_string(&json, scope, len);
+        separator = ",";
+        scope += len;
     }
     assay_buffer_put(&json, "]}");
     if (json.failed)

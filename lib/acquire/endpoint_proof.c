@@ -8,6 +8,8 @@
 
 /* What an endpoint is shown: the content of a file, an assertion signed here or by the host, a token of another machine. */
 
+#define BINDING_AUDIENCE "api://AKSIdentityBinding"
+
 enum { REREAD_PAUSE_MS = 1000, REREADS = 3 };
 
 static int fail_memory(assay_endpoint *endpoint)
@@ -23,15 +25,18 @@ static int64_t expiry_of(const assay_secret *jwt)
     return peek.readable && peek.expiry > 0 ? peek.expiry : INT64_MAX;
 }
 
-static int fail_expired(assay_endpoint *endpoint, int64_t expiry, const assay_moment *now)
+/* Said while a new one is waited for, too: who has no time to wait hears it. */
+static int say_expired(assay_endpoint *endpoint, int64_t expiry, const assay_moment *now)
 {
     assay_machine *machine = &endpoint->machine;
-    int code = assay_fail_note(&machine->failure, ASSAY_E_TOKEN_FILE_EXPIRED, "%.160s: it expired %lld seconds ago",
-                               machine->settings->token_file, (long long)(now->wall - expiry));
+    bool past = expiry <= now->wall;
+    machine->code = assay_fail_note(&machine->failure, ASSAY_E_TOKEN_FILE_EXPIRED, "%.160s: it %s %lld seconds%s",
+                                    machine->settings->token_file, past ? "expired" : "expires in",
+                                    (long long)(past ? now->wall - expiry : expiry - now->wall), past ? " ago" : "");
     memset(&machine->detail, 0, sizeof machine->detail);
     machine->failure.detail = &machine->detail;
     assay_diagnosis_apply(54, &machine->failure, &machine->detail);
-    return assay_endpoint_fail(endpoint, code);
+    return machine->code;
 }
 
 /*
@@ -52,11 +57,11 @@ static assay_machine_want read_token_file(assay_endpoint *endpoint, const assay_
     if (expiry <= now->wall + ASSAY_LIMIT_FILE_SKEW && endpoint->reads < REREADS) {
         endpoint->reads++;
         machine->wait_until = now->steady + REREAD_PAUSE_MS;
-        machine->code = assay_fail_note(&machine->failure, ASSAY_E_TOKEN_FILE_EXPIRED, "%.160s", settings->token_file);
+        (void)say_expired(endpoint, expiry, now);
         return ASSAY_MACHINE_WAIT;
     }
     if (expiry <= now->wall)
-        return assay_machine_end(machine, fail_expired(endpoint, expiry, now));
+        return assay_machine_end(machine, assay_endpoint_fail(endpoint, say_expired(endpoint, expiry, now)));
     *ready = true;
     return ASSAY_MACHINE_DONE;
 }
@@ -85,7 +90,8 @@ static int call_host(assay_endpoint *endpoint)
 
 static bool is_adfs(const assay_machine *machine)
 {
-    return machine->settings->tenant != NULL && strcmp(machine->settings->tenant, "adfs") == 0;
+    const char *tenant = assay_endpoint_tenant(machine);
+    return tenant != NULL && strcmp(tenant, "adfs") == 0;
 }
 
 /* `aud`: for Entra exactly the endpoint, whatever stands in between; elsewhere as the server wants it (RFC 7523, section 3). */
@@ -103,10 +109,12 @@ static int sign(assay_endpoint *endpoint, const assay_moment *now, assay_secret 
     if (code != ASSAY_OK)
         return assay_endpoint_fail(endpoint, code);
     bool entra = assay_endpoint_is_entra(endpoint), adfs = entra && is_adfs(machine);
+    /* A server that was told no name of the key may know it by its certificate (RFC 7515, section 4.1.8). */
+    bool by_certificate = entra ? !adfs : settings->signing_key_id == NULL && assay_sign_key_certificate_count(key) > 0;
     const assay_assertion_options options = {
         .algorithm = adfs ? "RS256" : settings->signing_algorithm, /* AD FS knows neither PS256 nor x5t#S256 */
         .x5t_sha1 = adfs,
-        .x5t_sha256 = entra && !adfs,
+        .x5t_sha256 = by_certificate,
         .x5c = settings->send_chain,
         .kid = settings->signing_key_id,
         .client_id = settings->client_id,
@@ -221,7 +229,7 @@ static bool wants_proxy(const assay_endpoint *endpoint)
     if (proxy->url == NULL || proxy->mode == ASSAY_TOKEN_PROXY_OFF)
         return false;
     return proxy->mode == ASSAY_TOKEN_PROXY_ON ||
-           assay_peek_has_audience(endpoint->proof.text, endpoint->proof.len, "api://AKSIdentityBinding");
+           assay_peek_has_audience(endpoint->proof.text, endpoint->proof.len, BINDING_AUDIENCE);
 }
 
 /* What the request needs beside the first proof: an actor, and who the client of an exchange is. */
@@ -325,7 +333,9 @@ void assay_endpoint_explain_federation(assay_endpoint *endpoint)
         return;
     assay_peek peek;
     assay_peek_read(endpoint->proof.text, endpoint->proof.len, &peek);
-    if (!peek.readable)
+    /* A token of identity bindings is not Entra's to exchange: what the row says of the token proxy is the fix. */
+    bool of_binding = assay_peek_has_audience(endpoint->proof.text, endpoint->proof.len, BINDING_AUDIENCE);
+    if (!peek.readable || of_binding)
         return;
     (void)snprintf(machine->detail.fix, sizeof machine->detail.fix,
                    "the federated credential must have issuer \"%.120s\", subject \"%.120s\" and audience \"%.60s\": "

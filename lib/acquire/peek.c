@@ -79,6 +79,8 @@ void assay_peek_read(const char *token, size_t len, assay_peek *peek)
     show(audience_at(audience, 0), peek->audience, sizeof peek->audience);
     while (audience_at(audience, peek->audience_count) != NULL)
         peek->audience_count++;
+    assay_span kind;
+    peek->of_app = assay_json_get_member_string(payload, "idtyp", &kind) && assay_span_is(kind, "app");
     peek->expiry = read_time(assay_json_get(payload, "exp"));
     peek->issued_at = read_time(assay_json_get(payload, "iat"));
     peek->not_before = read_time(assay_json_get(payload, "nbf"));

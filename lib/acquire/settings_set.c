@@ -280,11 +280,22 @@ int assay_settings_set_client_method(assay_credential_settings *settings, const 
                             "client_secret_basic, client_secret_post, private_key_jwt or none", method, strlen(method));
 }
 
+/* The whole URL, as Google's files name it; http on loopback is looked at again by the check, once all is set. */
+static int set_account_url(assay_credential_settings *settings, const char *url, assay_failure *failure)
+{
+    const char *problem = assay_url_check_fetch(url, strlen(url), true);
+    if (problem != NULL)
+        return refuse_url("the URL of the service account", problem, failure);
+    return replace(&settings->impersonation_url, url, failure);
+}
+
 /* The mail address is a segment of the URL (Google, "Credential exchange"). */
 int assay_settings_set_service_account(assay_credential_settings *settings, const char *email, assay_failure *failure)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-.@_";
     assay_buffer url = {0};
+    if (email != NULL && strstr(email, "://") != NULL)
+        return set_account_url(settings, email, failure);
     if (email != NULL && (email[0] == '\0' || strspn(email, allowed) != strlen(email)))
         return assay_fail_note(failure, ASSAY_E_CONFIG_CREDENTIAL, "the service account is not a mail address");
     if (email != NULL)

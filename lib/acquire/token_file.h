@@ -21,6 +21,7 @@ typedef struct assay_peek {
     char algorithm[16], key_id[128];
     size_t audience_count;
     int64_t expiry, issued_at, not_before; /* 0: not told */
+    bool of_app;                           /* `idtyp` is "app": Entra's token of an application */
     bool readable;                         /* three segments, header and payload JSON objects */
 } assay_peek;
 

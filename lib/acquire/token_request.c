@@ -65,6 +65,7 @@ int assay_token_request_copy(const assay_token_request *from, assay_token_reques
     made->has_user = from->has_user;
     memcpy(made->user_digest, from->user_digest, sizeof made->user_digest);
     made->user_expiry = from->user_expiry;
+    made->user_is_app = from->user_is_app;
     bool copied = copy_text(&made->scope, from->scope) && copy_text(&made->tenant, from->tenant) &&
                   copy_text(&made->claims, from->claims);
     if (!copied || !assay_secret_copy(&made->user_assertion, &from->user_assertion))
@@ -88,6 +89,7 @@ int assay_token_request_take_user(assay_token_request *request, const char *toke
     assay_peek_read(token, len, &peek);
     memcpy(request->user_digest, digest, sizeof digest);
     request->user_expiry = peek.readable ? peek.expiry : 0;
+    request->user_is_app = peek.readable && peek.of_app;
     request->has_user = true;
     return ASSAY_OK;
 }

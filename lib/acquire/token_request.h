@@ -20,6 +20,7 @@ struct assay_token_request {
     bool has_user;
     uint8_t user_digest[32]; /* SHA-256 of the user's token; zeros for none */
     int64_t user_expiry;     /* its exp, unverified; 0: not told */
+    bool user_is_app;        /* by its `idtyp` it belongs to an application: nobody to act for */
 };
 
 int assay_token_request_make(const char *scope, assay_token_request **request, assay_failure *failure);

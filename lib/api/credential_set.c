@@ -65,6 +65,24 @@ int assay_credential_set_secret(assay_credential *credential, const char *secret
     return ASSAY_END(assay_settings_set_secret(&credential->settings.secret, secret, len, "the secret", failure));
 }
 
+/* Two texts that belong together: both are set, or none is. Each may be NULL. */
+static int set_both(char **first_place, const char *first, const char *first_what, char **second_place,
+                    const char *second, const char *second_what, assay_failure *failure)
+{
+    ASSAY_AUTO_RELEASE char *one = NULL;
+    ASSAY_AUTO_RELEASE char *two = NULL;
+    int code = assay_settings_set_text(&one, first, first_what, failure);
+    if (code == ASSAY_OK)
+        code = assay_settings_set_text(&two, second, second_what, failure);
+    if (code != ASSAY_OK)
+        return code;
+    assay_release(*first_place);
+    assay_release(*second_place);
+    *first_place = ASSAY_STEAL(one);
+    *second_place = ASSAY_STEAL(two);
+    return ASSAY_OK;
+}
+
 int assay_credential_set_signing_files(assay_credential *credential, const char *certificate_path, const char *key_path,
                                        const char *passphrase, assay_error **error)
 {
@@ -73,13 +91,14 @@ int assay_credential_set_signing_files(assay_credential *credential, const char 
     if (certificate_path == NULL && key_path == NULL)
         return ASSAY_BAD("certificate_path and key_path are both NULL");
     assay_credential_settings *settings = &credential->settings;
-    int code =
-        assay_settings_set_text(&settings->certificate_path, certificate_path, "the certificate's path", failure);
-    if (code == ASSAY_OK)
-        code = assay_settings_set_text(&settings->key_path, key_path, "the key's path", failure);
-    if (code == ASSAY_OK)
-        code = assay_settings_set_secret(&settings->passphrase, passphrase, passphrase == NULL ? 0 : strlen(passphrase),
+    ASSAY_CLEANUP(assay_secret_clear) assay_secret secret = {0};
+    int code = assay_settings_set_secret(&secret, passphrase, passphrase == NULL ? 0 : strlen(passphrase),
                                          "the passphrase", failure);
+    if (code == ASSAY_OK)
+        code = set_both(&settings->certificate_path, certificate_path, "the certificate's path", &settings->key_path,
+                        key_path, "the key's path", failure);
+    if (code == ASSAY_OK)
+        assay_secret_move(&settings->passphrase, &secret);
     return ASSAY_END(code);
 }
 
@@ -89,10 +108,8 @@ int assay_credential_set_signing_form(assay_credential *credential, const char *
     ASSAY_BEGIN(error);
     OPEN(credential);
     assay_credential_settings *settings = &credential->settings;
-    int code = assay_settings_set_text(&settings->signing_algorithm, algorithm, "the algorithm", failure);
-    if (code == ASSAY_OK)
-        code = assay_settings_set_text(&settings->signing_key_id, key_id, "the key id", failure);
-    return ASSAY_END(code);
+    return ASSAY_END(set_both(&settings->signing_algorithm, algorithm, "the algorithm", &settings->signing_key_id,
+                              key_id, "the key id", failure));
 }
 
 int assay_credential_send_certificate_chain(assay_credential *credential, assay_error **error)
@@ -131,14 +148,7 @@ int assay_credential_set_source(assay_credential *credential, assay_credential *
     OPEN(credential);
     if (source == NULL)
         return ASSAY_BAD("source is NULL");
-    if (credential->settings.inner != NULL)
-        return ASSAY_END(assay_fail_note(failure, ASSAY_E_STATE, "it has a source already"));
-    int code = assay_settings_set_text(&credential->settings.inner_scope, scope, "the scope of the source", failure);
-    if (code == ASSAY_OK)
-        code = assay_credential_add_source(credential, source, failure);
-    if (code == ASSAY_OK)
-        credential->settings.inner = &source->settings;
-    return ASSAY_END(code);
+    return ASSAY_END(assay_credential_set_inner(credential, source, scope, failure));
 }
 
 int assay_credential_set_token_proxy_mode(assay_credential *credential, int mode, assay_error **error)
@@ -198,11 +208,8 @@ int assay_credential_set_token_types(assay_credential *credential, const char *s
     ASSAY_BEGIN(error);
     OPEN(credential);
     assay_credential_settings *settings = &credential->settings;
-    int code =
-        assay_settings_set_text(&settings->subject_token_type, subject, "the type of the subject token", failure);
-    if (code == ASSAY_OK)
-        code = assay_settings_set_text(&settings->requested_token_type, requested, "the requested type", failure);
-    return ASSAY_END(code);
+    return ASSAY_END(set_both(&settings->subject_token_type, subject, "the type of the subject token",
+                              &settings->requested_token_type, requested, "the requested type", failure));
 }
 
 int assay_credential_set_actor(assay_credential *credential, const char *token_file, const char *token_type,
@@ -213,10 +220,8 @@ int assay_credential_set_actor(assay_credential *credential, const char *token_f
     if ((token_file == NULL) != (token_type == NULL))
         return ASSAY_BAD("an actor token needs its type, and the type a token (RFC 8693, section 2.1)");
     assay_credential_settings *settings = &credential->settings;
-    int code = assay_settings_set_text(&settings->actor_token_file, token_file, "the actor token's file", failure);
-    if (code == ASSAY_OK)
-        code = assay_settings_set_text(&settings->actor_token_type, token_type, "the actor token's type", failure);
-    return ASSAY_END(code);
+    return ASSAY_END(set_both(&settings->actor_token_file, token_file, "the actor token's file",
+                              &settings->actor_token_type, token_type, "the actor token's type", failure));
 }
 
 int assay_credential_add_audience(assay_credential *credential, const char *audience, assay_error **error)

@@ -141,16 +141,16 @@ static assay_turn fall_back(assay_acquisition *acquisition, int *code, assay_fai
     return assay_acquisition_board(acquisition, code, failure, detail);
 }
 
-static bool take_ca(assay_acquisition *acquisition, assay_failure *failure)
+static int take_ca(assay_acquisition *acquisition, assay_failure *failure)
 {
     assay_machine *machine = acquisition->machine;
     if (machine->ca_pem == NULL)
-        return true;
+        return ASSAY_OK;
     assay_http_ca_clear(&acquisition->ca);
-    if (assay_http_ca_take(&acquisition->ca, machine->ca_pem, machine->ca_len, failure) != ASSAY_OK)
-        return false;
-    machine->request.ca = &acquisition->ca;
-    return true;
+    int code = assay_http_ca_take(&acquisition->ca, machine->ca_pem, machine->ca_len, failure);
+    if (code == ASSAY_OK)
+        machine->request.ca = &acquisition->ca;
+    return code;
 }
 
 /* Nobody who waits has the time that it takes: whoever keeps tokens fresh has it, for those that it knows how to ask for. */
@@ -245,14 +245,23 @@ static assay_turn lend(assay_acquisition *acquisition, int *code, assay_failure 
         return assay_acquisition_end_hurried(acquisition, code, failure);
     acquisition->own_time = own < acquisition->machine->attempt_ms;
     acquisition->until = acquisition->own_time ? acquisition->deadline : now + acquisition->machine->attempt_ms;
-    if (!take_ca(acquisition, &acquisition->machine->failure)) {
-        (void)assay_machine_end(acquisition->machine, ASSAY_E_CONFIG_CA);
+    int trusted = take_ca(acquisition, &acquisition->machine->failure);
+    if (trusted != ASSAY_OK) {
+        (void)assay_machine_end(acquisition->machine, trusted);
         return finish(acquisition, code, failure, detail);
     }
     if (!extend_lease(acquisition, acquisition->until))
         return fall_back(acquisition, code, failure, detail);
     assay_credential_count(acquisition->credential, ASSAY_CREDENTIAL_STAT_REQUESTS);
     return ASSAY_TURN_LEAD;
+}
+
+/* Entra will refuse it (AADSTS7000114, row 33), in words that do not name the cause (exchange.md 2.5, case 86). */
+static void warn_of_app(const assay_acquisition *acquisition)
+{
+    if (acquisition->wanted->user_is_app)
+        assay_runtime_log(acquisition->credential->runtime, ASSAY_LOG_WARNING,
+                          "on-behalf-of: the token that this was called with belongs to an application, not to a user");
 }
 
 /* Go on as far as the machine can without an answer. */
@@ -305,6 +314,7 @@ assay_turn assay_acquisition_begin(assay_acquisition *acquisition, int *code, as
         break;
     }
     assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_EXCHANGES);
+    warn_of_app(acquisition);
     if (acquisition->renewal)
         assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_REFRESHES);
     /* Without the time of day nobody can tell when a token expires. */

@@ -70,12 +70,28 @@ int assay_credential_add_source(assay_credential *credential, assay_credential *
     credential->sources = longer;
     /* What it lacks is found where its tokens are asked for; frozen it is now. */
     int code = assay_credential_use(source, failure);
-    if (code != ASSAY_OK && assay_code_category(code) != ASSAY_CATEGORY_USAGE)
+    if (code != ASSAY_OK && !atomic_load(&source->frozen))
         return code;
     credential->sources[credential->source_count++] = assay_credential_take(source);
     if (source->depth >= credential->depth)
         credential->depth = source->depth + 1;
     return assay_fail(failure, ASSAY_OK);
+}
+
+int assay_credential_set_inner(assay_credential *credential, assay_credential *source, const char *scope,
+                               assay_failure *failure)
+{
+    ASSAY_AUTO_RELEASE char *copy = NULL;
+    if (credential->settings.inner != NULL)
+        return assay_fail_note(failure, ASSAY_E_STATE, "it has a source already");
+    int code = assay_settings_set_text(&copy, scope, "the scope of the source", failure);
+    if (code == ASSAY_OK)
+        code = assay_credential_add_source(credential, source, failure);
+    if (code != ASSAY_OK)
+        return code;
+    credential->settings.inner_scope = ASSAY_STEAL(copy);
+    credential->settings.inner = &source->settings;
+    return ASSAY_OK;
 }
 
 int assay_credential_make_chain(assay_runtime *runtime, assay_credential *const *members, size_t count,
@@ -181,6 +197,10 @@ static int freeze(assay_credential *credential, assay_failure *failure)
     if (code != ASSAY_OK)
         return code;
     (void)assay_credential_settings_check(&credential->settings, failure);
+    if (assay_settings_client_id_is_odd(&credential->settings)) /* row 16, case 6 */
+        assay_runtime_log(credential->runtime, ASSAY_LOG_WARNING,
+                          "the client id is no GUID, which Entra answers with AADSTS700016: a name, an object's or a "
+                          "resource's id is not meant");
     atomic_store_explicit(&credential->frozen, true, memory_order_release);
     return ASSAY_OK;
 }

@@ -56,6 +56,9 @@ int assay_credential_use(assay_credential *credential, assay_failure *failure);
 
 /* Refer to a source of assertions, or of a chain. ASSAY_E_CONFIG_CREDENTIAL: they would use one another too deeply. */
 int assay_credential_add_source(assay_credential *credential, assay_credential *source, assay_failure *failure);
+/* Take the source's tokens as assertions or subject tokens, asked for with this scope. */
+int assay_credential_set_inner(assay_credential *credential, assay_credential *source, const char *scope,
+                               assay_failure *failure);
 int assay_credential_make_chain(assay_runtime *runtime, assay_credential *const *members, size_t count,
                                 assay_credential **credential, assay_failure *failure);
 /* @p kind NULL: the default chain. */

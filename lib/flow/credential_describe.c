@@ -71,10 +71,28 @@ static void put_tokens(assay_buffer *out, assay_credential *credential)
     assay_buffer_put(out, "]");
 }
 
-/* Where tokens came from last; what it would be where none came yet. */
-static const char *source_of(const assay_credential *credential)
+/* Where the newest of the kept tokens came from, such as a chain's member; NULL where none came yet. With the lock. */
+static const char *source_of(assay_credential *credential)
 {
-    return assay_credential_kind_name(credential->settings.kind);
+    const assay_access_token *newest = NULL;
+    for (assay_kept *kept = assay_kept_next(&credential->kept, NULL); kept != NULL;
+         kept = assay_kept_next(&credential->kept, kept)) {
+        const assay_access_token *token = atomic_load(&kept->token);
+        if (token != NULL && (newest == NULL || token->obtained_real_ms > newest->obtained_real_ms))
+            newest = token;
+    }
+    return newest == NULL ? NULL : newest->source;
+}
+
+static void put_source(assay_buffer *out, assay_credential *credential)
+{
+    const char *source = NULL;
+    if (atomic_load(&credential->frozen)) {
+        assay_credential_lock(credential);
+        source = source_of(credential); /* static text */
+        assay_credential_unlock(credential);
+    }
+    put_text(out, "source", source);
 }
 
 int assay_credential_write_description(assay_credential *credential, char **json, size_t *len, assay_failure *failure)
@@ -84,7 +102,9 @@ int assay_credential_write_description(assay_credential *credential, char **json
     *json = NULL;
     *len = 0;
     assay_buffer_put(&out, "{");
-    put_text(&out, "kind", source_of(credential));
+    put_text(&out, "kind", assay_credential_kind_name(settings->kind));
+    assay_buffer_put(&out, ",");
+    put_source(&out, credential);
     assay_buffer_put(&out, ",");
     put_text(&out, "tenant", settings->tenant);
     assay_buffer_put(&out, ",");

@@ -173,20 +173,34 @@ static const char *text_of(const assay_json *object, const char *name)
     return assay_json_get_member_string(object, name, &text) ? text.ptr : NULL;
 }
 
-/* {"url","tls_name","ca_file"} */
-static int take_proxy(assay_credential *credential, const assay_json *proxy, assay_failure *failure)
+/* Every member of an object is one of @p names (NULL ends them) and a text, or, where it is @p other, anything. */
+static int check_texts(const assay_json *object, const char *what, const char *const *names, const char *other,
+                       assay_failure *failure)
 {
     void *iterator = NULL;
     const assay_json *value;
     const char *name;
-    if (!assay_json_is_object(proxy))
-        return assay_config_wrong_type("token_proxy", "an object", failure);
-    while ((name = assay_json_object_next(proxy, &iterator, &value)) != NULL) {
-        if (strcmp(name, "url") != 0 && strcmp(name, "tls_name") != 0 && strcmp(name, "ca_file") != 0)
-            return assay_config_unknown("token_proxy", name, failure);
-        if (!assay_json_is_string(value))
+    if (!assay_json_is_object(object))
+        return assay_config_wrong_type(what, "an object", failure);
+    while ((name = assay_json_object_next(object, &iterator, &value)) != NULL) {
+        size_t at = 0;
+        while (names[at] != NULL && strcmp(names[at], name) != 0)
+            at++;
+        bool is_other = strcmp(name, other) == 0;
+        if (names[at] == NULL && !is_other)
+            return assay_config_unknown(what, name, failure);
+        if (!is_other && !assay_json_is_string(value))
             return assay_config_wrong_type(name, "a text", failure);
     }
+    return ASSAY_OK;
+}
+
+static int take_proxy(assay_credential *credential, const assay_json *proxy, assay_failure *failure)
+{
+    static const char *const names[] = {"url", "tls_name", "ca_file", NULL};
+    int code = check_texts(proxy, "token_proxy", names, "", failure);
+    if (code != ASSAY_OK)
+        return code;
     return assay_settings_set_proxy(&credential->settings, text_of(proxy, "url"), text_of(proxy, "tls_name"),
                                     text_of(proxy, "ca_file"), NULL, failure);
 }
@@ -197,17 +211,12 @@ static int read_object(assay_runtime *runtime, const assay_json *object, unsigne
 /* {"credential": {…}, "scope": "…"}: whose token is the assertion or subject token. */
 static int take_source(assay_credential *credential, const assay_json *source, unsigned depth, assay_failure *failure)
 {
+    static const char *const names[] = {"scope", NULL};
     ASSAY_CLEANUP(assay_credential_drop_p) assay_credential *inner = NULL;
-    if (!assay_json_is_object(source))
-        return assay_config_wrong_type("source", "an object", failure);
-    int code = read_object(credential->runtime, assay_json_get(source, "credential"), depth + 1, &inner, failure);
+    int code = check_texts(source, "source", names, "credential", failure);
     if (code == ASSAY_OK)
-        code = assay_settings_set_text(&credential->settings.inner_scope, text_of(source, "scope"), "scope", failure);
-    if (code == ASSAY_OK)
-        code = assay_credential_add_source(credential, inner, failure);
-    if (code == ASSAY_OK)
-        credential->settings.inner = &inner->settings;
-    return code;
+        code = read_object(credential->runtime, assay_json_get(source, "credential"), depth + 1, &inner, failure);
+    return code == ASSAY_OK ? assay_credential_set_inner(credential, inner, text_of(source, "scope"), failure) : code;
 }
 
 static int take_any(assay_credential *credential, const char *name, const assay_json *value, unsigned depth,
@@ -228,10 +237,13 @@ static int take_any(assay_credential *credential, const char *name, const assay_
 static int read_chain(assay_runtime *runtime, const assay_json *object, unsigned depth, assay_credential **credential,
                       assay_failure *failure)
 {
+    static const char *const names[] = {"kind", NULL};
     assay_credential *members[ASSAY_LIMIT_CHAIN] = {NULL};
     const assay_json *list = assay_json_get(object, "members");
     size_t count = assay_json_is_array(list) ? assay_json_array_len(list) : 0;
-    int code = ASSAY_OK;
+    int code = check_texts(object, "a chain", names, "members", failure);
+    if (code != ASSAY_OK)
+        return code;
     if (count == 0 || count > ASSAY_LIMIT_CHAIN)
         return assay_config_wrong_type("members", "an array of 1 to 16 credentials", failure);
     for (size_t i = 0; i < count && code == ASSAY_OK; i++)

@@ -121,7 +121,7 @@ void exchange_scene_rotate_file(exchange_scene *scene)
     exchange_scene_write_minted(scene, NULL);
 }
 
-static assay_credential *make(exchange_scene *scene, const char *kind)
+assay_credential *exchange_scene_credential(exchange_scene *scene, const char *kind)
 {
     assay_credential *credential = NULL;
     assert_int_equal(assay_credential_new(scene->runtime, kind, &credential, NULL), ASSAY_OK);
@@ -133,14 +133,14 @@ static assay_credential *make(exchange_scene *scene, const char *kind)
 
 assay_credential *exchange_scene_workload(exchange_scene *scene)
 {
-    assay_credential *credential = make(scene, "workload-identity");
+    assay_credential *credential = exchange_scene_credential(scene, "workload-identity");
     assert_int_equal(assay_credential_set_token_file(credential, scene->token_file, NULL), ASSAY_OK);
     return credential;
 }
 
 assay_credential *exchange_scene_secret(exchange_scene *scene)
 {
-    assay_credential *credential = make(scene, "client-secret");
+    assay_credential *credential = exchange_scene_credential(scene, "client-secret");
     assert_int_equal(assay_credential_set_secret(credential, EXCHANGE_SECRET, sizeof EXCHANGE_SECRET - 1, NULL),
                      ASSAY_OK);
     return credential;

@@ -44,6 +44,8 @@ void exchange_scene_advance(exchange_scene *scene, int64_t seconds);
 /* From now on it moves by _advance() alone. */
 void exchange_scene_freeze(exchange_scene *scene);
 
+/* A credential of any kind of Entra's for the scene's app, without what it proves itself with. */
+assay_credential *exchange_scene_credential(exchange_scene *scene, const char *kind);
 /* A credential of the kind "workload-identity" or "client-secret" for the scene's app, not yet used. */
 assay_credential *exchange_scene_workload(exchange_scene *scene);
 assay_credential *exchange_scene_secret(exchange_scene *scene);
