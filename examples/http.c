@@ -76,6 +76,8 @@ static const char *reason(int status)
         return "Bad Request";
     case 401:
         return "Unauthorized";
+    case 403:
+        return "Forbidden";
     case 431:
         return "Request Header Fields Too Large";
     case 503:
@@ -88,9 +90,9 @@ static const char *reason(int status)
 size_t http_answer(char *out, int status, const char *www_authenticate, int64_t retry_after, const char *text,
                    bool keep_alive)
 {
-    char challenge[512] = "", retry[64] = "";
+    char challenge[1600] = "", retry[64] = "";
     if (www_authenticate[0] != '\0')
-        (void)snprintf(challenge, sizeof challenge, "WWW-Authenticate: %.480s\r\n", www_authenticate);
+        (void)snprintf(challenge, sizeof challenge, "WWW-Authenticate: %.1536s\r\n", www_authenticate);
     if (retry_after > 0)
         (void)snprintf(retry, sizeof retry, "Retry-After: %" PRId64 "\r\n", retry_after);
     int text_len = (int)strnlen(text, 256);

@@ -13,7 +13,7 @@
 
 enum {
     HTTP_REQUEST_BYTES = 16384, /* longest request */
-    HTTP_ANSWER_BYTES = 1024,   /* room for any answer */
+    HTTP_ANSWER_BYTES = 2560,   /* room for any answer */
     HTTP_IDLE_MS = 10000        /* longest that a client may take for a request, or to take its answer */
 };
 

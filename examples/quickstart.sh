@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# From a fresh Debian 12 to accepted tokens, Entra's among them, and refused forgeries: examples/quickstart.sh
+# From a fresh Debian 12 to accepted tokens, Entra's among them, refused forgeries, and a pod's token exchanged for one of Entra: examples/quickstart.sh
 # Builds into build/quickstart, or uses the build that ASSAY_BUILD names. Everything stays on this machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -128,4 +128,47 @@ refuse 'a key of personal accounts signed for an organisation' ASSAY_E_KEY_ISSUE
 refuse 'a key of another cloud signed it' ASSAY_E_KEY_CLOUD '{"entra":"user","forge":"gov-key"}'
 refuse 'it is an ID token' ASSAY_E_ID_TOKEN '{"entra":"id-token"}'
 
-printf '\nShown: genuine tokens accepted, by the command and by a C program, of a plain issuer and of Entra; eight others refused, each with its reason.\n'
+# The other half: a workload obtains a token. The pod's identity is a token of its cluster in a file, which Entra exchanges.
+step 'starting a third one, as a cluster that gives its pods tokens'
+entra_base=$base entra_ca=$ca
+start_issuer cluster --kubernetes --audience api://AzureADTokenExchange
+tenant=aaaabbbb-0000-cccc-1111-dddd2222eeee
+workload=00001111-aaaa-2222-bbbb-3333cccc4444
+workload_app() { # SUBJECT: the application of Entra with its federated credential, and the role that the service demands
+    jq -n --arg id "$workload" --arg tenant "$tenant" --arg issuer "$url" --arg ca "$ca" --arg subject "$1" '{
+        client_id: $id, tenant: $tenant, claims: {roles: ["Tasks.Read.All"]},
+        federated: {issuer: $issuer, ca_file: $ca, subject: $subject, audience: "api://AzureADTokenExchange"}}' |
+        curl -sS --fail --cacert "$entra_ca" -H 'Content-Type: application/json' -d @- "$entra_base/apps" >/dev/null
+}
+workload_app system:serviceaccount:default:orders || fail 'the application was not registered'
+
+# What the webhook of AKS does for a pod: the file, and the variables that name it.
+mint azure-identity-token '{}'
+export AZURE_CLIENT_ID=$workload AZURE_TENANT_ID=$tenant AZURE_AUTHORITY_HOST=$entra_base
+export AZURE_FEDERATED_TOKEN_FILE=$work/azure-identity-token
+
+step 'a service behind Entra ID, examples/entra_service.c'
+"$build/examples/entra_service" "$client_id" "$tenant" --dev-issuer "$entra_base" --ca-file "$entra_ca" \
+    >"$work/service.out" 2>"$work/service.log" &
+issuer_pids+=($!)
+for _ in $(seq 100); do
+    ! grep -q '^listening on ' "$work/service.out" || break
+    kill -0 $! 2>/dev/null || fail "the service ended: $(cat "$work/service.log")"
+    sleep 0.1
+done
+tasks=http://127.0.0.1:$(sed -n 's/^listening on //p' "$work/service.out")/tasks
+
+step 'a pod exchanges its token and calls the service, examples/pod.c'
+pod() { "$build/examples/pod" "$tasks" "$client_id" --ca-file "$entra_ca"; }
+pod 2>&1 | tee "$work/output" || fail 'the pod got no token, or the service refused it'
+grep -q '^200 tasks for application ' "$work/output" || fail 'the service answered something else'
+
+step 'no token: the federated credential is for another service account, and the pod says what to do'
+workload_app system:serviceaccount:default:billing
+status=0
+pod 2>&1 | tee "$work/output" || status=${PIPESTATUS[0]}
+[ "$status" -eq 3 ] || fail "status $status instead of 3"
+grep -q 'row: *4, federation-subject' "$work/output" || fail 'refused, but not with row 4'
+
+printf '\nShown: genuine tokens accepted, by the command and by C programs, of a plain issuer and of Entra; eight others refused, each with its reason; '
+printf "a pod's token exchanged for one of Entra that a service accepts, and an exchange that is refused, with its cause and its fix.\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* docs/configuration.md: its examples load, and it knows exactly the members that lib/flow/config*.c know. */
+/* docs/configuration.md: its examples load, and it knows exactly the members that lib/flow/config*.c and credential_json.c know. */
 #include <assay/assay.h>
 
 #include <setjmp.h>
@@ -33,6 +33,19 @@ static char *read_source(const char *name)
     return text;
 }
 
+/* The document up to the heading of credentials, or from it on; free() it. */
+static char *read_part(bool credentials)
+{
+    char *document = read_source("docs/configuration.md");
+    char *heading = strstr(document, "\n## Credentials\n");
+    assert_non_null(heading);
+    if (credentials)
+        memmove(document, heading, strlen(heading) + 1);
+    else
+        *heading = '\0';
+    return document;
+}
+
 /* The next fenced block of JSON from *cursor on; NULL: no more. */
 static const char *next_block(const char **cursor, size_t *len)
 {
@@ -51,7 +64,7 @@ static const char *next_block(const char **cursor, size_t *len)
 static void every_example_loads(void **state)
 {
     (void)state;
-    char *document = read_source("docs/configuration.md");
+    char *document = read_part(false);
     const char *cursor = document;
     size_t len = 0;
     int count = 0;
@@ -62,6 +75,25 @@ static void every_example_loads(void **state)
             fail_msg("example %d: %s", count + 1, assay_error_message(error));
         assay_error_free(error);
         assay_validator_unref(validator);
+    }
+    assert_true(count >= 2);
+    free(document);
+}
+
+static void every_credential_loads(void **state)
+{
+    (void)state;
+    char *document = read_part(true);
+    const char *cursor = document;
+    size_t len = 0;
+    int count = 0;
+    for (const char *block; (block = next_block(&cursor, &len)) != NULL; count++) {
+        assay_credential *credential = NULL;
+        assay_error *error = NULL;
+        if (assay_credential_from_json(NULL, block, len, &credential, &error) != ASSAY_OK)
+            fail_msg("credential %d: %s", count + 1, assay_error_message(error));
+        assay_error_free(error);
+        assay_credential_unref(credential);
     }
     assert_true(count >= 2);
     free(document);
@@ -124,45 +156,74 @@ static void members_of_the_source(struct names *names)
         add_name(names, document[i], document[i] + strlen(document[i]));
 }
 
-static void every_member_is_described(void **state)
+/* The table of credentials: rows, rows by macro, and the members that are objects. */
+static void members_of_credentials(struct names *names)
 {
-    (void)state;
-    struct names names;
-    members_of_the_source(&names);
-    char *document = read_source("docs/configuration.md");
-    for (size_t i = 0; i < names.count; i++) {
+    names->count = 0;
+    char *source = read_source("lib/flow/credential_json.c");
+    char *table = strstr(source, "} rows[] = {");
+    assert_non_null(table);
+    char *end = strstr(table, "\n};");
+    assert_non_null(end);
+    *end = '\0';
+    add_names(names, table, "\n    {\"", '"');
+    add_names(names, table, "TEXT(\"", '"');
+    add_names(names, table, "FLAG(\"", '"');
+    assert_true(names->count >= 20); /* or the form of the source changed */
+    add_names(names, end + 1, "if (strcmp(name, \"", '"');
+    free(source);
+    static const char other[] = "members", inside[] = "url";
+    add_name(names, other, other + strlen(other));
+    for (size_t i = 0; i < names->count; i++) /* a member of token_proxy */
+        if (strcmp(names->name[i], inside) == 0)
+            memmove(names->name[i], names->name[--names->count], NAME_BYTES);
+}
+
+static void check_described(const struct names *known, bool credentials)
+{
+    struct names described = {.count = 0};
+    char *document = read_part(credentials);
+    for (size_t i = 0; i < known->count; i++) {
         char row[NAME_BYTES + 8], use[NAME_BYTES + 8];
-        (void)snprintf(row, sizeof row, "\n| `%s` | ", names.name[i]);
-        (void)snprintf(use, sizeof use, "\"%s\": ", names.name[i]);
+        (void)snprintf(row, sizeof row, "\n| `%s` | ", known->name[i]);
+        (void)snprintf(use, sizeof use, "\"%s\": ", known->name[i]);
         if (strstr(document, row) == NULL)
-            fail_msg("docs/configuration.md has no row for %s", names.name[i]);
+            fail_msg("docs/configuration.md has no row for %s", known->name[i]);
         if (strstr(document, use) == NULL)
-            fail_msg("no example of docs/configuration.md uses %s", names.name[i]);
+            fail_msg("no example of docs/configuration.md uses %s", known->name[i]);
     }
+    add_names(&described, document, "\n| `", '`');
+    for (size_t i = 0; i < described.count; i++) {
+        if (!has_name(known, described.name[i]))
+            fail_msg("docs/configuration.md describes %s, which nothing reads", described.name[i]);
+    }
+    assert_int_equal(described.count, known->count);
     free(document);
 }
 
-static void every_described_member_exists(void **state)
+static void every_member_is_described_and_exists(void **state)
 {
     (void)state;
-    struct names known, described = {.count = 0};
+    struct names known;
     members_of_the_source(&known);
-    char *document = read_source("docs/configuration.md");
-    add_names(&described, document, "\n| `", '`');
-    for (size_t i = 0; i < described.count; i++) {
-        if (!has_name(&known, described.name[i]))
-            fail_msg("docs/configuration.md describes %s, which nothing reads", described.name[i]);
-    }
-    assert_int_equal(described.count, known.count);
-    free(document);
+    check_described(&known, false);
+}
+
+static void every_member_of_credentials_is_described_and_exists(void **state)
+{
+    (void)state;
+    struct names known;
+    members_of_credentials(&known);
+    check_described(&known, true);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_example_loads),
-        cmocka_unit_test(every_member_is_described),
-        cmocka_unit_test(every_described_member_exists),
+        cmocka_unit_test(every_member_is_described_and_exists),
+        cmocka_unit_test(every_credential_loads),
+        cmocka_unit_test(every_member_of_credentials_is_described_and_exists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

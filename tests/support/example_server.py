@@ -24,11 +24,11 @@ def until(what, condition):
 class Server:
     """One example, ended by its own process id."""
 
-    def __init__(self, program, folder, *arguments):
+    def __init__(self, program, folder, *arguments, env=None):
         self.log = pathlib.Path(folder) / "server.log"
         self.said = b""
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=log)
+            self.process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=log, env=env)
         try:
             self.port = int(self.hear(rb"listening on (\d+)\n")[0])
         except AssertionError:
