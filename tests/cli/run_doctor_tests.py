@@ -151,9 +151,11 @@ class Doctor(Acquiring):
         if not fifo.exists():
             os.mkfifo(fifo)
         self.failed(self.doctor(env=self.pod(AZURE_FEDERATED_TOKEN_FILE=str(fifo))), 2, "token-file", 53, "file")
-        if os.geteuid() != 0:  # root may read everything
-            closed = self.write("closed", "a.b.c", 0)
-            self.failed(self.doctor(env=self.pod(AZURE_FEDERATED_TOKEN_FILE=closed)), 2, "token-file", 52, "file")
+        closed = self.write("closed", "a.b.c", 0)
+        somebody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}  # root may read everything
+        said = self.doctor("--offline", env=self.pod(AZURE_FEDERATED_TOKEN_FILE=closed), **somebody)
+        self.failed(said, 2, "token-file", 52, "file")
+        self.assertIn(f"may not be read by user {somebody.get('user', os.geteuid())}", self.check(said, "file")["text"])
         self.assertEqual(self.issuer.stats()["token"], 0)
 
     def test_mode_and_owner_are_told(self):
