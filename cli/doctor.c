@@ -40,6 +40,7 @@ static void examine(doctor *d)
     if (d->kind == CREDENTIAL_GITHUB)
         doctor_job(d);
     doctor_network(d);
+    doctor_issuer(d);
     doctor_exchange(d);
     doctor_resource(d);
 }
@@ -112,8 +113,9 @@ int cli_doctor(int argc, char **argv)
     memcpy(options + count, own, sizeof own);
     const cli_command command = {
         NAME,
-        "[KIND, as of assay token]",
-        "Find out which layer keeps a token from being had, and what corrects it. Prints nothing secret.",
+        "[KIND]",
+        "Find out which layer keeps a token from being had, and what corrects it. Prints nothing secret.\n"
+        "Kinds and most options are those of assay token.",
         options,
         count + CLI_COUNT_OF(own),
         &settings.operands,

@@ -84,6 +84,7 @@ void doctor_federation_commands(doctor *d); /* also where the server finds no ma
 void doctor_job(doctor *d);
 void doctor_network(doctor *d);
 bool doctor_imds(doctor *d, bool expected); /* whether it is there; absence is a failure where @p expected */
+void doctor_issuer(doctor *d);              /* a part of the network */
 void doctor_exchange(doctor *d);
 void doctor_result(doctor *d, const assay_access_token *token);
 void doctor_resource(doctor *d);

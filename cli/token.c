@@ -124,10 +124,10 @@ int cli_token(int argc, char **argv)
     memcpy(options + count, own, sizeof own);
     const cli_command command = {
         NAME,
-        "[workload|secret|certificate|federated|managed|on-behalf-of|github|pipelines|exchange|client-credentials|"
-        "google|"
-        "default]",
-        "Get a token as a service would. What no option says comes from the environment.",
+        "[KIND]",
+        "Get a token as a service would. What no option says comes from the environment. Kinds: default, workload,\n"
+        "secret, certificate, federated, managed, on-behalf-of, github, pipelines, exchange, client-credentials, "
+        "google.",
         options,
         count + CLI_COUNT_OF(own),
         &settings.operands,

@@ -151,9 +151,11 @@ class Doctor(Acquiring):
         if not fifo.exists():
             os.mkfifo(fifo)
         self.failed(self.doctor(env=self.pod(AZURE_FEDERATED_TOKEN_FILE=str(fifo))), 2, "token-file", 53, "file")
-        if os.geteuid() != 0:  # root may read everything
-            closed = self.write("closed", "a.b.c", 0)
-            self.failed(self.doctor(env=self.pod(AZURE_FEDERATED_TOKEN_FILE=closed)), 2, "token-file", 52, "file")
+        closed = self.write("closed", "a.b.c", 0)
+        somebody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}  # root may read everything
+        said = self.doctor("--offline", env=self.pod(AZURE_FEDERATED_TOKEN_FILE=closed), **somebody)
+        self.failed(said, 2, "token-file", 52, "file")
+        self.assertIn(f"may not be read by user {somebody.get('user', os.geteuid())}", self.check(said, "file")["text"])
         self.assertEqual(self.issuer.stats()["token"], 0)
 
     def test_mode_and_owner_are_told(self):
@@ -225,6 +227,27 @@ class Doctor(Acquiring):
             check = [each for each in said["checks"] if each["check"] == "clock" and each["layer"] == "network"][0]
             self.assertEqual((check["result"], check["row"]), ("warning", 57))
             self.assertRegex(check["text"], r"(59\d|60\d) s " + ("behind" if ahead > 0 else "ahead"))
+
+    def test_row_09_keys_of_the_issuer(self):
+        """The token is checked as Entra will, where its issuer can be reached."""
+        both = self.write("both.pem", pathlib.Path(self.issuer.ca).read_text() + pathlib.Path(self.cluster.ca).read_text())
+        rotating = self.another("--kubernetes", "--path", "/r/")
+        path = self.write("rotating", self.service_account(rotating))
+        for token, options, result, row in ((self.token_file, ["--ca-file", both], "ok", None), (path, ["--allow-loopback-http"], "ok", None),
+                                            (self.token_file, [], "skipped", None)):
+            said = self.command_line("doctor", "--json", *(options or ["--ca-file", self.issuer.ca]),
+                                     env=self.pod(AZURE_FEDERATED_TOKEN_FILE=token)).json
+            check = self.check(said, "keys of the issuer")
+            self.assertEqual((check["result"], check["row"]), (result, row), check)
+        rotating.call("/rotate", {"drop_old": True})
+        said = self.doctor("--allow-loopback-http", env=self.pod(AZURE_FEDERATED_TOKEN_FILE=path))
+        self.assertEqual((self.check(said, "keys of the issuer")["result"], self.check(said, "keys of the issuer")["row"]), ("warning", 9))
+        forged = self.write("forged", self.service_account(rotating)[:-8] + "AAAAAAAA")
+        said = self.doctor("--allow-loopback-http", env=self.pod(AZURE_FEDERATED_TOKEN_FILE=forged))
+        self.assertEqual(self.check(said, "keys of the issuer")["row"], 9)
+        rotating.call("/fault", {"target": "metadata", "kind": "wrong-issuer"})
+        said = self.doctor("--allow-loopback-http", env=self.pod(AZURE_FEDERATED_TOKEN_FILE=path))
+        self.assertEqual(self.check(said, "keys of the issuer")["row"], 15)
 
     def test_unknown_tenant(self):
         with Canned(lambda _: (400, {}, UNKNOWN)) as authority:
