@@ -71,12 +71,28 @@ static void a_chain_stops_at_a_broken_workload_identity_behind_another_credentia
     machine_world_close(&chain);
 }
 
+static void test_case_93_a_secret_that_the_server_repeats_is_not_told(void **state)
+{
+    (void)state;
+    static const char *const secrets[] = {"sesame.opens.the.door", "sesame", "a,sesame;b,sesame c"};
+    static const char *const bodies[] = {"no sesame.opens.the.door here", "{\"error\":\"sesame\"}",
+                                         "{\"error\":\"x\",\"error_description\":\"wrong: a,sesame;b,sesame c\"}"};
+    world.settings.kind = ASSAY_CREDENTIAL_SECRET;
+    for (size_t i = 0; i < ASSAY_COUNT_OF(secrets); i++) {
+        assert_true(assay_secret_set(&world.settings.secret, secrets[i], strlen(secrets[i])));
+        const machine_reply reply = {.status = 401, .body = bodies[i]}; /* the run looks for "sesame" */
+        assert_int_equal(machine_world_run(&world, SCOPE, &reply, 1), ASSAY_E_GRANT);
+        assert_non_null(strstr(world.machine->failure.note, "status 401"));
+    }
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
     const struct CMUnitTest tests[] = {
         CASE(a_source_that_lacks_something_is_never_asked),
         CASE(a_chain_stops_at_a_broken_workload_identity_behind_another_credential),
+        CASE(test_case_93_a_secret_that_the_server_repeats_is_not_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
