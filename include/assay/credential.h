@@ -138,9 +138,9 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_source(assay_credential *cre
 /** When the token proxy of AKS identity bindings is used. @since 0.1 */
 enum assay_token_proxy_mode {
     ASSAY_TOKEN_PROXY_AUTOMATIC =
-        0, /**< where one is configured and the token's audience is api://AKSIdentityBinding */
-    ASSAY_TOKEN_PROXY_ON = 1,
-    ASSAY_TOKEN_PROXY_OFF = 2
+        0,                    /**< where one is configured and the token's audience is api://AKSIdentityBinding */
+    ASSAY_TOKEN_PROXY_ON = 1, /**< wherever one is configured, whatever the audience */
+    ASSAY_TOKEN_PROXY_OFF = 2 /**< never */
 };
 /** Whether to use the token proxy. @retval ASSAY_E_ARGUMENT no such mode. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_token_proxy_mode(assay_credential *credential, int mode,
@@ -180,7 +180,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_token_types(assay_credential
 /** Act for the subject: a file with the actor token, and its type, which must not be NULL (RFC 8693, section 2.1). @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_actor(assay_credential *credential, const char *token_file,
                                                           const char *token_type, assay_error **error);
-/** Ask for this audience (RFC 8693, section 2.1; Google: the name of the provider); may be called again. @since 0.1 */
+/** Ask for this audience (RFC 8693, section 2.1; Google: the name of the provider); may be called again. "github-actions": `aud` of the job's
+ *  ID token, instead of the exchange audience of the cloud. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_add_audience(assay_credential *credential, const char *audience,
                                                              assay_error **error);
 /** Ask for this resource, an absolute URI (RFC 8707, section 2); may be called again. @since 0.1 */

@@ -60,26 +60,18 @@ static assay_machine_want none_is_there(chain *self)
     return finish(self, code);
 }
 
-/* A token file that was named says that workload identity is meant here, whatever else is missing. */
+/* A token file that was named says that workload identity is meant here, whatever else is missing; by itself, or as the source of another's assertion. */
 static bool is_meant(const assay_credential_settings *member)
 {
-    return member->kind == ASSAY_CREDENTIAL_WORKLOAD && member->token_file != NULL;
+    for (; member != NULL; member = member->inner)
+        if (member->kind == ASSAY_CREDENTIAL_WORKLOAD && member->token_file != NULL)
+            return true;
+    return false;
 }
 
 static bool may_pass_over(const assay_credential_settings *member, int code)
 {
     return code == ASSAY_E_SOURCE_ABSENT || (code == ASSAY_E_CONFIG_CREDENTIAL && !is_meant(member));
-}
-
-static assay_machine_want refuse_member(chain *self, const assay_credential_settings *member)
-{
-    assay_machine *machine = &self->machine;
-    machine->failure = member->lacking;
-    if (member->lacking.detail != NULL) {
-        machine->detail = *member->lacking.detail;
-        machine->failure.detail = &machine->detail;
-    }
-    return finish(self, member->checked);
 }
 
 /* The next member that can be asked; ASSAY_MACHINE_FETCH with `inner`, or done. */
@@ -97,7 +89,7 @@ static assay_machine_want open_member(chain *self)
             return ASSAY_MACHINE_FETCH;
         }
         if (!may_pass_over(member, member->checked))
-            return refuse_member(self, member);
+            return finish(self, assay_machine_lack(machine, member));
         pass_over(self, member->checked, &member->lacking);
     }
     return none_is_there(self);

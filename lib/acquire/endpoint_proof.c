@@ -183,6 +183,9 @@ static int begin_inner(assay_endpoint *endpoint)
     const assay_credential_settings *settings = machine->settings;
     if (!has_source(endpoint))
         return assay_machine_make(&assay_machine_job, settings, machine->wanted, machine->context, &endpoint->inner);
+    /* It was taken as a source whatever it lacks, and its machine relies on having all. */
+    if (settings->inner->checked != ASSAY_OK)
+        return assay_machine_lack(machine, settings->inner);
     int code = make_inner_request(endpoint);
     return code != ASSAY_OK
                ? code

@@ -62,6 +62,9 @@ static int take_address(assay_credential_settings *settings, const char *name, c
 static int take_pod_authority(assay_credential_settings *settings, const char *host, assay_failure *failure)
 {
     static const char path[] = "/metadata/identity/oauth2/token";
+    if (strpbrk(host, "?#") != NULL) /* the path would become a part of that */
+        return assay_fail_note(failure, ASSAY_E_CONFIG_URL,
+                               "AZURE_POD_IDENTITY_AUTHORITY_HOST: the URL has a query or a fragment");
     ASSAY_CLEANUP(assay_buffer_clear) assay_buffer url = {0};
     size_t len = strlen(host);
     while (len > 0 && host[len - 1] == '/')

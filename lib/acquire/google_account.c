@@ -15,11 +15,15 @@ static int refuse(const char *what, assay_failure *failure)
     return assay_fail_note(failure, ASSAY_E_CONFIG_CREDENTIAL, "%s", what);
 }
 
+/* One that is there and no text is not passed over: without its service account the file would mean another identity. */
 static int take(const assay_json *object, const char *name, char **place, assay_failure *failure)
 {
     assay_span text;
-    if (!assay_json_get_member_string(object, name, &text))
+    const assay_json *value = assay_json_get(object, name);
+    if (value == NULL || assay_json_is_null(value))
         return ASSAY_OK;
+    if (!assay_json_get_string(value, &text))
+        return assay_fail_note(failure, ASSAY_E_CONFIG_CREDENTIAL, "%s is not a text", name);
     return assay_settings_set_text(place, text.ptr, name, failure);
 }
 

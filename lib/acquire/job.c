@@ -59,8 +59,8 @@ static int refuse(job *self, int code, const char *why)
 
 static const char *audience_of(const assay_credential_settings *settings)
 {
-    if (settings->request_audience != NULL)
-        return settings->request_audience;
+    if (settings->audiences.count > 0)
+        return settings->audiences.items[0].ptr; /* terminated, and without a NUL inside */
     return assay_scope_exchange_audience(assay_settings_cloud(settings));
 }
 

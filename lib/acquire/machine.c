@@ -68,6 +68,17 @@ void assay_machine_take(assay_machine *machine, assay_machine *inner)
     machine->source = inner->source;
 }
 
+int assay_machine_lack(assay_machine *machine, const assay_credential_settings *lacking)
+{
+    machine->code = lacking->checked;
+    machine->failure = lacking->lacking;
+    if (lacking->lacking.detail != NULL) {
+        machine->detail = *lacking->lacking.detail;
+        machine->failure.detail = &machine->detail;
+    }
+    return machine->code;
+}
+
 void assay_machine_want_as(assay_machine *machine, const assay_machine *inner)
 {
     machine->request = inner->request;

@@ -96,6 +96,8 @@ static inline void assay_machine_answered(assay_machine *machine, const assay_ht
 assay_machine_want assay_machine_end(assay_machine *machine, int code);
 /* Take over how an inner machine ended: its failure, or its answer. */
 void assay_machine_take(assay_machine *machine, assay_machine *inner);
+/* Fail as the check of these settings did: what they lack is the answer. Returns its code. */
+int assay_machine_lack(assay_machine *machine, const assay_credential_settings *lacking);
 /* Want what an inner machine wants: to fetch its request, or to wait as long. */
 void assay_machine_want_as(assay_machine *machine, const assay_machine *inner);
 

@@ -12,7 +12,7 @@ int64_t assay_response_number(const char *text, size_t len);
 
 /*
  * server_text.c. Words of a server made fit to show: escaped and cut to @p size, and without whatever could be a token or secret that it
- * echoes: a word that has 16 characters of base64url in a row is shown as [...], unless it is a GUID or a well-known name.
+ * echoes: a word that has 16 characters of base64url in a row is shown as [...], unless it is a GUID or a well-known name. So is a mail address.
  */
 void assay_server_text(assay_span text, char *out, size_t size);
 /* The same for the name of an error; "" where it is no name. */

@@ -5,7 +5,7 @@
 
 /*
  * A server may repeat in its error what it was sent, and what it was sent are secrets. So of its words only those are shown that can't be one:
- * short ones, GUIDs, and names that are well known.
+ * short ones, GUIDs, and names that are well known. Mail addresses are never shown.
  */
 
 /* The shortest run of characters that counts as part of a secret. */
@@ -75,8 +75,35 @@ static bool is_tame(assay_span part)
     return is_known(part) || assay_guid_read(part, true, &guid);
 }
 
+static bool ends_in(assay_span text, const char *end)
+{
+    size_t len = strlen(end);
+    return text.len >= len && memcmp(text.ptr + text.len - len, end, len) == 0;
+}
+
+/*
+ * The address of a person, such as Entra names where a user lacks a role (AADSTS50105): a domain with a dot in it after the "@". GitHub's
+ * OWNER@ID/REPO@ID has none, and Google's accounts of services are no persons.
+ */
+static bool names_person(assay_span word)
+{
+    for (size_t at = 0; at < word.len; at++) {
+        if (word.ptr[at] != '@')
+            continue;
+        assay_span domain = {word.ptr + at + 1, 0};
+        while (at + 1 + domain.len < word.len && strchr("/:@?#", domain.ptr[domain.len]) == NULL)
+            domain.len++;
+        if (domain.len > 0 && memchr(domain.ptr, '.', domain.len - 1) != NULL &&
+            !ends_in(domain, ".gserviceaccount.com"))
+            return true;
+    }
+    return false;
+}
+
 static bool is_showable(assay_span word)
 {
+    if (names_person(word))
+        return false;
     if (word.len < RUN)
         return true;
     for (size_t at = 0; at < word.len;) {

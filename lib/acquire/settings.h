@@ -103,7 +103,6 @@ typedef struct assay_credential_settings {
     char *inner_scope;                             /* with which it is asked; NULL: what is usual for the cloud */
     char *request_url;                             /* GitHub and Pipelines: where the ID token is asked for */
     assay_secret request_token;                    /* and with what */
-    char *request_audience;                        /* `aud` to ask for; NULL: what is usual */
     char *service_connection;                      /* Pipelines */
 
     /* managed identity */
@@ -119,8 +118,7 @@ typedef struct assay_credential_settings {
     /* any OAuth server */
     char *token_endpoint;
     char *
-        assertion_audience; /* `aud` of a signed assertion; NULL: the token endpoint for Entra, the issuer or else the endpoint elsewhere */
-    char *issuer; /* of that server; NULL: not told */
+        assertion_audience; /* `aud` of a signed assertion: the issuer of a server that is not Entra; NULL: the token endpoint */
     assay_client_method client_method;
     char *signing_algorithm; /* NULL: by the key */
     char *signing_key_id;    /* `kid`; NULL: none */
@@ -130,7 +128,8 @@ typedef struct assay_credential_settings {
     char *actor_token_file;   /* NULL: no actor */
     char *actor_token_type;
     char *requested_token_type; /* NULL: not asked for */
-    assay_text_list audiences, resources;
+    assay_text_list audiences,
+        resources;           /* GitHub: the first audience is what the ID token is asked for; none: what is usual */
     char *impersonation_url; /* Google: of the service account; NULL: none */
     char *subject_member;    /* the token file is JSON, and this member holds the token; NULL: it is the token */
 

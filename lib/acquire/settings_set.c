@@ -164,19 +164,6 @@ static const char *problem_of_proxy(const char *text)
     return problem;
 }
 
-/* What is sent as the name of the server (RFC 6066, section 3: letters, digits, dots and dashes, no address). */
-static bool is_server_name(const char *text)
-{
-    size_t len = strlen(text);
-    bool letters = false;
-    for (size_t i = 0; i < len; i++) {
-        if (!is_letter_or_digit(text[i]) && text[i] != '.' && text[i] != '-')
-            return false;
-        letters = letters || !((text[i] >= '0' && text[i] <= '9') || text[i] == '.');
-    }
-    return letters && len <= DOMAIN_BYTES && is_letter_or_digit(text[0]) && strstr(text, "..") == NULL;
-}
-
 static int check_proxy(const char *url, const char *tls_name, const char *ca_file, const char *ca_pem,
                        assay_failure *failure)
 {
@@ -190,7 +177,7 @@ static int check_proxy(const char *url, const char *tls_name, const char *ca_fil
     const char *problem = url == NULL ? NULL : problem_of_proxy(url);
     if (problem != NULL)
         return refuse_url("the token proxy", problem, failure);
-    if (tls_name != NULL && !is_server_name(tls_name))
+    if (tls_name != NULL && !assay_url_is_host_name(tls_name)) /* RFC 6066, section 3: no address */
         return assay_fail_note(failure, ASSAY_E_CONFIG_CREDENTIAL,
                                "the server name of the token proxy (AZURE_KUBERNETES_SNI_NAME) is no host name");
     if (ca_pem != NULL && (ca_pem[0] == '\0' || strlen(ca_pem) > ASSAY_LIMIT_CA_BYTES))

@@ -84,11 +84,20 @@ static int add_store(assay_sign_parts *parts, const char *uri, const assay_secre
     return ASSAY_OK;
 }
 
+/* What errors call it: a query may hold a PIN (pin-value of RFC 7512, section 2.4). Owned. */
+static char *name_of(const char *uri)
+{
+    return assay_memdup(uri, strcspn(uri, "?"));
+}
+
 int assay_sign_key_from_store(assay_crypto *crypto, const char *uri, const assay_sign_text *certificates,
                               const assay_secret *passphrase, assay_sign_key **key, assay_failure *failure)
 {
     *key = NULL;
-    ASSAY_CLEANUP(assay_sign_parts_clear) assay_sign_parts parts = {.crypto = crypto, .name = uri};
+    ASSAY_AUTO_RELEASE char *name = name_of(uri);
+    if (name == NULL)
+        return assay_fail(failure, ASSAY_E_MEMORY);
+    ASSAY_CLEANUP(assay_sign_parts_clear) assay_sign_parts parts = {.crypto = crypto, .name = name};
     int code = add_store(&parts, uri, passphrase, failure);
     if (code == ASSAY_OK && certificates != NULL)
         code = assay_sign_parts_add_text(&parts, certificates, failure);

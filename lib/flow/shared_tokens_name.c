@@ -69,7 +69,6 @@ static void add_proof(assay_buffer *text, const assay_credential_settings *setti
     add_text(text, settings->key_path);
     add_number(text, settings->assertion != NULL);
     add_text(text, settings->request_url);
-    add_text(text, settings->request_audience);
     add_text(text, settings->service_connection);
     add_text(text, settings->inner_scope);
     add_text(text, settings->assertion_audience);
@@ -97,7 +96,6 @@ static void add_identity(assay_buffer *text, const assay_credential_settings *se
     add_number(text, settings->identity);
     add_text(text, settings->identity_value);
     add_text(text, settings->token_endpoint);
-    add_text(text, settings->issuer);
     add_text(text, settings->requested_token_type);
     add_list(text, &settings->audiences);
     add_list(text, &settings->resources);

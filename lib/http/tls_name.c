@@ -3,23 +3,7 @@
 
 #include "http/lines.h"
 
-#include <arpa/inet.h>
-
 static const char scheme[] = "https://";
-
-/* By the rules for the host of a URL; and not an address, which can't be asked for (RFC 6066, section 3). */
-static bool is_host_name(const char *name)
-{
-    char spelled[sizeof scheme + 256];
-    assay_url url;
-    struct in_addr address;
-    size_t len = strlen(name);
-    if (len == 0 || len > 253 || inet_pton(AF_INET, name, &address) == 1)
-        return false;
-    memcpy(spelled, scheme, sizeof scheme - 1);
-    memcpy(spelled + sizeof scheme - 1, name, len + 1);
-    return assay_url_parse(spelled, strlen(spelled), &url) == NULL && url.host.ptr[0] == name[0] && url.host.len == len;
-}
 
 /* NAME:PORT:HOST:PORT, an IPv6 literal in brackets on the right. */
 static int add_connect_to(assay_http_exchange *exchange, const char *name, assay_failure *failure)
@@ -50,7 +34,7 @@ int assay_http_tls_name_take(assay_http_exchange *exchange, const char *name, as
     const assay_url *url = &exchange->url;
     if (!url->https)
         return assay_fail_note(failure, ASSAY_E_ARGUMENT, "there is a name for TLS, but the URL is not https");
-    if (!is_host_name(name))
+    if (!assay_url_is_host_name(name)) /* an address can't be asked for (RFC 6066, section 3) */
         return assay_fail_note(failure, ASSAY_E_ARGUMENT, "the name for TLS is not the name of a host");
     assay_buffer_format(target, "%s%s:%u", scheme, name, url->port);
     assay_buffer_put(target, url->path.ptr); /* and the query */

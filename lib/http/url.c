@@ -246,6 +246,14 @@ const char *assay_url_check_issuer(const char *text, size_t len, bool allow_loop
     return memchr(text, '?', len) == NULL ? NULL : "the issuer has a query";
 }
 
+bool assay_url_is_host_name(const char *name)
+{
+    assay_url url;
+    unsigned octets[4];
+    assay_span host = assay_span_of(name);
+    return host.len > 0 && name[0] != '-' && !is_dotted_quad(host, octets) && check_name(host, &url) == NULL;
+}
+
 bool assay_url_host_is(const assay_url *url, const char *host)
 {
     return assay_span_is_nocase(url->host, host);

@@ -32,6 +32,8 @@ const char *assay_url_check_local_fetch(const char *text, size_t len, bool allow
                                         bool allow_link_local_http);
 /* The same for an issuer identifier, which has no query either (OIDC Discovery, section 2; RFC 8414, section 2). */
 const char *assay_url_check_issuer(const char *text, size_t len, bool allow_loopback_http);
+/* Whether a text is the name of a host by the rules for that of a URL, and no address. */
+bool assay_url_is_host_name(const char *name);
 /* Same host, compared without regard to case. */
 bool assay_url_host_is(const assay_url *url, const char *host);
 /* The host is one of these. */

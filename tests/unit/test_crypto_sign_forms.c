@@ -271,6 +271,11 @@ static void stores_that_fail(void **state)
     assert_int_equal(assay_sign_key_from_store(crypto, "no-such-scheme:\nx", NULL, NULL, &key, &failure),
                      ASSAY_E_CONFIG_SIGNING_KEY);
     assert_non_null(strstr(failure.note, "no-such-scheme:\\x0ax can't be read"));
+    assert_int_equal(
+        assay_sign_key_from_store(crypto, "pkcs11:token=t;object=o?pin-value=sesame", NULL, NULL, &key, &failure),
+        ASSAY_E_CONFIG_SIGNING_KEY);
+    assert_non_null(strstr(failure.note, "pkcs11:token=t;object=o can't be read"));
+    assert_null(strstr(failure.note, "sesame"));
 }
 
 /* What the host left in OpenSSL's queue of errors is still there, whatever fails. */

@@ -271,6 +271,11 @@ static void broken_values_are_refused_by_name(void **state)
     assert_int_equal(unsetenv("AZURE_AUTHORITY_HOST"), 0);
     set("AZURE_ADDITIONALLY_ALLOWED_TENANTS", "a.example;common");
     expect_refusal(ASSAY_CREDENTIAL_SECRET, ASSAY_E_CONFIG_TENANT, "AZURE_ADDITIONALLY_ALLOWED_TENANTS: ");
+    static const char *const hosts[] = {"http://127.0.0.1:1?x=", "http://127.0.0.1:1/#"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(hosts); i++) {
+        set("AZURE_POD_IDENTITY_AUTHORITY_HOST", hosts[i]);
+        expect_refusal(ASSAY_CREDENTIAL_MANAGED, ASSAY_E_CONFIG_URL, "AZURE_POD_IDENTITY_AUTHORITY_HOST: ");
+    }
 }
 
 static void google_has_a_file(void **state)

@@ -116,7 +116,7 @@ static void incomplete_files_are_refused(void **state)
     expect_refused(HEAD "\"x\":1}", ASSAY_E_CONFIG_CREDENTIAL, "no credential_source");
     expect_refused(HEAD "\"credential_source\":[]}", ASSAY_E_CONFIG_CREDENTIAL, "no credential_source");
     expect_refused(HEAD "\"credential_source\":{}}", ASSAY_E_CONFIG_CREDENTIAL, "no file");
-    expect_refused(HEAD "\"credential_source\":{\"file\":7}}", ASSAY_E_CONFIG_CREDENTIAL, "no file");
+    expect_refused(HEAD "\"credential_source\":{\"file\":7}}", ASSAY_E_CONFIG_CREDENTIAL, "file is not a text");
     expect_refused(HEAD "\"credential_source\":{\"file\":\"/t\\n\"}}", ASSAY_E_CONFIG_CREDENTIAL, "line end");
     expect_refused("{\"type\":\"external_account\"," FILE_SOURCE "}", ASSAY_E_CONFIG_CREDENTIAL, "no audience");
     expect_refused("{\"type\":\"external_account\",\"audience\":\"\"," FILE_SOURCE "}", ASSAY_E_CONFIG_CREDENTIAL,
@@ -127,6 +127,21 @@ static void incomplete_files_are_refused(void **state)
         "", "[]", "7", "sesame", "{\"type\":\"external_account\"", "{\"type\":\"a\",\"type\":\"b\"}"};
     for (size_t i = 0; i < ASSAY_COUNT_OF(no_objects); i++)
         expect_refused(no_objects[i], ASSAY_E_CONFIG_CREDENTIAL, "");
+}
+
+/* Passed over, each of these would make another token of the file than the one that is meant. */
+static void what_is_no_text_is_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"token_url", "service_account_impersonation_url", "subject_token_type"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(names); i++) {
+        char text[512], words[64];
+        (void)snprintf(text, sizeof text, HEAD FILE_SOURCE ",\"%s\":[\"https://a.example/\"]}", names[i]);
+        (void)snprintf(words, sizeof words, "%s is not a text", names[i]);
+        expect_refused(text, ASSAY_E_CONFIG_CREDENTIAL, words);
+        (void)snprintf(text, sizeof text, HEAD FILE_SOURCE ",\"%s\":null}", names[i]);
+        expect_taken(text);
+    }
 }
 
 static void urls_must_be_https(void **state)
@@ -163,6 +178,7 @@ int main(void)
         CASE(test_case_91_the_token_may_be_a_member_of_json),
         CASE(test_case_91_programs_and_urls_are_refused),
         CASE(incomplete_files_are_refused),
+        CASE(what_is_no_text_is_refused),
         CASE(urls_must_be_https),
         CASE(a_file_that_can_t_be_read_is_told),
     };

@@ -91,7 +91,8 @@ static void test_case_87_a_url_without_a_query_gets_one(void **state)
 {
     (void)state;
     machine_world_set(&world.settings.request_url, "https://token.example/idtoken");
-    machine_world_set(&world.settings.request_audience, "a b&c=d/\xc3\xa9");
+    assert_int_equal(assay_settings_add_text(&world.settings.audiences, "a b&c=d/\xc3\xa9", "an audience", NULL),
+                     ASSAY_OK);
     expect_token(RUN({.body = VALUE}));
     assert_string_equal(world.sent[0].url, "https://token.example/idtoken?audience=a%20b%26c%3Dd%2F%C3%A9");
 }

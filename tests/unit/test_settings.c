@@ -444,7 +444,11 @@ static void test_case_76_a_token_proxy_is_complete_and_https(void **state)
                                        "10.0.0.1"};
     for (size_t i = 0; i < ASSAY_COUNT_OF(urls); i++)
         expect_proxy(ASSAY_E_CONFIG_URL, urls[i], NULL, NULL, NULL);
-    static const char *const hosts[] = {"", "a b", "a..b", ".a", "-a", "10.0.0.1", "a:1", "a/b", "a\r\nb", "[::1]"};
+    static const char *const hosts[] = {
+        "", "a b", "a..b", ".a", "-a", "10.0.0.1", "a:1", "a/b", "a\r\nb", "[::1]",
+        /* what the engine would only refuse when it connects */
+        "proxy.example.", "proxy.1", "0x7f.0x1",
+        "a-label-of-more-than-sixty-three-characters-is-not-one-that-a-host-has.example"};
     for (size_t i = 0; i < ASSAY_COUNT_OF(hosts); i++)
         expect_proxy(ASSAY_E_CONFIG_CREDENTIAL, url, hosts[i], NULL, NULL);
     expect_proxy(ASSAY_E_CONFIG_CREDENTIAL, url, NULL, "", NULL);

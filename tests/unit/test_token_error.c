@@ -259,6 +259,29 @@ static void the_correlation_id_of_the_request_stays(void **state)
     end(&t);
 }
 
+static void persons_are_not_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *said, *shown;
+    } all[] = {
+        {"AADSTS50105: The user 'jo.doe@contoso.com' is not assigned to a role.",
+         "AADSTS50105: The user '[...]' is not assigned to a role"},
+        {"no a@b.de here, nor upn:guest_x.y#EXT#@t.example", "no [...] here, nor [...]"},
+        {"subject 'repo:octo@1/app@2:ref:refs/heads/main'", "subject 'repo:octo@1/app@2:ref:refs/heads/main'"},
+        {"account sa@p.iam.gserviceaccount.com at noon, v@1", "account sa@p.iam.gserviceaccount.com at noon, v@1"},
+    };
+    for (size_t i = 0; i < ASSAY_COUNT_OF(all); i++) {
+        trial t;
+        char body[256], note[256];
+        (void)snprintf(body, sizeof body, "{\"error\":\"x\",\"error_description\":\"%s\"}", all[i].said);
+        (void)snprintf(note, sizeof note, "status 400, x: %s", all[i].shown);
+        ask(&t, ASSAY_ANSWER_ENDPOINT, 400, body);
+        assert_string_equal(t.failure.note, note);
+        end(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +294,7 @@ int main(void)
         cmocka_unit_test(transient_numbers_and_throttling),
         cmocka_unit_test(test_case_96_a_clock_that_is_wrong),
         cmocka_unit_test(the_correlation_id_of_the_request_stays),
+        cmocka_unit_test(persons_are_not_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine of a token endpoint with another credential as its source: what that one lacks, and what a chain makes of it. */
+#include "support/machine_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define GUID "11111111-2222-3333-4444-555555555555"
+#define SCOPE "https://vault.azure.net/.default"
+
+static machine_world world;
+static assay_credential_settings source;
+
+static int open_world(void **state)
+{
+    (void)state;
+    machine_world_open(&world, ASSAY_CREDENTIAL_FEDERATED);
+    machine_world_set(&world.settings.tenant, "contoso.example");
+    machine_world_set(&world.settings.client_id, GUID);
+    world.settings.inner = &source;
+    assert_int_equal(assay_credential_settings_check(&world.settings, NULL), ASSAY_OK);
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    (void)state;
+    machine_world_close(&world);
+    assay_credential_settings_clear(&source);
+    return 0;
+}
+
+static void a_source_that_lacks_something_is_never_asked(void **state)
+{
+    (void)state;
+    static const struct {
+        assay_credential_kind kind;
+        int row;
+        const char *lacks;
+    } all[] = {{ASSAY_CREDENTIAL_WORKLOAD, 49, "token_file"}, {ASSAY_CREDENTIAL_SECRET, 0, "tenant"},
+               {ASSAY_CREDENTIAL_ASSERTION, 0, "assertion"},  {ASSAY_CREDENTIAL_FEDERATED, 0, "source credential"},
+               {ASSAY_CREDENTIAL_CLIENT, 0, "client_id"},     {ASSAY_CREDENTIAL_CHAIN, 0, "members"}};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(all); i++) {
+        source.kind = all[i].kind;
+        assert_int_equal(assay_credential_settings_check(&source, NULL), ASSAY_E_CONFIG_CREDENTIAL);
+        assert_int_equal(machine_world_run(&world, SCOPE, NULL, 0), ASSAY_E_CONFIG_CREDENTIAL);
+        assert_non_null(strstr(world.machine->failure.note, all[i].lacks));
+        assert_int_equal(machine_world_row(&world), all[i].row);
+    }
+}
+
+/* Workload identity is what was meant, so the next member, such as the node's identity, must not step in (exchange.md, Settled 2). */
+static void a_chain_stops_at_a_broken_workload_identity_behind_another_credential(void **state)
+{
+    (void)state;
+    machine_world chain;
+    assay_credential_settings agent = {.kind = ASSAY_CREDENTIAL_MANAGED};
+    const assay_credential_settings *list[] = {&world.settings, &agent};
+    source.kind = ASSAY_CREDENTIAL_WORKLOAD;
+    machine_world_set(&source.token_file, "/no/such/file");
+    assert_int_equal(assay_credential_settings_check(&source, NULL), ASSAY_E_CONFIG_CREDENTIAL);
+    machine_world_open(&chain, ASSAY_CREDENTIAL_CHAIN);
+    chain.settings.members = assay_memdup(list, sizeof list);
+    assert_non_null(chain.settings.members);
+    chain.settings.member_count = ASSAY_COUNT_OF(list);
+    assert_int_equal(machine_world_run(&chain, SCOPE, NULL, 0), ASSAY_E_CONFIG_CREDENTIAL);
+    assert_non_null(strstr(chain.machine->failure.note, "workload-identity lacks tenant"));
+    machine_world_close(&chain);
+}
+
+static void test_case_93_a_secret_that_the_server_repeats_is_not_told(void **state)
+{
+    (void)state;
+    static const char *const secrets[] = {"sesame.opens.the.door", "sesame", "a,sesame;b,sesame c"};
+    static const char *const bodies[] = {"no sesame.opens.the.door here", "{\"error\":\"sesame\"}",
+                                         "{\"error\":\"x\",\"error_description\":\"wrong: a,sesame;b,sesame c\"}"};
+    world.settings.kind = ASSAY_CREDENTIAL_SECRET;
+    for (size_t i = 0; i < ASSAY_COUNT_OF(secrets); i++) {
+        assert_true(assay_secret_set(&world.settings.secret, secrets[i], strlen(secrets[i])));
+        const machine_reply reply = {.status = 401, .body = bodies[i]}; /* the run looks for "sesame" */
+        assert_int_equal(machine_world_run(&world, SCOPE, &reply, 1), ASSAY_E_GRANT);
+        assert_non_null(strstr(world.machine->failure.note, "status 401"));
+    }
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+    const struct CMUnitTest tests[] = {
+        CASE(a_source_that_lacks_something_is_never_asked),
+        CASE(a_chain_stops_at_a_broken_workload_identity_behind_another_credential),
+        CASE(test_case_93_a_secret_that_the_server_repeats_is_not_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
