@@ -211,7 +211,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_cache_directory(assay_creden
  *                         sql, postgres, mysql, servicebus, eventhubs, arm, graph, aks, arc; scopes as the server has them for other servers, "" for none
  * @param timeout_ms [in]  longest wait in milliseconds, 0 to 600000; 0 never waits
  * @param token      [out] NULL unless ASSAY_OK; release with assay_access_token_unref()
- * @retval ASSAY_E_KEYS_NEEDED never; with a timeout of 0 and no token: ASSAY_E_TOKEN_NEEDED
+ * @retval ASSAY_E_TOKEN_NEEDED none is kept, and @p timeout_ms is 0
  * @retval ASSAY_E_CONFIG_CREDENTIAL, ASSAY_E_CONFIG_SCOPE nothing was sent
  * @retval other a code of the category ASSAY_CATEGORY_CREDENTIAL or ASSAY_CATEGORY_NETWORK; assay_error_diagnosis() has its row
  * @since 0.1

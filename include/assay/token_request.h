@@ -25,7 +25,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_token_request_set_tenant(assay_token_reques
                                                               assay_error **error);
 /**
  * On behalf of a user: the access token that this service was called with, which must be meant for this very service (Microsoft, "On-Behalf-Of
- * flow"; RFC 7523, section 2.1). Copied and wiped. Tokens got with it are kept until it expires, 1000 at most.
+ * flow"; RFC 7523, section 2.1). Copied and wiped. Tokens got with it are kept until it expires, 1000 at most. The scope of the request is then what
+ * the user granted, by name ("https://graph.microsoft.com/User.Read"; several with a blank between them), or a resource as usual.
  * @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_token_request_set_user_assertion(assay_token_request *request, const char *token,

@@ -80,6 +80,47 @@ int assay_scope_normalise(const char *text, const assay_entra_cloud *cloud, char
     return ASSAY_OK;
 }
 
+/* "https://host", "https://host/" or "api://id": nothing of it can be a scope's own name. */
+static bool is_bare_resource(assay_span text)
+{
+    static const char mark[] = "://";
+    const char *host = memmem(text.ptr, text.len, mark, sizeof mark - 1);
+    if (host == NULL || !is_uri(text))
+        return false;
+    host += sizeof mark - 1;
+    const char *slash = memchr(host, '/', (size_t)(text.ptr + text.len - host));
+    return slash == NULL || slash + 1 == text.ptr + text.len;
+}
+
+/* Scopes with one blank between two (RFC 6749, section 3.3). */
+static int check_list(assay_span text, assay_failure *failure)
+{
+    for (size_t at = 0; at <= text.len;) {
+        const char *blank = memchr(text.ptr + at, ' ', text.len - at);
+        size_t len = blank == NULL ? text.len - at : (size_t)(blank - text.ptr) - at;
+        int code = check_bytes((assay_span){text.ptr + at, len}, failure);
+        if (code != ASSAY_OK)
+            return code;
+        at += len + 1;
+    }
+    return ASSAY_OK;
+}
+
+int assay_scope_delegated(const char *text, const assay_entra_cloud *cloud, char **scope, assay_failure *failure)
+{
+    *scope = NULL;
+    char named[ASSAY_ENTRA_RESOURCE_BYTES];
+    assay_guid guid;
+    assay_span all = assay_span_of(text);
+    if (assay_entra_resource(cloud, all, named) || is_bare_resource(all) || assay_guid_read(all, true, &guid))
+        return assay_scope_normalise(text, cloud, scope, failure);
+    int code = check_list(all, failure);
+    if (code != ASSAY_OK)
+        return code;
+    *scope = assay_strdup(text);
+    return assay_fail(failure, *scope == NULL ? ASSAY_E_MEMORY : ASSAY_OK);
+}
+
 char *assay_scope_resource(const char *scope)
 {
     assay_span text = assay_span_of(scope);

@@ -42,6 +42,9 @@ int assay_token_request_take_claims(assay_token_request *request, const char *js
  * so "https://database.windows.net/" gives a double slash. Owned. ASSAY_E_CONFIG_SCOPE: empty, several, control bytes, not ASCII.
  */
 int assay_scope_normalise(const char *text, const assay_entra_cloud *cloud, char **scope, assay_failure *failure);
+/* The same on behalf of a user, who grants scopes by their names (Microsoft, "On-Behalf-Of flow", `scope`): those are left as they are, several with a
+ * blank between them; a resource alone gets "/.default". */
+int assay_scope_delegated(const char *text, const assay_entra_cloud *cloud, char **scope, assay_failure *failure);
 /* The resource of such a scope, for IMDS and its like: only the final "/.default" goes. Owned; NULL: out of memory. */
 char *assay_scope_resource(const char *scope);
 /* `aud` of the assertion by which a cloud exchanges: "api://AzureADTokenExchange" and its like; @p cloud NULL: the public one's. Static. */

@@ -122,8 +122,11 @@ int assay_acquire_normalise(const assay_credential *credential, const assay_toke
     int code = check_tenant(credential, request, failure);
     if (code == ASSAY_OK)
         code = check_user(credential, request, failure);
-    if (code == ASSAY_OK && assay_settings_wants_resource(&credential->settings))
-        code = assay_scope_normalise(request->scope, assay_settings_cloud(&credential->settings), &scope, failure);
+    const assay_entra_cloud *cloud = assay_settings_cloud(&credential->settings);
+    if (code == ASSAY_OK && request->has_user)
+        code = assay_scope_delegated(request->scope, cloud, &scope, failure);
+    else if (code == ASSAY_OK && assay_settings_wants_resource(&credential->settings))
+        code = assay_scope_normalise(request->scope, cloud, &scope, failure);
     if (code != ASSAY_OK)
         return code;
     if (assay_token_request_copy(request, wanted) != ASSAY_OK)

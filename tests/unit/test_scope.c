@@ -155,6 +155,35 @@ static void test_case_9_names_of_resources(void **state)
     }
 }
 
+static void gives_delegated(const char *text, const char *wanted)
+{
+    char *scope = NULL;
+    assay_failure failure;
+    assert_int_equal(assay_scope_delegated(text, NULL, &scope, &failure), ASSAY_OK);
+    assert_string_equal(scope, wanted);
+    assay_release(scope);
+}
+
+static void test_case_86_scopes_that_a_user_granted(void **state)
+{
+    (void)state;
+    gives_delegated("https://graph.microsoft.com/User.Read", "https://graph.microsoft.com/User.Read");
+    gives_delegated("api://stock/Stock.Read api://stock/Stock.Write", "api://stock/Stock.Read api://stock/Stock.Write");
+    gives_delegated("User.Read offline_access", "User.Read offline_access");
+    gives_delegated("https://graph.microsoft.com/.default", "https://graph.microsoft.com/.default");
+    gives_delegated("https://graph.microsoft.com", "https://graph.microsoft.com/.default");
+    gives_delegated("https://graph.microsoft.com/", "https://graph.microsoft.com//.default");
+    gives_delegated("api://stock", "api://stock/.default");
+    gives_delegated("graph", "https://graph.microsoft.com/.default");
+    gives_delegated(GUID, GUID "/.default");
+    static const char *const bad[] = {"", " ", "a  b", "a ", " a", "a\tb", "a\"b", "a\nb", "\xc3\xbc"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(bad); i++) {
+        char *scope = NULL;
+        assert_int_equal(assay_scope_delegated(bad[i], NULL, &scope, NULL), ASSAY_E_CONFIG_SCOPE);
+        assert_null(scope);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +192,7 @@ int main(void)
         cmocka_unit_test(test_case_8_one_resource_only),
         cmocka_unit_test(test_case_9_audience_of_each_cloud),
         cmocka_unit_test(test_case_9_names_of_resources),
+        cmocka_unit_test(test_case_86_scopes_that_a_user_granted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
