@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include <cmocka.h>
+#include <string.h>
 
 enum { QUIET_MS = 60 }; /* in which what must not happen would have happened */
 
@@ -112,4 +113,42 @@ void trial_wait_stat(const assay_credential *credential, int stat, uint64_t valu
     for (int64_t until = trial_now_ms() + TRIAL_PATIENCE; trial_stat(credential, stat) < value; trial_sleep(1))
         assert_true(trial_now_ms() < until);
     assert_int_equal(trial_stat(credential, stat), value);
+}
+
+static void *call(void *argument)
+{
+    trial_caller *caller = argument;
+    int64_t began = trial_now_ms();
+    caller->code = assay_credential_get_token(caller->credential, caller->scope, caller->timeout_ms, &caller->token,
+                                              &caller->error);
+    caller->took_ms = trial_now_ms() - began;
+    atomic_store(&caller->done, true);
+    return NULL;
+}
+
+void trial_call(trial_caller *caller, assay_credential *credential, const char *scope, int64_t timeout_ms)
+{
+    memset(caller, 0, sizeof *caller);
+    caller->credential = credential;
+    caller->scope = scope;
+    caller->timeout_ms = timeout_ms;
+    assert_int_equal(pthread_create(&caller->thread, NULL, call, caller), 0);
+}
+
+void trial_answered(trial_caller *caller, int code)
+{
+    assert_int_equal(pthread_join(caller->thread, NULL), 0);
+    if (caller->code != code)
+        fail_msg("%s instead of %s: %s", assay_code_name(caller->code), assay_code_name(code),
+                 assay_error_message(caller->error));
+    assert_true((caller->token != NULL) == (code == ASSAY_OK));
+    assert_true((caller->error != NULL) == (code != ASSAY_OK));
+}
+
+void trial_release(trial_caller *caller)
+{
+    assay_access_token_unref(caller->token);
+    assay_error_free(caller->error);
+    caller->token = NULL;
+    caller->error = NULL;
 }

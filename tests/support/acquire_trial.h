@@ -6,6 +6,8 @@
 
 #include "exchange_scene.h"
 
+#include <pthread.h>
+
 /* Longest wait for what another thread does, in real milliseconds. */
 #define TRIAL_PATIENCE 20000
 
@@ -31,6 +33,24 @@ assay_access_token *trial_get(assay_credential *credential, const assay_token_re
 void trial_requests(exchange_scene *scene, int64_t count);
 /* The clock goes on, a second in @p pause_ms real milliseconds, until so many requests arrived; how many seconds that took. Bounded by an hour. */
 int64_t trial_pump(exchange_scene *scene, int64_t count, int64_t pause_ms);
+/* A thread that asks for a token, and what it is answered. */
+typedef struct trial_caller {
+    assay_credential *credential;
+    const char *scope;
+    int64_t timeout_ms;
+    pthread_t thread;
+    atomic_bool done;
+    int code;
+    int64_t took_ms; /* real */
+    assay_access_token *token;
+    assay_error *error;
+} trial_caller;
+
+void trial_call(trial_caller *caller, assay_credential *credential, const char *scope, int64_t timeout_ms);
+/* Wait for it, and expect this code; token and error stay until the next one is released. */
+void trial_answered(trial_caller *caller, int code);
+void trial_release(trial_caller *caller);
+
 /* Wait until a counter of the credential says so. */
 void trial_wait_stat(const assay_credential *credential, int stat, uint64_t value);
 
