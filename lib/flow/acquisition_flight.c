@@ -73,8 +73,9 @@ void assay_kept_land(assay_kept *kept, int code, const assay_failure *failure)
 /* Milliseconds for which the server asked to be left alone; never more than it may ask for, whatever the clock does. */
 int64_t assay_acquisition_gate_left(const assay_credential *credential, const assay_kept *kept)
 {
-    int64_t left = kept->gate_ms - assay_credential_now(credential);
-    return left < 0 || left > (int64_t)ASSAY_LIMIT_RETRY_AFTER * 1000 ? 0 : left;
+    int64_t now = assay_credential_now(credential);
+    bool closed = now < kept->gate_ms && kept->gate_ms - now <= (int64_t)ASSAY_LIMIT_RETRY_AFTER * 1000;
+    return closed ? kept->gate_ms - now : 0;
 }
 
 void assay_kept_pass_on(assay_kept *kept, uint64_t heir)

@@ -25,14 +25,23 @@ static void replace_refused(assay_credential *credential, const assay_kept *kept
         assay_kept_put(&credential->kept, refused, assay_access_token_ref(token));
 }
 
+/* Whoever waits has it, though it may be forgotten before they look. */
+static void hand_out(const assay_kept *kept, assay_access_token *token)
+{
+    for (assay_acquisition *one = kept->waiting; one != NULL; one = one->next)
+        if (one->got == NULL)
+            one->got = assay_access_token_ref(token);
+}
+
 static void keep_token(assay_acquisition *acquisition, assay_access_token *token)
 {
     assay_credential *credential = acquisition->credential;
     assay_kept *kept = acquisition->kept;
     atomic_store(&kept->renew_allowed_ms, INT64_MIN);
     atomic_store(&kept->called_ms, INT64_MIN / 2); /* who was called has done it */
-    kept->gate_ms = 0;
+    kept->gate_ms = INT64_MIN;
     kept->background = false;
+    hand_out(kept, token);
     replace_refused(credential, kept, token);
     assay_kept_put(&credential->kept, kept, token);
 }
@@ -41,7 +50,7 @@ static void note_failure(assay_acquisition *acquisition, int code, const assay_f
 {
     assay_kept *kept = acquisition->kept;
     int64_t now = assay_credential_now(acquisition->credential);
-    kept->gate_ms = assay_acquisition_is_told_to_wait(code, failure) ? now + failure->retry_after * 1000 : 0;
+    kept->gate_ms = assay_acquisition_is_told_to_wait(code, failure) ? now + failure->retry_after * 1000 : INT64_MIN;
     kept->background = false;
     int64_t pause_until = now + PAUSE_AFTER_MS;
     atomic_store(&kept->renew_allowed_ms, kept->gate_ms > pause_until ? kept->gate_ms : pause_until);

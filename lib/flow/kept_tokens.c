@@ -115,6 +115,7 @@ static assay_kept *make(const assay_token_request *wanted)
     kept->hash = hash_request(wanted);
     kept->retiree.destroy = destroy;
     atomic_init(&kept->renew_allowed_ms, INT64_MIN);
+    kept->gate_ms = INT64_MIN;
     atomic_init(&kept->called_ms, INT64_MIN / 2);
     if (init_condition(&kept->landed))
         return kept;

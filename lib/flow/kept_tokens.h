@@ -34,7 +34,7 @@ typedef struct assay_kept {
     uint64_t flight, lease, heir, leases, tickets;
     int64_t lease_until; /* real milliseconds */
     unsigned heirs;
-    int64_t gate_ms; /* steady: the server asked to wait until then; 0: no */
+    int64_t gate_ms; /* steady: the server asked to wait until then; INT64_MIN: no */
     bool background; /* nobody who waits has time for it: whoever keeps tokens fresh gets it */
     int landing_code;
     assay_failure landing;
