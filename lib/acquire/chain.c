@@ -91,7 +91,10 @@ static assay_machine_want open_member(chain *self)
         const assay_credential_settings *member = settings->members[self->at];
         if (member->checked == ASSAY_OK) {
             int code = assay_machine_new(member, machine->wanted, machine->context, &self->inner);
-            return code == ASSAY_OK ? ASSAY_MACHINE_FETCH : finish(self, code);
+            if (code != ASSAY_OK)
+                return finish(self, code);
+            self->inner->in_chain = true;
+            return ASSAY_MACHINE_FETCH;
         }
         if (!may_pass_over(member, member->checked))
             return refuse_member(self, member);

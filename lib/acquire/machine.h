@@ -44,6 +44,7 @@ typedef struct assay_machine {
     const assay_credential_settings *settings;
     const assay_token_request *wanted;
     assay_acquire_context *context;
+    bool in_chain; /* another source stands behind it: that this one's platform is absent is to be found out quickly */
 
     /* While it wants a fetch. All texts are the machine's; they stay until it is answered. */
     assay_http_request request;

@@ -20,7 +20,7 @@ static assay_machine_want finish(assay_managed *managed, int code)
 static bool wants_probe(const assay_managed *managed)
 {
     const assay_machine *machine = &managed->machine;
-    return machine->settings->probe && machine->settings->agent == ASSAY_AGENT_IMDS &&
+    return (machine->settings->probe || machine->in_chain) && machine->settings->agent == ASSAY_AGENT_IMDS &&
            atomic_load(&machine->context->agent_was_there) == 0;
 }
 
