@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* docs/configuration.md: its examples load, and it knows exactly the members that lib/flow/config*.c know. */
+#include "support/source_text.h"
+
 #include <assay/assay.h>
 
 #include <setjmp.h>
@@ -14,48 +16,24 @@
 #define NAME_BYTES 64
 #define NAMES_MAX 64
 
-/* A file of the source tree, terminated; free() it. */
-static char *read_source(const char *name)
+/* The part about validators. */
+static char *read_document(void)
 {
-    const char *root = getenv("ASSAY_TEST_ROOT");
-    char path[4096];
-    (void)snprintf(path, sizeof path, "%s/%s", root == NULL ? "." : root, name);
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL)
-        fail_msg("can't open %s", path);
-    static const size_t most = 1 << 20;
-    char *text = malloc(most + 1);
-    assert_non_null(text);
-    size_t len = fread(text, 1, most, file);
-    assert_true(len > 0 && len < most);
-    text[len] = '\0';
-    (void)fclose(file);
-    return text;
-}
-
-/* The next fenced block of JSON from *cursor on; NULL: no more. */
-static const char *next_block(const char **cursor, size_t *len)
-{
-    static const char fence[] = "```json\n";
-    const char *begin = strstr(*cursor, fence);
-    if (begin == NULL)
-        return NULL;
-    begin += sizeof fence - 1;
-    const char *end = strstr(begin, "\n```");
-    assert_non_null(end);
-    *len = (size_t)(end - begin);
-    *cursor = end + 4;
-    return begin;
+    char *document = source_text_read("docs/configuration.md");
+    char *rest = strstr(document, "\n## Credentials\n");
+    assert_non_null(rest);
+    *rest = '\0';
+    return document;
 }
 
 static void every_example_loads(void **state)
 {
     (void)state;
-    char *document = read_source("docs/configuration.md");
+    char *document = read_document();
     const char *cursor = document;
     size_t len = 0;
     int count = 0;
-    for (const char *block; (block = next_block(&cursor, &len)) != NULL; count++) {
+    for (const char *block; (block = source_text_block(&cursor, &len)) != NULL; count++) {
         assay_validator *validator = NULL;
         assay_error *error = NULL;
         if (assay_validator_from_json(NULL, block, len, &validator, &error) != ASSAY_OK)
@@ -107,7 +85,7 @@ static void members_of_the_source(struct names *names)
     static const char *const files[] = {"lib/flow/config.c", "lib/flow/config_issuer.c", "lib/flow/config_entra.c"};
     names->count = 0;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        char *source = read_source(files[i]);
+        char *source = source_text_read(files[i]);
         size_t before = names->count;
         for (char *table = source; (table = strstr(table, "rows[] = {")) != NULL;) {
             char *end = strstr(table, "\n};");
@@ -129,7 +107,7 @@ static void every_member_is_described(void **state)
     (void)state;
     struct names names;
     members_of_the_source(&names);
-    char *document = read_source("docs/configuration.md");
+    char *document = read_document();
     for (size_t i = 0; i < names.count; i++) {
         char row[NAME_BYTES + 8], use[NAME_BYTES + 8];
         (void)snprintf(row, sizeof row, "\n| `%s` | ", names.name[i]);
@@ -147,7 +125,7 @@ static void every_described_member_exists(void **state)
     (void)state;
     struct names known, described = {.count = 0};
     members_of_the_source(&known);
-    char *document = read_source("docs/configuration.md");
+    char *document = read_document();
     add_names(&described, document, "\n| `", '`');
     for (size_t i = 0; i < described.count; i++) {
         if (!has_name(&known, described.name[i]))
