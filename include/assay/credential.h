@@ -46,7 +46,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_new(assay_runtime *runtime, cons
                                                     assay_credential **credential, assay_error **error);
 /**
  * Make a credential as the environment configures it; `docs/guide/workload-identity.md` has the table of variables. The one function
- * that reads the environment.
+ * that reads the environment, beside documents that say "from_environment" (assay_credential_from_json()).
  *
  * @param kind [in] one of assay_credential_new(); NULL for the default chain: the first of client-secret, client-certificate,
  *                  workload-identity, github-actions and azure-pipelines that is configured, and only where none is, managed-identity.

@@ -64,7 +64,7 @@ static int add_resource(assay_credential *credential, const char *text, assay_fa
 }
 
 /* The file holds the secret and perhaps one line end. */
-static int take_secret_file(assay_credential *credential, const char *path, assay_failure *failure)
+static int read_secret(const char *path, assay_secret *place, const char *what, assay_failure *failure)
 {
     size_t len = 0;
     char *bytes = assay_alloc(ASSAY_LIMIT_SECRET_BYTES);
@@ -74,9 +74,19 @@ static int take_secret_file(assay_credential *credential, const char *path, assa
     while (code == ASSAY_OK && len > 0 && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
         len--;
     if (code == ASSAY_OK)
-        code = assay_settings_set_secret(&credential->settings.secret, bytes, len, "the secret", failure);
+        code = assay_settings_set_secret(place, bytes, len, what, failure);
     assay_release_wiped(bytes, ASSAY_LIMIT_SECRET_BYTES);
     return code;
+}
+
+static int take_secret_file(assay_credential *credential, const char *path, assay_failure *failure)
+{
+    return read_secret(path, &credential->settings.secret, "the secret", failure);
+}
+
+static int take_passphrase_file(assay_credential *credential, const char *path, assay_failure *failure)
+{
+    return read_secret(path, &credential->settings.passphrase, "the passphrase", failure);
 }
 
 static int take_proxy_mode(assay_credential *credential, const char *text, assay_failure *failure)
@@ -110,6 +120,7 @@ static const struct {
     {"additional_tenants", add_tenant, true, 0, 0},
     {"authority", take_authority, false, 0, 0},
     {"secret_file", take_secret_file, false, 0, 0},
+    {"passphrase_file", take_passphrase_file, false, 0, 0},
     {"client_method", take_client_method, false, 0, 0},
     {"service_account", take_account, false, 0, 0},
     {"identity_client_id", take_identity_client, false, 0, 0},
@@ -222,8 +233,8 @@ static int take_source(assay_credential *credential, const assay_json *source, u
 static int take_any(assay_credential *credential, const char *name, const assay_json *value, unsigned depth,
                     assay_failure *failure)
 {
-    if (strcmp(name, "kind") == 0)
-        return ASSAY_OK; /* it was made by it */
+    if (strcmp(name, "kind") == 0 || strcmp(name, "from_environment") == 0)
+        return ASSAY_OK; /* it was made by these */
     if (strcmp(name, "token_proxy") == 0)
         return take_proxy(credential, value, failure);
     if (strcmp(name, "source") == 0)
@@ -232,6 +243,16 @@ static int take_any(assay_credential *credential, const char *name, const assay_
         if (strcmp(rows[row].name, name) == 0)
             return take_member(credential, row, value, failure);
     return assay_config_unknown("a credential", name, failure);
+}
+
+/* What only the platform knows, such as where its agent is: the other members go before it. */
+static int take_environment(assay_credential *credential, const assay_json *object, assay_failure *failure)
+{
+    bool wanted = false;
+    const assay_json *value = assay_json_get(object, "from_environment");
+    if (value != NULL && !assay_json_get_boolean(value, &wanted))
+        return assay_config_wrong_type("from_environment", "true or false", failure);
+    return wanted ? assay_settings_from_environment(&credential->settings, failure) : ASSAY_OK;
 }
 
 static int read_chain(assay_runtime *runtime, const assay_json *object, unsigned depth, assay_credential **credential,
@@ -271,11 +292,11 @@ static int read_object(assay_runtime *runtime, const assay_json *object, unsigne
     ASSAY_CLEANUP(assay_credential_drop_p) assay_credential *made = NULL;
     if (assay_credential_make(runtime, kind, &made) != ASSAY_OK)
         return assay_fail(failure, ASSAY_E_MEMORY);
-    while ((name = assay_json_object_next(object, &iterator, &value)) != NULL) {
-        int code = take_any(made, name, value, depth, failure);
-        if (code != ASSAY_OK)
-            return code;
-    }
+    int code = take_environment(made, object, failure);
+    while (code == ASSAY_OK && (name = assay_json_object_next(object, &iterator, &value)) != NULL)
+        code = take_any(made, name, value, depth, failure);
+    if (code != ASSAY_OK)
+        return code;
     *credential = ASSAY_STEAL(made);
     return assay_fail(failure, ASSAY_OK);
 }
