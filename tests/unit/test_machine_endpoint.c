@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine of a token endpoint with another credential as its source: what that one lacks, and what a chain makes of it. */
 #include "support/machine_world.h"
+#include "support/store_folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,6 +87,40 @@ static void test_case_93_a_secret_that_the_server_repeats_is_not_told(void **sta
     }
 }
 
+/* {"alg":"RS256"}, {"exp":1} */
+#define EXPIRED "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjF9.c2ln"
+
+/* What helps in a pod of AKS is no help elsewhere. */
+static void advice_about_a_subject_file_is_not_that_of_a_pod(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text; /* NULL: no such file */
+        int code, row;
+    } all[] = {{NULL, ASSAY_E_TOKEN_FILE_MISSING, 51},
+               {" ", ASSAY_E_TOKEN_FILE_EMPTY, 53},
+               {EXPIRED, ASSAY_E_TOKEN_FILE_EXPIRED, 54},
+               {"a.b", ASSAY_E_TOKEN_FILE_CONTENT, 12}};
+    static const assay_credential_kind kinds[] = {ASSAY_CREDENTIAL_WORKLOAD, ASSAY_CREDENTIAL_GOOGLE};
+    char path[128];
+    assert_int_equal(store_folder_open(state), 0);
+    (void)snprintf(path, sizeof path, "%s/token", store_folder);
+    machine_world_set(&world.settings.token_file, path);
+    world.settings.inner = NULL;
+    for (size_t i = 0; i < ASSAY_COUNT_OF(all); i++) {
+        if (all[i].text != NULL)
+            store_write_path(path, all[i].text, strlen(all[i].text));
+        for (size_t k = 0; k < ASSAY_COUNT_OF(kinds); k++) {
+            world.settings.kind = kinds[k];
+            bool elsewhere = kinds[k] != ASSAY_CREDENTIAL_WORKLOAD && all[i].row != 12;
+            assert_int_equal(machine_world_run(&world, SCOPE, NULL, 0), all[i].code);
+            assert_int_equal(machine_world_row(&world), elsewhere ? 0 : all[i].row);
+            assert_true(!elsewhere || strstr(world.machine->failure.hint, "this file") != NULL);
+        }
+    }
+    assert_int_equal(store_folder_remove(state), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
@@ -93,6 +128,7 @@ int main(void)
         CASE(a_source_that_lacks_something_is_never_asked),
         CASE(a_chain_stops_at_a_broken_workload_identity_behind_another_credential),
         CASE(test_case_93_a_secret_that_the_server_repeats_is_not_told),
+        CASE(advice_about_a_subject_file_is_not_that_of_a_pod),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
