@@ -121,6 +121,38 @@ static void advice_about_a_subject_file_is_not_that_of_a_pod(void **state)
     assert_int_equal(store_folder_remove(state), 0);
 }
 
+static void rows_of_the_network_are_for_what_was_not_reached(void **state)
+{
+    (void)state;
+    static const struct {
+        int missed, row;
+    } all[] = {{ASSAY_E_TLS, 56}, {ASSAY_E_REDIRECT, 0}, {ASSAY_E_RESPONSE_SIZE, 0}};
+    world.settings.kind = ASSAY_CREDENTIAL_SECRET;
+    assert_true(assay_secret_set(&world.settings.secret, "sesame", 6));
+    for (size_t i = 0; i < ASSAY_COUNT_OF(all); i++) {
+        const machine_reply reply = {.missed = all[i].missed};
+        assert_int_equal(machine_world_run(&world, SCOPE, &reply, 1), all[i].missed);
+        assert_int_equal(machine_world_row(&world), all[i].row);
+    }
+}
+
+static void a_chain_stops_at_an_agent_that_is_not_supported(void **state)
+{
+    (void)state;
+    machine_world chain;
+    assay_credential_settings agent = {.kind = ASSAY_CREDENTIAL_MANAGED, .agent = ASSAY_AGENT_SERVICE_FABRIC};
+    const assay_credential_settings *list[] = {&agent, &world.settings};
+    assert_int_equal(assay_credential_settings_check(&agent, NULL), ASSAY_E_CONFIG_CREDENTIAL);
+    machine_world_open(&chain, ASSAY_CREDENTIAL_CHAIN);
+    chain.settings.members = assay_memdup(list, sizeof list);
+    assert_non_null(chain.settings.members);
+    chain.settings.member_count = ASSAY_COUNT_OF(list);
+    assert_int_equal(machine_world_run(&chain, SCOPE, NULL, 0), ASSAY_E_CONFIG_CREDENTIAL);
+    assert_non_null(strstr(chain.machine->failure.note, "Service Fabric"));
+    assert_null(strstr(chain.machine->failure.note, "managed-identity: "));
+    machine_world_close(&chain);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
@@ -128,6 +160,8 @@ int main(void)
         CASE(a_source_that_lacks_something_is_never_asked),
         CASE(a_chain_stops_at_a_broken_workload_identity_behind_another_credential),
         CASE(test_case_93_a_secret_that_the_server_repeats_is_not_told),
+        CASE(rows_of_the_network_are_for_what_was_not_reached),
+        CASE(a_chain_stops_at_an_agent_that_is_not_supported),
         CASE(advice_about_a_subject_file_is_not_that_of_a_pod),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
