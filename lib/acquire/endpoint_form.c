@@ -294,6 +294,8 @@ int assay_endpoint_make_request(assay_endpoint *endpoint, const assay_moment *no
         .body_limit = ASSAY_LIMIT_TOKEN_RESPONSE_BYTES,
         .allow_loopback_http = machine->settings->allow_loopback_http,
     };
+    machine->ca_pem = NULL; /* of an earlier request, which may have gone through the token proxy */
+    machine->ca_len = 0;
     assay_release(ASSAY_STEAL(endpoint->url));
     if (endpoint->first.len > 0)
         endpoint->url = assay_strdup(machine->settings->impersonation_url);

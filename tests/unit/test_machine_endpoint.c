@@ -153,6 +153,47 @@ static void a_chain_stops_at_an_agent_that_is_not_supported(void **state)
     machine_world_close(&chain);
 }
 
+/* {"alg":"RS256"}, {"aud":"api://AKSIdentityBinding"} and {"aud":"api://AzureADTokenExchange"} */
+#define BINDING "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJhcGk6Ly9BS1NJZGVudGl0eUJpbmRpbmcifQ.c2ln"
+#define PLAIN "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJhcGk6Ly9BenVyZUFEVG9rZW5FeGNoYW5nZSJ9.c2ln"
+
+/* The proxy's CA and name are for requests to the proxy: not for the one after a token that is no more for it. */
+static void the_trust_of_the_proxy_ends_with_it(void **state)
+{
+    (void)state;
+    char path[128];
+    assay_machine *machine = NULL;
+    assay_http_response refusal;
+    assert_int_equal(store_folder_open(state), 0);
+    (void)snprintf(path, sizeof path, "%s/token", store_folder);
+    store_write_path(path, BINDING, sizeof BINDING - 1);
+    world.settings.inner = NULL;
+    world.settings.kind = ASSAY_CREDENTIAL_WORKLOAD;
+    machine_world_set(&world.settings.token_file, path);
+    assert_int_equal(
+        assay_settings_set_proxy(&world.settings, "https://10.0.0.1:443/p", "proxy.example", NULL, "PEM", NULL),
+        ASSAY_OK);
+    assert_int_equal(assay_token_request_make(SCOPE, &world.wanted, NULL), ASSAY_OK);
+    assert_int_equal(assay_machine_new(&world.settings, world.wanted, &world.context, &machine), ASSAY_OK);
+    assert_int_equal(assay_machine_next(machine, &world.now), ASSAY_MACHINE_FETCH);
+    assert_string_equal(machine->request.url, "https://10.0.0.1:443/p/contoso.example/oauth2/v2.0/token");
+    assert_string_equal(machine->request.tls_name, "proxy.example");
+    assert_string_equal(machine->ca_pem, "PEM");
+    store_write_path(path, PLAIN, sizeof PLAIN - 1);
+    assay_http_response_init(&refusal);
+    refusal.status = 401;
+    static const char body[] = "{\"error\":\"invalid_client\",\"error_codes\":[700024]}";
+    assert_true(assay_http_response_add_body(&refusal, body, sizeof body - 1));
+    assay_machine_answered(machine, &refusal, ASSAY_OK, NULL, &world.now);
+    assert_int_equal(assay_machine_next(machine, &world.now), ASSAY_MACHINE_FETCH);
+    assert_string_equal(machine->request.url, "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token");
+    assert_null(machine->request.tls_name);
+    assert_null(machine->ca_pem);
+    assay_http_response_clear(&refusal);
+    assay_machine_free(machine);
+    assert_int_equal(store_folder_remove(state), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
@@ -162,6 +203,7 @@ int main(void)
         CASE(test_case_93_a_secret_that_the_server_repeats_is_not_told),
         CASE(rows_of_the_network_are_for_what_was_not_reached),
         CASE(a_chain_stops_at_an_agent_that_is_not_supported),
+        CASE(the_trust_of_the_proxy_ends_with_it),
         CASE(advice_about_a_subject_file_is_not_that_of_a_pod),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
