@@ -8,7 +8,7 @@
 
 /* What an endpoint is shown: the content of a file, an assertion signed here or by the host, a token of another machine. */
 
-enum { REREAD_PAUSE_MS = 1000, REREADS = 3, ROW_OF_FORM = 12 };
+enum { REREAD_PAUSE_MS = 1000, REREADS = 3 };
 
 static int fail_memory(assay_endpoint *endpoint)
 {
@@ -226,6 +226,8 @@ static bool wants_proxy(const assay_endpoint *endpoint)
     return proxy->mode == ASSAY_TOKEN_PROXY_ON ||
            assay_peek_has_audience(endpoint->proof.text, endpoint->proof.len, "api://AKSIdentityBinding");
 }
+
+enum { ROW_OF_FORM = 12 };
 
 /* What is advised about a token file is about that of workload identity in a pod of AKS, but for row 12, which is about any. */
 static void keep_advice_general(assay_endpoint *endpoint)
