@@ -60,11 +60,15 @@ static assay_machine_want none_is_there(chain *self)
     return finish(self, code);
 }
 
-/* A token file that was named says that workload identity is meant here, whatever else is missing; by itself, or as the source of another's assertion. */
+/*
+ * A token file that was named says that workload identity is meant here, whatever else is missing; by itself, or as the source of another's assertion. And
+ * in Service Fabric, whose agent is not supported, nothing is absent.
+ */
 static bool is_meant(const assay_credential_settings *member)
 {
     for (; member != NULL; member = member->inner)
-        if (member->kind == ASSAY_CREDENTIAL_WORKLOAD && member->token_file != NULL)
+        if ((member->kind == ASSAY_CREDENTIAL_WORKLOAD && member->token_file != NULL) ||
+            (member->kind == ASSAY_CREDENTIAL_MANAGED && member->agent == ASSAY_AGENT_SERVICE_FABRIC))
             return true;
     return false;
 }

@@ -160,11 +160,16 @@ static void read_answer(assay_endpoint *endpoint, const assay_http_response *res
     }
 }
 
+/* The server was not reached: a redirect, or an answer that is too long or cut off, is no matter of firewalls. */
+static bool is_below_http(int missed)
+{
+    return missed == ASSAY_E_TLS || assay_retry_is_transport(missed);
+}
+
 /* What a refused certificate or a memory that ran out would not mend. */
 static bool is_worth_another_try(int missed)
 {
-    return missed == ASSAY_E_CONNECT || missed == ASSAY_E_RESOLVE || missed == ASSAY_E_NETWORK ||
-           missed == ASSAY_E_TIMEOUT || missed == ASSAY_E_RESPONSE;
+    return missed == ASSAY_E_RESPONSE || assay_retry_is_transport(missed);
 }
 
 /* No answer: what failed below HTTP, with the row of the network (56), or of the proxy's certificate or address (58, 60). */
@@ -174,7 +179,7 @@ static void take_missed(assay_endpoint *endpoint, int missed, const assay_failur
     memset(&machine->detail, 0, sizeof machine->detail);
     machine->code = missed;
     machine->failure = *why;
-    if (assay_code_category(missed) == ASSAY_CATEGORY_NETWORK) {
+    if (is_below_http(missed)) {
         machine->failure.detail = &machine->detail;
         int row = !endpoint->through_proxy ? 56 : missed == ASSAY_E_TLS ? 58 : 60;
         assay_diagnosis_apply(row, &machine->failure, &machine->detail);

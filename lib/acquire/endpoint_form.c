@@ -19,25 +19,16 @@ static const char google_endpoint[] = "https://sts.googleapis.com/v1/token";
 static const char google_scope[] = "https://www.googleapis.com/auth/cloud-platform";
 
 /* Every value is encoded: secrets have "+", "/", "=" and "%" in them. */
-static void add(assay_secret *form, const char *name, const char *value, size_t len)
-{
-    if (form->len > 0)
-        assay_secret_put(form, "&");
-    assay_secret_put(form, name);
-    assay_secret_put(form, "=");
-    assay_secret_form(form, value, len);
-}
-
 static void put(assay_secret *form, const char *name, const char *value)
 {
     if (value != NULL)
-        add(form, name, value, strlen(value));
+        assay_secret_parameter(form, name, value, strlen(value));
 }
 
 static void put_secret(assay_secret *form, const char *name, const assay_secret *value)
 {
     if (value->len > 0)
-        add(form, name, value->text, value->len);
+        assay_secret_parameter(form, name, value->text, value->len);
 }
 
 /* AD FS has no version in its path (exchange.md 2.1). */
@@ -126,7 +117,7 @@ static void write_entra(assay_endpoint *endpoint, const assay_secret *claims)
 static void put_list(assay_secret *form, const char *name, const assay_text_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        add(form, name, list->items[i].ptr, list->items[i].len);
+        assay_secret_parameter(form, name, list->items[i].ptr, list->items[i].len);
 }
 
 static bool write_client(assay_endpoint *endpoint, const assay_secret *assertion)
@@ -300,6 +291,8 @@ int assay_endpoint_make_request(assay_endpoint *endpoint, const assay_moment *no
         .body_limit = ASSAY_LIMIT_TOKEN_RESPONSE_BYTES,
         .allow_loopback_http = machine->settings->allow_loopback_http,
     };
+    machine->ca_pem = NULL; /* of an earlier request, which may have gone through the token proxy */
+    machine->ca_len = 0;
     assay_release(ASSAY_STEAL(endpoint->url));
     if (endpoint->first.len > 0)
         endpoint->url = assay_strdup(machine->settings->impersonation_url);

@@ -235,6 +235,20 @@ static bool wants_proxy(const assay_endpoint *endpoint)
            assay_peek_has_audience(endpoint->proof.text, endpoint->proof.len, BINDING_AUDIENCE);
 }
 
+enum { ROW_OF_FORM = 12 };
+
+/* What is advised about a token file is about that of workload identity in a pod of AKS, but for row 12, which is about any. */
+static void keep_advice_general(assay_endpoint *endpoint)
+{
+    assay_machine *machine = &endpoint->machine;
+    if (machine->settings->kind == ASSAY_CREDENTIAL_WORKLOAD || machine->failure.detail == NULL ||
+        machine->detail.row == 0 || machine->detail.row == ROW_OF_FORM)
+        return;
+    machine->detail.row = 0;
+    machine->failure.check = NULL;
+    machine->failure.hint = "see that what writes this file still does, and that this process may read it";
+}
+
 /* What the request needs beside the first proof: an actor, and who the client of an exchange is. */
 static int prove_more(assay_endpoint *endpoint, const assay_moment *now)
 {
@@ -248,10 +262,20 @@ static int prove_more(assay_endpoint *endpoint, const assay_moment *now)
     if (settings->actor_token_file != NULL)
         code = assay_token_file_read(settings->actor_token_file, NULL, &endpoint->actor, &machine->failure,
                                      &machine->detail);
-    if (code != ASSAY_OK)
+    if (code != ASSAY_OK) {
+        keep_advice_general(endpoint);
         return assay_endpoint_fail(endpoint, code);
+    }
     return settings->client_method == ASSAY_CLIENT_PRIVATE_KEY_JWT ? sign(endpoint, now, &endpoint->client_proof)
                                                                    : ASSAY_OK;
+}
+
+static assay_machine_want read_subject_file(assay_endpoint *endpoint, const assay_moment *now, bool *ready)
+{
+    assay_machine_want want = read_token_file(endpoint, now, ready);
+    if (!*ready)
+        keep_advice_general(endpoint);
+    return want;
 }
 
 /* The first proof; FETCH and WAIT as of the machine. */
@@ -264,7 +288,7 @@ static assay_machine_want prove_first(assay_endpoint *endpoint, const assay_mome
         return read_token_file(endpoint, now, ready);
     case ASSAY_CREDENTIAL_EXCHANGE:
     case ASSAY_CREDENTIAL_GOOGLE:
-        return settings->inner == NULL ? read_token_file(endpoint, now, ready) : run_inner(endpoint, now, ready);
+        return settings->inner == NULL ? read_subject_file(endpoint, now, ready) : run_inner(endpoint, now, ready);
     case ASSAY_CREDENTIAL_FEDERATED:
     case ASSAY_CREDENTIAL_GITHUB:
     case ASSAY_CREDENTIAL_PIPELINES:

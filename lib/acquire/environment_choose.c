@@ -49,10 +49,13 @@ int assay_environment_choose(assay_credential_kind *kinds, size_t capacity, size
     *skipped = NULL;
     for (size_t i = 0; i < ASSAY_COUNT_OF(candidates); i++) {
         const char *missing = missing_variable(&candidates[i]);
+        if (missing != NULL)
+            skip(&lines, candidates[i].kind, "%s is not set", missing);
+        else if (*count > 0)
+            skip(&lines, candidates[i].kind, "configured too, but %s comes first",
+                 assay_credential_kind_name(kinds[0]));
         if (missing == NULL)
             add(candidates[i].kind, kinds, capacity, count);
-        else
-            skip(&lines, candidates[i].kind, "%s is not set", missing);
     }
     if (*count == 0)
         add(ASSAY_CREDENTIAL_MANAGED, kinds, capacity, count);

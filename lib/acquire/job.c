@@ -218,12 +218,6 @@ static void pause_or_finish(job *self, int code, int64_t pause, const assay_mome
     self->machine.wait_until = now->steady + pause;
 }
 
-static bool is_transport(int missed)
-{
-    return missed == ASSAY_E_RESOLVE || missed == ASSAY_E_CONNECT || missed == ASSAY_E_TIMEOUT ||
-           missed == ASSAY_E_NETWORK;
-}
-
 static void answered(assay_machine *machine, const assay_http_response *response, int missed, const assay_failure *why,
                      const assay_moment *now)
 {
@@ -240,7 +234,8 @@ static void answered(assay_machine *machine, const assay_http_response *response
         if (why != NULL)
             machine->failure = *why;
         machine->failure.detail = NULL;
-        pause_or_finish(self, missed, is_transport(missed) ? assay_retry_token_endpoint(self->tries, NULL, false) : -1,
+        pause_or_finish(self, missed,
+                        assay_retry_is_transport(missed) ? assay_retry_token_endpoint(self->tries, NULL, false) : -1,
                         now);
         return;
     }

@@ -113,6 +113,8 @@ extern const assay_machine_kind assay_machine_chain;    /* chain.c */
  */
 int64_t assay_retry_token_endpoint(unsigned tries, const assay_http_response *response, bool transient);
 int64_t assay_retry_imds(unsigned tries, int64_t since_first_ms, const assay_http_response *response);
+/* A fetch failed below HTTP and TLS, which passes: no address, connection or answer in time. */
+bool assay_retry_is_transport(int missed);
 /* Seconds that a 429 or 503 asks to wait (both forms, and milliseconds), capped at ASSAY_LIMIT_RETRY_AFTER; without one or with garbage 60 for a 429, else 0. */
 int64_t assay_retry_after(const assay_http_response *response);
 

@@ -116,12 +116,6 @@ static void pause_or_finish(assay_managed *managed, int code, int64_t pause, con
     assay_secret_clear(&managed->authorization);
 }
 
-static bool is_transport(int missed)
-{
-    return missed == ASSAY_E_RESOLVE || missed == ASSAY_E_CONNECT || missed == ASSAY_E_TIMEOUT ||
-           missed == ASSAY_E_NETWORK;
-}
-
 /* No answer at all. Where an engine refuses redirects by itself, it is still the agent who sent one. */
 static void unanswered(assay_managed *managed, int missed, const assay_failure *why, const assay_moment *now)
 {
@@ -136,7 +130,7 @@ static void unanswered(assay_managed *managed, int missed, const assay_failure *
     if (why != NULL)
         machine->failure = *why;
     machine->failure.detail = NULL;
-    if (!is_transport(missed)) {
+    if (!assay_retry_is_transport(missed)) {
         (void)finish(managed, missed);
         return;
     }

@@ -63,14 +63,9 @@ static int check_wanted(assay_managed *managed)
     return check_identity(managed);
 }
 
-/* The same for query and form. */
 static void add_parameter(assay_secret *out, const char *name, const char *value)
 {
-    if (out->len > 0)
-        assay_secret_put(out, "&");
-    assay_secret_put(out, name);
-    assay_secret_put(out, "=");
-    assay_secret_form(out, value, strlen(value));
+    assay_secret_parameter(out, name, value, strlen(value));
 }
 
 static void write_parameters(const assay_managed *managed, const char *resource, assay_secret *out)

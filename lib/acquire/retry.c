@@ -49,6 +49,12 @@ int64_t assay_retry_after(const assay_http_response *response)
     return (asked_ms(response) + 999) / 1000;
 }
 
+bool assay_retry_is_transport(int missed)
+{
+    return missed == ASSAY_E_RESOLVE || missed == ASSAY_E_CONNECT || missed == ASSAY_E_TIMEOUT ||
+           missed == ASSAY_E_NETWORK;
+}
+
 static bool is_transient(int status)
 {
     return status == 408 || status == 500 || status == 502 || status == 503 || status == 504;

@@ -321,6 +321,17 @@ static int set_defaults(assay_credential_settings *settings)
     return settings->token_endpoint == NULL ? ASSAY_E_MEMORY : ASSAY_OK;
 }
 
+/* Entra knows a key by its certificate, and AD FS takes one algorithm: what is set for other servers would only be refused, or be less than PS256. */
+static int check_signing_form(const assay_credential_settings *settings, assay_failure *failure)
+{
+    bool set = settings->signing_algorithm != NULL || settings->signing_key_id != NULL;
+    if (settings->kind != ASSAY_CREDENTIAL_CERTIFICATE || !set)
+        return ASSAY_OK;
+    return assay_fail_note(failure, ASSAY_E_CONFIG_ALGORITHM,
+                           "Entra is sent PS256 and the certificate's thumbprint; an algorithm or key id is for other "
+                           "servers");
+}
+
 static int check(assay_credential_settings *settings, assay_failure *failure)
 {
     int code = set_defaults(settings);
@@ -334,7 +345,8 @@ static int check(assay_credential_settings *settings, assay_failure *failure)
     if (pieces != 0)
         return refuse_missing(settings->kind, pieces, failure);
     assay_failure_clear(failure);
-    return check_urls(settings, failure);
+    int code_of_form = check_signing_form(settings, failure);
+    return code_of_form == ASSAY_OK ? check_urls(settings, failure) : code_of_form;
 }
 
 int assay_credential_settings_check(assay_credential_settings *settings, assay_failure *failure)

@@ -180,7 +180,7 @@ int assay_settings_set_service_account(assay_credential_settings *settings, cons
 /* from_environment.c: what the environment configures for one kind; the process's own environment is read here and nowhere else. `settings` is
  * of that kind and otherwise empty. ASSAY_E_CONFIG_CREDENTIAL where it is broken; what is missing is found by the check. */
 int assay_settings_from_environment(assay_credential_settings *settings, assay_failure *failure);
-/* Which kinds of the default chain are configured: the one to use is first. Those that are not are told in *skipped (owned), a line each. */
+/* Which kinds of the default chain are configured: the one to use is first. The others, and those that are not, are told in *skipped (owned), a line each. */
 int assay_environment_choose(assay_credential_kind *kinds, size_t capacity, size_t *count, char **skipped,
                              assay_failure *failure);
 

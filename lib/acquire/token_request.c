@@ -78,14 +78,16 @@ int assay_token_request_take_user(assay_token_request *request, const char *toke
 {
     assay_peek peek;
     uint8_t digest[sizeof request->user_digest];
+    ASSAY_CLEANUP(assay_secret_clear) assay_secret copy = {NULL, 0, 0, false};
     if (len > ASSAY_LIMIT_SECRET_BYTES)
         return assay_fail_note(failure, ASSAY_E_ARGUMENT, "the user's token is longer than %d bytes",
                                ASSAY_LIMIT_SECRET_BYTES);
     int code = assay_crypto_sha256(token, len, digest);
-    if (code == ASSAY_OK && !assay_secret_set(&request->user_assertion, token, len))
+    if (code == ASSAY_OK && !assay_secret_set(&copy, token, len))
         code = ASSAY_E_MEMORY;
     if (code != ASSAY_OK)
-        return assay_fail(failure, code);
+        return assay_fail(failure, code); /* the user of before, if any, stays */
+    assay_secret_move(&request->user_assertion, &copy);
     assay_peek_read(token, len, &peek);
     memcpy(request->user_digest, digest, sizeof digest);
     request->user_expiry = peek.readable ? peek.expiry : 0;

@@ -76,6 +76,15 @@ void assay_secret_form(assay_secret *secret, const char *bytes, size_t len)
     secret->len = (size_t)(out - secret->text);
 }
 
+void assay_secret_parameter(assay_secret *form, const char *name, const char *value, size_t len)
+{
+    if (form->len > 0)
+        assay_secret_put(form, "&");
+    assay_secret_put(form, name);
+    assay_secret_put(form, "=");
+    assay_secret_form(form, value, len);
+}
+
 bool assay_secret_set(assay_secret *secret, const char *bytes, size_t len)
 {
     assay_secret made = {NULL, 0, 0, false};

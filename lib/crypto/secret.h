@@ -26,6 +26,8 @@ void assay_secret_put(assay_secret *secret, const char *text);
 /* Append as application/x-www-form-urlencoded, every byte but the unreserved ones of RFC 3986, section 2.3, as %XX. A blank is %20, which every
  * reader of forms takes too. */
 void assay_secret_form(assay_secret *secret, const char *bytes, size_t len);
+/* Append one parameter of a form or query, "name=value", with an "&" before it where something stands there; the name is sent as it is. */
+void assay_secret_parameter(assay_secret *form, const char *name, const char *value, size_t len);
 /* Replace what is there, of which @p bytes may be a part. False: out of memory; then it is empty and `failed`. */
 bool assay_secret_set(assay_secret *secret, const char *bytes, size_t len);
 /* Hand on; @p from is empty then. What @p to held is wiped. */

@@ -180,6 +180,28 @@ static void an_environment_without_memory(void **state)
         must(unsetenv(all[i][0]) == 0);
 }
 
+/* A setter that fails changes nothing: a request without its user would be answered with the application's own token. */
+static int replace_user(void)
+{
+    assay_token_request *request = NULL;
+    int code = assay_token_request_make("s", &request, NULL);
+    if (code == ASSAY_OK)
+        code = assay_token_request_take_user(request, "one user", 8, NULL);
+    if (code == ASSAY_OK) {
+        code = assay_token_request_take_user(request, "another", 7, NULL);
+        const char *stays = code == ASSAY_OK ? "another" : "one user";
+        must(assay_secret_equal(&request->user_assertion, stays, strlen(stays)));
+    }
+    assay_token_request_drop(request);
+    return code;
+}
+
+static void a_user_without_memory(void **state)
+{
+    (void)state;
+    sweep("user", replace_user, 1);
+}
+
 static int begin(void **state)
 {
     must(assay_crypto_new(NULL, &crypto) == ASSAY_OK && pthread_mutex_init(&context.lock, NULL) == 0);
@@ -208,7 +230,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         CASE(an_agent_without_memory), CASE(an_arc_agent_without_memory),   CASE(a_job_without_memory),
-        CASE(a_chain_without_memory),  CASE(an_environment_without_memory),
+        CASE(a_chain_without_memory),  CASE(an_environment_without_memory), CASE(a_user_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -439,6 +439,10 @@ static void what_is_configured_comes_in_order(void **state)
     set("AZURE_CLIENT_CERTIFICATE_PATH", "/c.pem");
     set("AZURE_CLIENT_SECRET", "sesame");
     expect_choice("client-secret client-certificate workload-identity github-actions azure-pipelines",
+                  "client-certificate: configured too, but client-secret comes first\n"
+                  "workload-identity: configured too, but client-secret comes first\n"
+                  "github-actions: configured too, but client-secret comes first\n"
+                  "azure-pipelines: configured too, but client-secret comes first\n"
                   "managed-identity: not asked, since client-secret is configured");
     assay_credential_kind first = ASSAY_CREDENTIAL_KINDS;
     char *told = NULL;

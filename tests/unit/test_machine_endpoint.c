@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine of a token endpoint with another credential as its source: what that one lacks, and what a chain makes of it. */
 #include "support/machine_world.h"
+#include "support/store_folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,6 +87,113 @@ static void test_case_93_a_secret_that_the_server_repeats_is_not_told(void **sta
     }
 }
 
+/* {"alg":"RS256"}, {"exp":1} */
+#define EXPIRED "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjF9.c2ln"
+
+/* What helps in a pod of AKS is no help elsewhere. */
+static void advice_about_a_subject_file_is_not_that_of_a_pod(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text; /* NULL: no such file */
+        int code, row;
+    } all[] = {{NULL, ASSAY_E_TOKEN_FILE_MISSING, 51},
+               {" ", ASSAY_E_TOKEN_FILE_EMPTY, 53},
+               {EXPIRED, ASSAY_E_TOKEN_FILE_EXPIRED, 54},
+               {"a.b", ASSAY_E_TOKEN_FILE_CONTENT, 12}};
+    static const assay_credential_kind kinds[] = {ASSAY_CREDENTIAL_WORKLOAD, ASSAY_CREDENTIAL_GOOGLE};
+    char path[128];
+    assert_int_equal(store_folder_open(state), 0);
+    (void)snprintf(path, sizeof path, "%s/token", store_folder);
+    machine_world_set(&world.settings.token_file, path);
+    world.settings.inner = NULL;
+    for (size_t i = 0; i < ASSAY_COUNT_OF(all); i++) {
+        if (all[i].text != NULL)
+            store_write_path(path, all[i].text, strlen(all[i].text));
+        for (size_t k = 0; k < ASSAY_COUNT_OF(kinds); k++) {
+            world.settings.kind = kinds[k];
+            bool elsewhere = kinds[k] != ASSAY_CREDENTIAL_WORKLOAD && all[i].row != 12;
+            assert_int_equal(machine_world_run(&world, SCOPE, NULL, 0), all[i].code);
+            assert_int_equal(machine_world_row(&world), elsewhere ? 0 : all[i].row);
+            assert_true(!elsewhere || strstr(world.machine->failure.hint, "this file") != NULL);
+        }
+    }
+    assert_int_equal(store_folder_remove(state), 0);
+}
+
+static void rows_of_the_network_are_for_what_was_not_reached(void **state)
+{
+    (void)state;
+    static const struct {
+        int missed, row;
+    } all[] = {{ASSAY_E_TLS, 56}, {ASSAY_E_REDIRECT, 0}, {ASSAY_E_RESPONSE_SIZE, 0}};
+    world.settings.kind = ASSAY_CREDENTIAL_SECRET;
+    assert_true(assay_secret_set(&world.settings.secret, "sesame", 6));
+    for (size_t i = 0; i < ASSAY_COUNT_OF(all); i++) {
+        const machine_reply reply = {.missed = all[i].missed};
+        assert_int_equal(machine_world_run(&world, SCOPE, &reply, 1), all[i].missed);
+        assert_int_equal(machine_world_row(&world), all[i].row);
+    }
+}
+
+static void a_chain_stops_at_an_agent_that_is_not_supported(void **state)
+{
+    (void)state;
+    machine_world chain;
+    assay_credential_settings agent = {.kind = ASSAY_CREDENTIAL_MANAGED, .agent = ASSAY_AGENT_SERVICE_FABRIC};
+    const assay_credential_settings *list[] = {&agent, &world.settings};
+    assert_int_equal(assay_credential_settings_check(&agent, NULL), ASSAY_E_CONFIG_CREDENTIAL);
+    machine_world_open(&chain, ASSAY_CREDENTIAL_CHAIN);
+    chain.settings.members = assay_memdup(list, sizeof list);
+    assert_non_null(chain.settings.members);
+    chain.settings.member_count = ASSAY_COUNT_OF(list);
+    assert_int_equal(machine_world_run(&chain, SCOPE, NULL, 0), ASSAY_E_CONFIG_CREDENTIAL);
+    assert_non_null(strstr(chain.machine->failure.note, "Service Fabric"));
+    assert_null(strstr(chain.machine->failure.note, "managed-identity: "));
+    machine_world_close(&chain);
+}
+
+/* {"alg":"RS256"}, {"aud":"api://AKSIdentityBinding"} and {"aud":"api://AzureADTokenExchange"} */
+#define BINDING "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJhcGk6Ly9BS1NJZGVudGl0eUJpbmRpbmcifQ.c2ln"
+#define PLAIN "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJhcGk6Ly9BenVyZUFEVG9rZW5FeGNoYW5nZSJ9.c2ln"
+
+/* The proxy's CA and name are for requests to the proxy: not for the one after a token that is no more for it. */
+static void the_trust_of_the_proxy_ends_with_it(void **state)
+{
+    (void)state;
+    char path[128];
+    assay_machine *machine = NULL;
+    assay_http_response refusal;
+    assert_int_equal(store_folder_open(state), 0);
+    (void)snprintf(path, sizeof path, "%s/token", store_folder);
+    store_write_path(path, BINDING, sizeof BINDING - 1);
+    world.settings.inner = NULL;
+    world.settings.kind = ASSAY_CREDENTIAL_WORKLOAD;
+    machine_world_set(&world.settings.token_file, path);
+    assert_int_equal(
+        assay_settings_set_proxy(&world.settings, "https://10.0.0.1:443/p", "proxy.example", NULL, "PEM", NULL),
+        ASSAY_OK);
+    assert_int_equal(assay_token_request_make(SCOPE, &world.wanted, NULL), ASSAY_OK);
+    assert_int_equal(assay_machine_new(&world.settings, world.wanted, &world.context, &machine), ASSAY_OK);
+    assert_int_equal(assay_machine_next(machine, &world.now), ASSAY_MACHINE_FETCH);
+    assert_string_equal(machine->request.url, "https://10.0.0.1:443/p/contoso.example/oauth2/v2.0/token");
+    assert_string_equal(machine->request.tls_name, "proxy.example");
+    assert_string_equal(machine->ca_pem, "PEM");
+    store_write_path(path, PLAIN, sizeof PLAIN - 1);
+    assay_http_response_init(&refusal);
+    refusal.status = 401;
+    static const char body[] = "{\"error\":\"invalid_client\",\"error_codes\":[700024]}";
+    assert_true(assay_http_response_add_body(&refusal, body, sizeof body - 1));
+    assay_machine_answered(machine, &refusal, ASSAY_OK, NULL, &world.now);
+    assert_int_equal(assay_machine_next(machine, &world.now), ASSAY_MACHINE_FETCH);
+    assert_string_equal(machine->request.url, "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token");
+    assert_null(machine->request.tls_name);
+    assert_null(machine->ca_pem);
+    assay_http_response_clear(&refusal);
+    assay_machine_free(machine);
+    assert_int_equal(store_folder_remove(state), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
@@ -93,6 +201,10 @@ int main(void)
         CASE(a_source_that_lacks_something_is_never_asked),
         CASE(a_chain_stops_at_a_broken_workload_identity_behind_another_credential),
         CASE(test_case_93_a_secret_that_the_server_repeats_is_not_told),
+        CASE(rows_of_the_network_are_for_what_was_not_reached),
+        CASE(a_chain_stops_at_an_agent_that_is_not_supported),
+        CASE(the_trust_of_the_proxy_ends_with_it),
+        CASE(advice_about_a_subject_file_is_not_that_of_a_pod),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,6 +183,11 @@ static void test_case_10_form(void **state)
     }
     assay_secret_form(&secret, "", 0);
     is_empty(&secret);
+    assay_secret_parameter(&secret, "a", "1&2", 3);
+    assay_secret_parameter(&secret, "b", "", 0);
+    assay_secret_parameter(&secret, "c", "x=y", 3);
+    is(&secret, "a=1%262&b=&c=x%3Dy");
+    assay_secret_clear(&secret);
 }
 
 /* Whether the mapping at an address has a flag in /proc/self/smaps; -1: not to be told. */

@@ -499,6 +499,26 @@ static void identities_are_named_or_the_systems(void **state)
     assert_null(settings.identity_value);
 }
 
+static void how_entra_is_signed_for_is_not_to_be_set(void **state)
+{
+    (void)state;
+    static const assay_credential_kind kinds[] = {ASSAY_CREDENTIAL_CERTIFICATE, ASSAY_CREDENTIAL_CLIENT};
+    set_entra(ASSAY_CREDENTIAL_CERTIFICATE);
+    machine_world_set(&settings.key_path, "/key.pem");
+    machine_world_set(&settings.token_endpoint, "https://server.example/token");
+    expect_of_check(ASSAY_OK, NULL);
+    char **const places[] = {&settings.signing_algorithm, &settings.signing_key_id};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(places); i++) {
+        machine_world_set(places[i], "RS512");
+        for (size_t k = 0; k < ASSAY_COUNT_OF(kinds); k++) {
+            settings.kind = kinds[k];
+            expect_of_check(k == 0 ? ASSAY_E_CONFIG_ALGORITHM : ASSAY_OK, NULL);
+        }
+        assay_release(*places[i]);
+        *places[i] = NULL;
+    }
+}
+
 static unsigned destroyed;
 
 static void destroy(void *data)
@@ -542,6 +562,7 @@ int main(void)
         CASE(test_case_76_a_token_proxy_is_complete_and_https),
         CASE(lists_are_bounded),
         CASE(identities_are_named_or_the_systems),
+        CASE(how_entra_is_signed_for_is_not_to_be_set),
         CASE(what_the_host_gave_is_destroyed_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
