@@ -252,6 +252,7 @@ static void advise(int row, assay_failure *failure)
     if (failure == NULL || found == NULL)
         return;
     failure->hint = found->fix;
+    failure->check = found->layer;
     for (size_t i = 0; i < ASSAY_COUNT_OF(details); i++)
         if (details[i].row == row)
             failure->detail = &details[i];
