@@ -123,7 +123,7 @@ ASSAY_API const char *assay_op_fetch_tls_name(const assay_op *op);
 /** CA certificates in PEM that the server is to be checked against, and no others; NULL: those that the host's client trusts anyway.
  *  @param len [out] may be NULL. @since 0.1 */
 ASSAY_API const char *assay_op_fetch_ca_pem(const assay_op *op, size_t *len);
-/** 1 where no proxy may stand in between, whatever is configured: the platform's agents are reached directly. @since 0.1 */
+/** 1 where no proxy may stand in between, whatever is configured: loopback and the platform's agents are reached directly. @since 0.1 */
 ASSAY_API int assay_op_fetch_is_direct(const assay_op *op);
 /** Longest body, in bytes, that will be accepted: stop reading there. @since 0.1 */
 ASSAY_API size_t assay_op_fetch_body_limit(const assay_op *op);

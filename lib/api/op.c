@@ -230,7 +230,7 @@ const char *assay_op_fetch_ca_pem(const assay_op *op, size_t *len)
 int assay_op_fetch_is_direct(const assay_op *op)
 {
     const assay_http_request *errand = errand_of(op);
-    return errand != NULL && (errand->direct || errand->tls_name != NULL);
+    return errand != NULL && assay_op_errand_is_direct(op);
 }
 
 size_t assay_op_fetch_body_limit(const assay_op *op)

@@ -2,6 +2,7 @@
 #include "flow/op_private.h"
 
 #include "flow/token_cache.h"
+#include "http/url.h"
 #include "token/request.h"
 
 enum { PAUSE_MIN_MS = 5, PAUSE_MAX_MS = 100 };
@@ -234,6 +235,14 @@ void assay_op_report(assay_op *op, const assay_http_response *response, int miss
     else
         seated(op, assay_flight_report(&op->seat, response, missed, why, &op->fetched, &op->why));
     assay_http_response_clear(&op->answer); /* what came of one document says nothing about the next */
+}
+
+bool assay_op_errand_is_direct(const assay_op *op)
+{
+    assay_url url;
+    const assay_http_request *errand = assay_op_errand(op);
+    bool parsed = assay_url_parse(errand->url, strlen(errand->url), &url) == NULL;
+    return errand->direct || errand->tls_name != NULL || (parsed && (url.loopback || url.link_local));
 }
 
 void assay_op_wake_by(assay_op *op, assay_waker *waker)

@@ -103,6 +103,9 @@ static inline assay_runtime *assay_op_runtime(const assay_op *op)
     return op->credential != NULL ? op->credential->runtime : op->validator->keyring->runtime;
 }
 
+/* Whether no proxy may stand in between: a proxy's loopback is another machine, and the platform's agents are nobody else's business. */
+bool assay_op_errand_is_direct(const assay_op *op);
+
 /* When one that waits must look again even if nobody wakes it; real milliseconds. */
 static inline int64_t assay_op_look_at(const assay_op *op)
 {
