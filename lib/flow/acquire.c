@@ -101,7 +101,8 @@ static int check_tenant(const assay_credential *credential, const assay_token_re
     if (request->tenant == NULL || is_allowed_tenant(settings, request->tenant))
         return ASSAY_OK;
     int code = assay_fail_note(failure, ASSAY_E_CONFIG_TENANT, "the credential is for another tenant");
-    failure->hint = "allow it by assay_credential_add_tenant() or AZURE_ADDITIONALLY_ALLOWED_TENANTS";
+    if (failure != NULL)
+        failure->hint = "allow it by assay_credential_add_tenant() or AZURE_ADDITIONALLY_ALLOWED_TENANTS";
     return code;
 }
 
