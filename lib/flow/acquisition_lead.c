@@ -126,6 +126,7 @@ static assay_turn finish(assay_acquisition *acquisition, int *code, assay_failur
         assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_FAILURES);
     log_end(credential, acquisition->kept, *code, &local);
     assay_acquisition_give_failure(&local, failure, detail);
+    assay_access_token_unref(acquisition->got);
     acquisition->got = token;
     assay_acquisition_clear_lead(acquisition);
     return ASSAY_TURN_OVER;
@@ -301,6 +302,7 @@ assay_turn assay_acquisition_begin(assay_acquisition *acquisition, int *code, as
     case ASSAY_SHARED_TOKEN:
         assay_credential_lock(credential);
         assay_failure_clear(failure);
+        assay_access_token_unref(acquisition->got);
         acquisition->got = assay_access_token_ref(token);
         keep_token(acquisition, token);
         if (assay_acquisition_is_own_lead(acquisition))
