@@ -37,10 +37,11 @@ static bool needs_call(assay_kept *kept, const assay_access_token *token, int64_
 /* Inside a reader section: a reference to its token where that serves. */
 static assay_access_token *take_serving(assay_credential *credential, assay_kept *kept, int64_t made_ms, bool *due)
 {
+    /* The clocks are read afterwards: to a moment before it was obtained it would seem that they were set back. */
+    assay_access_token *token = atomic_load_explicit(&kept->token, memory_order_acquire);
     const assay_clock *clock = &credential->runtime->clock;
     int64_t wall = assay_clock_wall(clock), steady = assay_clock_steady(clock);
     mark_used(kept, steady);
-    assay_access_token *token = atomic_load_explicit(&kept->token, memory_order_acquire);
     if (token == NULL || token->obtained_real_ms < made_ms || !assay_access_token_serves(token, wall, steady))
         return NULL;
     *due = needs_call(kept, token, wall, steady);
