@@ -181,6 +181,28 @@ static void test_kept_fresh_without_callers(void **state)
     assay_access_token_unref(kept);
 }
 
+/* It hears of tokens that were not there when it looked: those of a caller that waits, too. */
+static void test_kept_fresh_from_the_first_on(void **state)
+{
+    trial_caller caller;
+    (void)state;
+    trial_settings(&scene, "{\"token_lifetime\":4}");
+    assert_int_equal(assay_credential_start_refresh_thread(credential, NULL),
+                     ASSAY_OK); /* freezes it, and is stopped */
+    assay_credential_stop_refresh_thread(credential);
+    assert_int_equal(assay_driver_keep_tokens_fresh(turning.driver, credential, NULL), ASSAY_OK);
+    loop_run(&turning, 50);
+    trial_call(&caller, credential, EXCHANGE_SCOPE, WAIT);
+    trial_answered(&caller, ASSAY_OK);
+    trial_release(&caller);
+    for (int64_t until = trial_now_ms() + WAIT; exchange_scene_requests(&scene) < 3; loop_turn(&turning, 100))
+        assert_true(trial_now_ms() < until);
+    loop_run(&turning, 100);
+    assay_access_token *kept = trial_kept(credential, EXCHANGE_SCOPE);
+    assert_non_null(kept);
+    assay_access_token_unref(kept);
+}
+
 /* Each of two loops keeps them fresh, and a thread does: one renewal for all. */
 static void test_one_renewal_for_all_keepers(void **state)
 {
@@ -382,6 +404,7 @@ int main(void)
         TEST(test_failure_is_shared),
         TEST(test_retry_in_a_loop),
         TEST(test_kept_fresh_without_callers),
+        TEST(test_kept_fresh_from_the_first_on),
         TEST(test_one_renewal_for_all_keepers),
         TEST(test_due_token_is_given_and_renewed_behind),
         TEST(test_hurried_operation),
