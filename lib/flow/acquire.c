@@ -37,10 +37,11 @@ static bool needs_call(assay_kept *kept, const assay_access_token *token, int64_
 /* Inside a reader section: a reference to its token where that serves. */
 static assay_access_token *take_serving(assay_credential *credential, assay_kept *kept, int64_t made_ms, bool *due)
 {
+    /* The clocks are read afterwards: to a moment before it was obtained it would seem that they were set back. */
+    assay_access_token *token = atomic_load_explicit(&kept->token, memory_order_acquire);
     const assay_clock *clock = &credential->runtime->clock;
     int64_t wall = assay_clock_wall(clock), steady = assay_clock_steady(clock);
     mark_used(kept, steady);
-    assay_access_token *token = atomic_load_explicit(&kept->token, memory_order_acquire);
     if (token == NULL || token->obtained_real_ms < made_ms || !assay_access_token_serves(token, wall, steady))
         return NULL;
     *due = needs_call(kept, token, wall, steady);
@@ -101,7 +102,8 @@ static int check_tenant(const assay_credential *credential, const assay_token_re
     if (request->tenant == NULL || is_allowed_tenant(settings, request->tenant))
         return ASSAY_OK;
     int code = assay_fail_note(failure, ASSAY_E_CONFIG_TENANT, "the credential is for another tenant");
-    failure->hint = "allow it by assay_credential_add_tenant() or AZURE_ADDITIONALLY_ALLOWED_TENANTS";
+    if (failure != NULL)
+        failure->hint = "allow it by assay_credential_add_tenant() or AZURE_ADDITIONALLY_ALLOWED_TENANTS";
     return code;
 }
 

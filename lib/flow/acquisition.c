@@ -219,9 +219,9 @@ void assay_acquisition_leave(assay_acquisition *acquisition)
 {
     if (acquisition->kept == NULL)
         return;
-    assay_access_token_unref(ASSAY_STEAL(acquisition->got));
     if (assay_acquisition_is_inherited(acquisition)) { /* the child's flights are as if there had been none */
         assay_acquisition_clear_lead(acquisition);
+        assay_access_token_unref(ASSAY_STEAL(acquisition->got));
         acquisition->kept = NULL;
         return;
     }
@@ -230,6 +230,7 @@ void assay_acquisition_leave(assay_acquisition *acquisition)
     unpin(acquisition);
     assay_credential_unlock(acquisition->credential);
     assay_acquisition_clear_lead(acquisition);
+    assay_access_token_unref(ASSAY_STEAL(acquisition->got)); /* now that no leader can hand one out any more */
 }
 
 static int64_t sooner(int64_t a, int64_t b)

@@ -96,6 +96,13 @@ static assay_access_token *make_token(const assay_acquisition *acquisition, int 
     return NULL;
 }
 
+/* Whoever keeps tokens fresh plans by those that it knew of when it looked last. */
+static void tell_keepers(const assay_acquisition *acquisition)
+{
+    if (!acquisition->renewal)
+        assay_acquire_call_keeper(acquisition->credential, false);
+}
+
 /* The machine is done: share what it brought. */
 static assay_turn finish(assay_acquisition *acquisition, int *code, assay_failure *failure,
                          assay_failure_detail *detail)
@@ -126,8 +133,11 @@ static assay_turn finish(assay_acquisition *acquisition, int *code, assay_failur
         assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_FAILURES);
     log_end(credential, acquisition->kept, *code, &local);
     assay_acquisition_give_failure(&local, failure, detail);
+    assay_access_token_unref(acquisition->got);
     acquisition->got = token;
     assay_acquisition_clear_lead(acquisition);
+    if (token != NULL)
+        tell_keepers(acquisition);
     return ASSAY_TURN_OVER;
 }
 
@@ -310,6 +320,7 @@ assay_turn assay_acquisition_begin(assay_acquisition *acquisition, int *code, as
     case ASSAY_SHARED_TOKEN:
         assay_credential_lock(credential);
         assay_failure_clear(failure);
+        assay_access_token_unref(acquisition->got);
         acquisition->got = assay_access_token_ref(token);
         keep_token(acquisition, token);
         if (assay_acquisition_is_own_lead(acquisition))
@@ -317,6 +328,7 @@ assay_turn assay_acquisition_begin(assay_acquisition *acquisition, int *code, as
         assay_credential_unlock(credential);
         assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_SHARED);
         assay_acquisition_clear_lead(acquisition);
+        tell_keepers(acquisition);
         *code = ASSAY_OK;
         return ASSAY_TURN_OVER;
     default:

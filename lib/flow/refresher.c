@@ -117,10 +117,30 @@ static assay_refresher *running(assay_refresher_slot *slot)
     return refresher == NULL || is_inherited(refresher) ? NULL : refresher;
 }
 
+/*
+ * Start its thread and let others see it, unless another caller was first: a thread that is at work is not ended for the sake of one that begins. *rest: what
+ * is left to be ended; it is @p refresher itself where that was not started. 0, or what pthread_create() said.
+ */
+static int launch(assay_refresher_slot *slot, assay_refresher *refresher, assay_refresher **rest)
+{
+    int result = 0;
+    *rest = refresher;
+    assay_fork_hold();
+    (void)pthread_mutex_lock(slot->lock);
+    if (running(slot) == NULL) {
+        result = start_thread(refresher);
+        if (result == 0)
+            *rest = atomic_exchange(&slot->refresher, refresher);
+    }
+    (void)pthread_mutex_unlock(slot->lock);
+    assay_fork_release();
+    return result;
+}
+
 int assay_refresher_start(assay_refresher_slot *slot, const assay_runtime *runtime, assay_refresher_watch watch,
                           void *owner, assay_failure *failure)
 {
-    assay_refresher *refresher;
+    assay_refresher *refresher, *rest;
     (void)pthread_mutex_lock(slot->lock);
     bool is_running = running(slot) != NULL;
     (void)pthread_mutex_unlock(slot->lock);
@@ -129,17 +149,16 @@ int assay_refresher_start(assay_refresher_slot *slot, const assay_runtime *runti
     int code = make(runtime, watch, owner, &refresher, failure);
     if (code != ASSAY_OK)
         return code;
-    int result = start_thread(refresher);
-    if (result != 0) {
-        char words[80];
+    int result = launch(slot, refresher, &rest);
+    if (rest == refresher)
         drop(refresher);
-        return assay_fail_note(failure, ASSAY_E_SYSTEM, "no thread could be started: %s",
-                               strerror_r(result, words, sizeof words));
-    }
-    refresher = exchange(slot, refresher);
-    if (refresher != NULL) /* inherited, or started by another thread meanwhile */
-        end(refresher);
-    return ASSAY_OK;
+    else if (rest != NULL) /* inherited */
+        end(rest);
+    if (result == 0)
+        return ASSAY_OK;
+    char words[80];
+    return assay_fail_note(failure, ASSAY_E_SYSTEM, "no thread could be started: %s",
+                           strerror_r(result, words, sizeof words));
 }
 
 void assay_refresher_stop(assay_refresher_slot *slot)

@@ -159,7 +159,7 @@ static const struct {
     {"rs256", measure_rs256},     {"es256", measure_es256},       {"ed25519", measure_ed25519},
     {"threads", measure_threads}, {"refusals", measure_refusals}, {"issuers", measure_issuers},
     {"entra", bench_entra},       {"parts", measure_parts},       {"latency", bench_latency},
-    {"start", bench_starts},      {"cached", measure_cached},
+    {"start", bench_starts},      {"cached", measure_cached},     {"tokens", bench_tokens},
 };
 
 static bool is_wanted(const char *name, int argc, char **argv)

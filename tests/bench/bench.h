@@ -49,6 +49,9 @@ void bench_threads(const mint_key *key, const char *token);
 double bench_two_threads(bench_case *first, bench_case *second);
 /* bench_latency.c: prints the figures latency.*. Both start an issuer, and want one thread when they are called. */
 void bench_latency(void);
+/* bench_tokens.c: prints the figures tokens.*; it starts a server, and wants one thread when it is called. A case that gets a kept token. */
+void bench_tokens(void);
+void bench_kept(bench_case *made);
 /* bench_starts.c: prints the figures start.*. */
 void bench_starts(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A day of a busy service, in less than a minute: a hundred threads ask all the time, and two servers give tokens for an hour and for five minutes. They take 5
- * seconds to answer, and are down when each second renewal begins, or each sixth. No caller ever waits, and none is refused.
+ * seconds to answer, and are down when each second renewal begins, or each twelfth. No caller ever waits, and none is refused.
  *
  * By Settled 1 of exchange.md a token for an hour is renewed 12 minutes before its end and serves until 30 seconds before it, so an outage of four minutes
  * harms nobody. One for five minutes is renewed at half its life, 150 seconds before its end (165 with jitter), and serves for 120 seconds more. A renewal of three
@@ -25,22 +25,23 @@
 #define CALLERS 100
 #define DAY_MS 86400000
 #define STEP_MS 5000      /* of the day, in each turn */
-#define SLOW_STEP_MS 1000 /* while a renewal is between two states */
+#define SLOW_STEP_MS 2000 /* while a renewal pauses between tries */
 #define WALL 1700000000
 #define SCOPE "orders.read"
-#define PAUSING_MS 8   /* real */
-#define MOVING_MS 2000 /* real */
+#define MOVING_MS 20000       /* real: longest wait for it to settle */
+#define LEASE_OF_LOOK_MS 2000 /* real */
 
 typedef struct service {
     day_server server;
     assay_credential *credential;
+    int64_t lease_until, next_lease_until; /* of the last look that was seen */
 } service;
 
 static atomic_llong clock_ms;
 static service hour = {
     .server = {.clock_ms = &clock_ms, .lifetime = 3600, .delay_ms = 5000, .outage_ms = 240000, .every = 2}};
 static service minutes = {
-    .server = {.clock_ms = &clock_ms, .lifetime = 300, .delay_ms = 5000, .outage_ms = 70000, .every = 6}};
+    .server = {.clock_ms = &clock_ms, .lifetime = 300, .delay_ms = 5000, .outage_ms = 70000, .every = 12}};
 static assay_runtime *runtime;
 static atomic_bool over;
 static atomic_long gets;
@@ -126,48 +127,58 @@ static void *ask_all_day(void *argument)
     return NULL;
 }
 
-/* What keeps the day from going on, and for how long it may: real time has no part in what is tested, but the machine may be slow. */
+/* What keeps the day from going on: real time has no part in what is tested, however slow the machine is. */
 typedef enum unsettled {
     SETTLED,
-    PAUSING, /* the renewal is where the day must go on, or on its way there: it looks at the clock every 20 ms */
-    MOVING   /* a renewal is due and not begun, or a request is on its way */
+    PAUSING, /* a renewal waits until it may ask again, and has looked at the clock since that was moved */
+    MOVING   /* a renewal is due and not begun, or a request is on its way, or that look is still to come */
 } unsettled;
 
-static unsettled look_at(const service *of)
+/* The leader of a flight that pauses takes a short lease with each look; that of a request is long. */
+static bool has_looked(service *of, int64_t lease_until)
+{
+    bool looked = lease_until != of->lease_until && lease_until - trial_now_ms() < LEASE_OF_LOOK_MS;
+    if (looked)
+        of->next_lease_until = lease_until;
+    return looked;
+}
+
+static unsettled look_at(service *of)
 {
     assay_credential *credential = of->credential;
     int64_t due_at = INT64_MAX;
     if (atomic_load(&of->server.held))
         return SETTLED;
     assay_credential_lock(credential);
-    bool flying = assay_kept_find_scope(&credential->kept, SCOPE)->flying;
+    const assay_kept *kept = assay_kept_find_scope(&credential->kept, SCOPE);
+    bool flying = kept->flying;
+    int64_t lease_until = kept->lease_until;
     (void)assay_acquire_due(credential, steady(NULL), &due_at);
     assay_credential_unlock(credential);
-    uint64_t sent = trial_stat(credential, ASSAY_CREDENTIAL_STAT_REQUESTS);
-    if (sent != (uint64_t)atomic_load(&of->server.requests) || (!flying && due_at <= steady(NULL)))
-        return MOVING;
-    return flying ? PAUSING : SETTLED;
+    if (!flying)
+        return due_at <= steady(NULL) ? MOVING : SETTLED;
+    return has_looked(of, lease_until) ? PAUSING : MOVING;
 }
 
-static bool settle(void)
+/* How far the day goes on. */
+static int64_t settle(void)
 {
-    int64_t began = trial_now_ms();
-    for (;;) {
+    unsettled worst = MOVING;
+    for (int64_t began = trial_now_ms(); worst == MOVING && trial_now_ms() - began < MOVING_MS; sleep_us(200)) {
         unsettled one = look_at(&hour), other = look_at(&minutes);
-        unsettled worse = one > other ? one : other;
-        if (worse == SETTLED)
-            return true;
-        if (trial_now_ms() - began > (worse == MOVING ? MOVING_MS : PAUSING_MS))
-            return false;
-        sleep_us(200);
+        worst = one > other ? one : other;
     }
+    hour.lease_until = hour.next_lease_until;
+    minutes.lease_until = minutes.next_lease_until;
+    assert_int_not_equal(worst, MOVING);
+    return worst == SETTLED ? STEP_MS : SLOW_STEP_MS;
 }
 
 static void live_through_the_day(void)
 {
     int64_t until = atomic_load(&clock_ms) + DAY_MS;
     while (atomic_load(&clock_ms) < until) {
-        atomic_fetch_add(&clock_ms, settle() ? STEP_MS : SLOW_STEP_MS);
+        atomic_fetch_add(&clock_ms, settle());
         get_at_once(&hour);
         get_at_once(&minutes);
         sleep_us(500);

@@ -196,6 +196,29 @@ static void *come_and_go(void *argument)
     return NULL;
 }
 
+/* The same by an operation that its host lets go in any state, also while another thread's flight lands. */
+static void *come_and_go_by_operation(void *argument)
+{
+    unsigned seed = *(const unsigned *)argument;
+    assay_token_request *request = NULL;
+    if (assay_token_request_new(EXCHANGE_SCOPE, &request, NULL) != ASSAY_OK)
+        abort();
+    while (!atomic_load(&ended)) {
+        assay_op *op = NULL;
+        if (assay_op_new_acquire(credential, request, 1000, &op, NULL) != ASSAY_OK)
+            abort();
+        int want = assay_op_step(op);
+        for (int i = rand_r(&seed) % 30; want == ASSAY_WANT_WAIT && i > 0; i--) {
+            trial_sleep(1);
+            want = assay_op_step(op);
+        }
+        atomic_fetch_add(&gets, want == ASSAY_WANT_NOTHING ? 1 : 0);
+        assay_op_free(op);
+    }
+    assay_token_request_free(request);
+    return NULL;
+}
+
 static void start_threads(pthread_t *threads, unsigned *seeds, unsigned count, void *(*run)(void *))
 {
     atomic_store(&ended, false);
@@ -231,6 +254,23 @@ static void test_callers_that_come_and_go(void **state)
     join_threads(threads, COUNT);
     assert_int_equal(atomic_load(&waits_over), 0);
     assert_true(exchange_scene_requests(&scene) <= (ROUNDS + 1) * 16);
+}
+
+static void test_operations_that_come_and_go(void **state)
+{
+    enum { COUNT = 8, ROUNDS = 100 };
+    pthread_t threads[COUNT];
+    unsigned seeds[COUNT];
+    (void)state;
+    trial_fault(&scene, "slow", 5, -1);
+    start_threads(threads, seeds, COUNT, come_and_go_by_operation);
+    for (int i = 0; i < ROUNDS; i++) {
+        assay_access_token_unref(exchange_scene_get(credential, EXCHANGE_SCOPE));
+        assay_credential_forget(credential, NULL);
+    }
+    join_threads(threads, COUNT);
+    assert_true(atomic_load(&gets) > 0);
+    assay_access_token_unref(exchange_scene_get(credential, EXCHANGE_SCOPE));
 }
 
 /* Each one is of the scope that was asked for, and whole. */
@@ -354,6 +394,7 @@ int main(void)
         TEST(test_leader_with_little_time),
         TEST(test_nobody_has_the_time),
         TEST(test_callers_that_come_and_go),
+        TEST(test_operations_that_come_and_go),
         TEST(test_case_99_gets_while_tokens_are_renewed),
         TEST(test_forgotten_while_they_wait),
         TEST(test_refresh_thread_comes_and_goes),
