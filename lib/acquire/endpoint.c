@@ -87,6 +87,8 @@ static void go_on_after_failure(assay_endpoint *endpoint, const assay_http_respo
         machine->wait_until = now->steady + pause;
         return;
     }
+    if (machine->code == ASSAY_E_GRANT)
+        assay_endpoint_forget_assertion(endpoint); /* what was refused for good is not shown the next time */
     assay_endpoint_explain_federation(endpoint);
     (void)assay_endpoint_fail(endpoint, machine->code);
 }
@@ -114,6 +116,11 @@ static void explain_proxy(assay_endpoint *endpoint, int status)
         assay_diagnosis_apply(60, &machine->failure, &machine->detail);
 }
 
+static bool is_bearer(const assay_machine *machine)
+{
+    return assay_span_is_nocase(assay_span_of(machine->answer.token_type), "Bearer");
+}
+
 static void read_answer(assay_endpoint *endpoint, const assay_http_response *response, const assay_moment *now)
 {
     assay_machine *machine = &endpoint->machine;
@@ -124,6 +131,11 @@ static void read_answer(assay_endpoint *endpoint, const assay_http_response *res
         explain_proxy(endpoint, response->status);
         go_on_after_failure(endpoint, response, now);
     } else if (machine->settings->impersonation_url != NULL && endpoint->first.len == 0) {
+        if (!is_bearer(machine)) {
+            (void)assay_endpoint_fail(endpoint, assay_fail_note(&machine->failure, ASSAY_E_TOKEN_RESPONSE,
+                                                                "the exchanged token is no access token"));
+            return;
+        }
         assay_secret_move(&endpoint->first, &machine->answer.token);
         endpoint->tries = 0;
         endpoint->state = ASSAY_ENDPOINT_ASK;
@@ -139,6 +151,13 @@ static bool is_worth_another_try(int missed)
            missed == ASSAY_E_TIMEOUT || missed == ASSAY_E_RESPONSE;
 }
 
+/* What a firewall, a name or a certificate is to blame for; not what came back. */
+static bool is_of_connection(int missed)
+{
+    return missed == ASSAY_E_CONNECT || missed == ASSAY_E_RESOLVE || missed == ASSAY_E_NETWORK ||
+           missed == ASSAY_E_TIMEOUT || missed == ASSAY_E_TLS;
+}
+
 /* No answer: what failed below HTTP, with the row of the network (56), or of the proxy's certificate or address (58, 60). */
 static void take_missed(assay_endpoint *endpoint, int missed, const assay_failure *why, const assay_moment *now)
 {
@@ -146,7 +165,7 @@ static void take_missed(assay_endpoint *endpoint, int missed, const assay_failur
     memset(&machine->detail, 0, sizeof machine->detail);
     machine->code = missed;
     machine->failure = *why;
-    if (assay_code_category(missed) == ASSAY_CATEGORY_NETWORK) {
+    if (is_of_connection(missed)) {
         machine->failure.detail = &machine->detail;
         int row = !endpoint->through_proxy ? 56 : missed == ASSAY_E_TLS ? 58 : 60;
         assay_diagnosis_apply(row, &machine->failure, &machine->detail);

@@ -290,6 +290,16 @@ assay_machine_want assay_endpoint_prove(assay_endpoint *endpoint, const assay_mo
     return code == ASSAY_OK ? want : assay_machine_end(&endpoint->machine, code);
 }
 
+void assay_endpoint_forget_assertion(assay_endpoint *endpoint)
+{
+    assay_acquire_context *context = endpoint->machine.context;
+    if (!keeps_inner(endpoint))
+        return;
+    (void)pthread_mutex_lock(&context->lock);
+    assay_secret_clear(&context->assertion);
+    (void)pthread_mutex_unlock(&context->lock);
+}
+
 bool assay_endpoint_prove_again(assay_endpoint *endpoint)
 {
     const assay_machine *machine = &endpoint->machine;
@@ -299,9 +309,7 @@ bool assay_endpoint_prove_again(assay_endpoint *endpoint)
         return false;
     assay_secret_move(&endpoint->spent, &endpoint->proof);
     if (keeps_inner(endpoint)) {
-        (void)pthread_mutex_lock(&machine->context->lock);
-        assay_secret_clear(&machine->context->assertion);
-        (void)pthread_mutex_unlock(&machine->context->lock);
+        assay_endpoint_forget_assertion(endpoint);
         return true;
     }
     if (machine->settings->token_file == NULL)
