@@ -303,7 +303,7 @@ static void by_steps(void **state)
 static void over_the_network(void **state)
 {
     (void)state;
-    sweep("workload identity over TLS", get_workload, 3);
+    sweep("workload identity over TLS", get_workload, 1);
     sweep("a secret over TLS", get_secret, 5);
 }
 
