@@ -93,6 +93,11 @@ static void go_on_after_failure(assay_endpoint *endpoint, const assay_http_respo
     (void)assay_endpoint_fail(endpoint, machine->code);
 }
 
+static bool is_bearer(const assay_machine *machine)
+{
+    return assay_span_is_nocase(assay_span_of(machine->answer.token_type), "Bearer");
+}
+
 static assay_answer_form form_of(const assay_endpoint *endpoint)
 {
     const assay_credential_settings *settings = endpoint->machine.settings;
@@ -114,11 +119,6 @@ static void explain_proxy(assay_endpoint *endpoint, int status)
         assay_diagnosis_apply(59, &machine->failure, &machine->detail);
     else if (status >= 500)
         assay_diagnosis_apply(60, &machine->failure, &machine->detail);
-}
-
-static bool is_bearer(const assay_machine *machine)
-{
-    return assay_span_is_nocase(assay_span_of(machine->answer.token_type), "Bearer");
 }
 
 static void read_answer(assay_endpoint *endpoint, const assay_http_response *response, const assay_moment *now)
@@ -151,13 +151,6 @@ static bool is_worth_another_try(int missed)
            missed == ASSAY_E_TIMEOUT || missed == ASSAY_E_RESPONSE;
 }
 
-/* What a firewall, a name or a certificate is to blame for; not what came back. */
-static bool is_of_connection(int missed)
-{
-    return missed == ASSAY_E_CONNECT || missed == ASSAY_E_RESOLVE || missed == ASSAY_E_NETWORK ||
-           missed == ASSAY_E_TIMEOUT || missed == ASSAY_E_TLS;
-}
-
 /* No answer: what failed below HTTP, with the row of the network (56), or of the proxy's certificate or address (58, 60). */
 static void take_missed(assay_endpoint *endpoint, int missed, const assay_failure *why, const assay_moment *now)
 {
@@ -165,7 +158,7 @@ static void take_missed(assay_endpoint *endpoint, int missed, const assay_failur
     memset(&machine->detail, 0, sizeof machine->detail);
     machine->code = missed;
     machine->failure = *why;
-    if (is_of_connection(missed)) {
+    if (assay_code_category(missed) == ASSAY_CATEGORY_NETWORK) {
         machine->failure.detail = &machine->detail;
         int row = !endpoint->through_proxy ? 56 : missed == ASSAY_E_TLS ? 58 : 60;
         assay_diagnosis_apply(row, &machine->failure, &machine->detail);

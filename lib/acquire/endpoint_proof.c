@@ -290,16 +290,6 @@ assay_machine_want assay_endpoint_prove(assay_endpoint *endpoint, const assay_mo
     return code == ASSAY_OK ? want : assay_machine_end(&endpoint->machine, code);
 }
 
-void assay_endpoint_forget_assertion(assay_endpoint *endpoint)
-{
-    assay_acquire_context *context = endpoint->machine.context;
-    if (!keeps_inner(endpoint))
-        return;
-    (void)pthread_mutex_lock(&context->lock);
-    assay_secret_clear(&context->assertion);
-    (void)pthread_mutex_unlock(&context->lock);
-}
-
 bool assay_endpoint_prove_again(assay_endpoint *endpoint)
 {
     const assay_machine *machine = &endpoint->machine;
@@ -309,7 +299,9 @@ bool assay_endpoint_prove_again(assay_endpoint *endpoint)
         return false;
     assay_secret_move(&endpoint->spent, &endpoint->proof);
     if (keeps_inner(endpoint)) {
-        assay_endpoint_forget_assertion(endpoint);
+        (void)pthread_mutex_lock(&machine->context->lock);
+        assay_secret_clear(&machine->context->assertion);
+        (void)pthread_mutex_unlock(&machine->context->lock);
         return true;
     }
     if (machine->settings->token_file == NULL)
@@ -339,4 +331,14 @@ void assay_endpoint_explain_federation(assay_endpoint *endpoint)
                    "the federated credential must have issuer \"%.120s\", subject \"%.120s\" and audience \"%.60s\": "
                    "az identity federated-credential list (create, update), or az ad app federated-credential list",
                    peek.issuer, peek.subject, peek.audience);
+}
+
+void assay_endpoint_forget_assertion(assay_endpoint *endpoint)
+{
+    assay_acquire_context *context = endpoint->machine.context;
+    if (endpoint->machine.settings->inner == NULL)
+        return;
+    (void)pthread_mutex_lock(&context->lock);
+    assay_secret_clear(&context->assertion);
+    (void)pthread_mutex_unlock(&context->lock);
 }
