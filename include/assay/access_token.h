@@ -21,7 +21,8 @@ ASSAY_API void assay_access_token_unref(assay_access_token *token);
 /** The token as the server gave it, which is opaque to clients (RFC 6749, section 1.4). Borrowed, terminated. "" for NULL.
  *  @param len [out] may be NULL. @since 0.1 */
 ASSAY_API const char *assay_access_token_text(const assay_access_token *token, size_t *len);
-/** The whole value of an Authorization header, "Bearer " and the token (RFC 6750, section 2.1). Borrowed, terminated; a secret too. @since 0.1 */
+/** The whole value of an Authorization header, "Bearer " and the token (RFC 6750, section 2.1). Borrowed, terminated; a secret too.
+ *  "" where it is no access token (of type "N_A"). @since 0.1 */
 ASSAY_API const char *assay_access_token_authorization(const assay_access_token *token, size_t *len);
 /** Seconds since 1970-01-01 UTC when it expires; 0 where the server did not tell (RFC 6749, section 5.1). @since 0.1 */
 ASSAY_API int64_t assay_access_token_expires_at(const assay_access_token *token);

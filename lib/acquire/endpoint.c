@@ -87,8 +87,15 @@ static void go_on_after_failure(assay_endpoint *endpoint, const assay_http_respo
         machine->wait_until = now->steady + pause;
         return;
     }
+    if (machine->code == ASSAY_E_GRANT)
+        assay_endpoint_forget_assertion(endpoint); /* what was refused for good is not shown the next time */
     assay_endpoint_explain_federation(endpoint);
     (void)assay_endpoint_fail(endpoint, machine->code);
+}
+
+static bool is_bearer(const assay_machine *machine)
+{
+    return assay_span_is_nocase(assay_span_of(machine->answer.token_type), "Bearer");
 }
 
 static assay_answer_form form_of(const assay_endpoint *endpoint)
@@ -152,6 +159,11 @@ static void read_answer(assay_endpoint *endpoint, const assay_http_response *res
         explain_proxy(endpoint, response->status);
         go_on_after_failure(endpoint, response, now);
     } else if (machine->settings->impersonation_url != NULL && endpoint->first.len == 0) {
+        if (!is_bearer(machine)) {
+            (void)assay_endpoint_fail(endpoint, assay_fail_note(&machine->failure, ASSAY_E_TOKEN_RESPONSE,
+                                                                "the exchanged token is no access token"));
+            return;
+        }
         assay_secret_move(&endpoint->first, &machine->answer.token);
         endpoint->tries = 0;
         endpoint->state = ASSAY_ENDPOINT_ASK;

@@ -56,6 +56,8 @@ static inline const char *assay_endpoint_tenant(const assay_machine *machine)
 assay_machine_want assay_endpoint_prove(assay_endpoint *endpoint, const assay_moment *now, bool *ready);
 /* The server found the assertion expired, or signed by nobody it knows. Whether there may be another one by now: the next proof must differ. Once only. */
 bool assay_endpoint_prove_again(assay_endpoint *endpoint);
+/* The assertion that is kept of another credential is asked for anew from now on. */
+void assay_endpoint_forget_assertion(assay_endpoint *endpoint);
 /* Put the federated credential that this assertion needs into the fix, where the server knows none for it. */
 void assay_endpoint_explain_federation(assay_endpoint *endpoint);
 /* Take over the failure of a proof that can't be had. */

@@ -284,6 +284,8 @@ int assay_endpoint_make_request(assay_endpoint *endpoint, const assay_moment *no
 {
     assay_machine *machine = &endpoint->machine;
     (void)now;
+    machine->ca_pem = NULL; /* the proxy's are for the proxy alone */
+    machine->ca_len = 0;
     machine->request = (assay_http_request){
         .method = "POST",
         .accept = "application/json",

@@ -225,14 +225,16 @@ static assay_machine_want run_inner(assay_endpoint *endpoint, const assay_moment
     return ASSAY_MACHINE_DONE;
 }
 
-/* A token for the proxy alone says so in its audience (exchange.md 7.3); the switch has the last word. */
-static bool wants_proxy(const assay_endpoint *endpoint)
+/* A token for the proxy alone says so in its audience (exchange.md 7.3); the switch has the last word. ASSAY_OK, ASSAY_E_MEMORY. */
+static int choose_proxy(assay_endpoint *endpoint)
 {
     const assay_token_proxy *proxy = &endpoint->machine.settings->proxy;
-    if (proxy->url == NULL || proxy->mode == ASSAY_TOKEN_PROXY_OFF)
-        return false;
-    return proxy->mode == ASSAY_TOKEN_PROXY_ON ||
-           assay_peek_has_audience(endpoint->proof.text, endpoint->proof.len, BINDING_AUDIENCE);
+    bool there = proxy->url != NULL && proxy->mode != ASSAY_TOKEN_PROXY_OFF;
+    endpoint->through_proxy = there;
+    if (!there || proxy->mode == ASSAY_TOKEN_PROXY_ON)
+        return ASSAY_OK;
+    return assay_peek_find_audience(endpoint->proof.text, endpoint->proof.len, BINDING_AUDIENCE,
+                                    &endpoint->through_proxy);
 }
 
 enum { ROW_OF_FORM = 12 };
@@ -255,8 +257,8 @@ static int prove_more(assay_endpoint *endpoint, const assay_moment *now)
     assay_machine *machine = &endpoint->machine;
     const assay_credential_settings *settings = machine->settings;
     int code = ASSAY_OK;
-    if (settings->kind == ASSAY_CREDENTIAL_WORKLOAD)
-        endpoint->through_proxy = wants_proxy(endpoint);
+    if (settings->kind == ASSAY_CREDENTIAL_WORKLOAD && choose_proxy(endpoint) != ASSAY_OK)
+        return fail_memory(endpoint);
     if (settings->kind != ASSAY_CREDENTIAL_EXCHANGE)
         return ASSAY_OK;
     if (settings->actor_token_file != NULL)
@@ -368,4 +370,14 @@ void assay_endpoint_explain_federation(assay_endpoint *endpoint)
                    "the federated credential must have issuer \"%.120s\", subject \"%.120s\" and audience \"%.60s\": "
                    "az identity federated-credential list (create, update), or az ad app federated-credential list",
                    peek.issuer, peek.subject, peek.audience);
+}
+
+void assay_endpoint_forget_assertion(assay_endpoint *endpoint)
+{
+    assay_acquire_context *context = endpoint->machine.context;
+    if (endpoint->machine.settings->inner == NULL)
+        return;
+    (void)pthread_mutex_lock(&context->lock);
+    assay_secret_clear(&context->assertion);
+    (void)pthread_mutex_unlock(&context->lock);
 }

@@ -7,22 +7,22 @@
 
 /* A look into a JWT whose signature nobody here can check: for diagnosis, and to see when it ends. Nothing is decided by it that matters to security. */
 
-/* One segment as a JSON object; NULL: it is none, or there is no memory. */
-static assay_json *read_segment(assay_span segment)
+/* One segment as a JSON object; *document NULL: it is none. ASSAY_OK, ASSAY_E_MEMORY. */
+static int read_segment(assay_span segment, assay_json **document)
 {
-    assay_json *document = NULL;
     size_t room = ASSAY_BASE64URL_DECODED(segment.len), len = 0;
     char *text = assay_alloc(room);
+    *document = NULL;
     if (text == NULL)
-        return NULL;
-    bool decoded = assay_base64url_decode(segment.ptr, segment.len, (uint8_t *)text, &len);
-    if (decoded && assay_json_parse(text, len, &document, NULL, 0) != ASSAY_OK)
-        document = NULL;
+        return ASSAY_E_MEMORY;
+    int code = ASSAY_OK;
+    if (assay_base64url_decode(segment.ptr, segment.len, (uint8_t *)text, &len))
+        code = assay_json_parse(text, len, document, NULL, 0);
     assay_release_wiped(text, room);
-    if (assay_json_is_object(document))
-        return document;
-    assay_json_free(document);
-    return NULL;
+    if (code == ASSAY_OK && assay_json_is_object(*document))
+        return ASSAY_OK;
+    assay_json_free(ASSAY_STEAL(*document));
+    return code == ASSAY_E_MEMORY ? code : ASSAY_OK;
 }
 
 /* The first two of three segments. */
@@ -66,9 +66,10 @@ void assay_peek_read(const char *token, size_t len, assay_peek *peek)
     assay_span header_text, payload_text;
     if (!split(token, len, &header_text, &payload_text))
         return;
-    ASSAY_AUTO_JSON assay_json *header = read_segment(header_text);
-    ASSAY_AUTO_JSON assay_json *payload = read_segment(payload_text);
-    if (header == NULL || payload == NULL)
+    ASSAY_AUTO_JSON assay_json *header = NULL;
+    ASSAY_AUTO_JSON assay_json *payload = NULL;
+    if (read_segment(header_text, &header) != ASSAY_OK || read_segment(payload_text, &payload) != ASSAY_OK ||
+        header == NULL || payload == NULL)
         return;
     const assay_json *audience = assay_json_get(payload, "aud");
     peek->readable = true;
@@ -86,16 +87,24 @@ void assay_peek_read(const char *token, size_t len, assay_peek *peek)
     peek->not_before = read_time(assay_json_get(payload, "nbf"));
 }
 
-bool assay_peek_has_audience(const char *token, size_t len, const char *audience)
+int assay_peek_find_audience(const char *token, size_t len, const char *audience, bool *found)
 {
     assay_span header_text, payload_text, text;
+    *found = false;
     if (!split(token, len, &header_text, &payload_text))
-        return false;
-    ASSAY_AUTO_JSON assay_json *payload = read_segment(payload_text);
+        return ASSAY_OK;
+    ASSAY_AUTO_JSON assay_json *payload = NULL;
+    int code = read_segment(payload_text, &payload);
     const assay_json *audiences = assay_json_get(payload, "aud");
     const assay_json *one;
     for (size_t i = 0; (one = audience_at(audiences, i)) != NULL; i++)
         if (assay_json_get_string(one, &text) && assay_span_is(text, audience))
-            return true;
-    return false;
+            *found = true;
+    return code;
+}
+
+bool assay_peek_has_audience(const char *token, size_t len, const char *audience)
+{
+    bool found;
+    return assay_peek_find_audience(token, len, audience, &found) == ASSAY_OK && found;
 }

@@ -26,7 +26,9 @@ typedef struct assay_peek {
 } assay_peek;
 
 void assay_peek_read(const char *token, size_t len, assay_peek *peek);
-/* Whether the audiences have this one, byte by byte. */
+/* Whether the audiences have this one, byte by byte. ASSAY_OK, ASSAY_E_MEMORY: for who sends the token to one place or another by that. */
+int assay_peek_find_audience(const char *token, size_t len, const char *audience, bool *found);
+/* The same for words. */
 bool assay_peek_has_audience(const char *token, size_t len, const char *audience);
 
 #endif

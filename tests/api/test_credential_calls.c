@@ -261,6 +261,43 @@ static void answers_from_elsewhere(void **state)
     assay_credential_unref(credential);
 }
 
+/* What a server calls no access token is not sent as one: an ID token from an exchange (RFC 8693, section 2.2.1). */
+static void no_access_token(void **state)
+{
+    (void)state;
+    static const char answer[] = "{\"access_token\":\"a.b.c\",\"token_type\":\"N_A\",\"issued_token_type\":"
+                                 "\"urn:ietf:params:oauth:token-type:id_token\"}";
+    static const char json[] = "{\"kind\":\"token-exchange\",\"token_endpoint\":\"https://127.0.0.1:1/token\","
+                               "\"source\":{\"credential\":{\"kind\":\"client-credentials\",\"client_id\":\"c\","
+                               "\"client_method\":\"none\",\"token_endpoint\":\"https://127.0.0.1:1/a\"}}}";
+    static const char subject[] = "{\"access_token\":\"x.y.z\",\"token_type\":\"Bearer\",\"expires_in\":60}";
+    assay_credential *credential = NULL;
+    assay_token_request *request = ask("");
+    assay_access_token *token = NULL;
+    assay_op *op = NULL;
+    size_t len = 7;
+    assert_int_equal(assay_credential_from_json(NULL, json, strlen(json), &credential, NULL), ASSAY_OK);
+    assert_int_equal(assay_op_new_acquire(credential, request, 60000, &op, NULL), ASSAY_OK);
+    assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
+    assert_string_equal(assay_op_fetch_url(op), "https://127.0.0.1:1/a");
+    assert_int_equal(assay_op_fetched(op, 200, "https://127.0.0.1:1/a", (const uint8_t *)subject, strlen(subject)),
+                     ASSAY_OK);
+    assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
+    assert_string_equal(assay_op_fetch_url(op), "https://127.0.0.1:1/token");
+    assert_int_equal(assay_op_fetched(op, 200, "https://127.0.0.1:1/token", (const uint8_t *)answer, strlen(answer)),
+                     ASSAY_OK);
+    assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING);
+    assert_int_equal(assay_op_token(op, &token, NULL), ASSAY_OK);
+    assert_string_equal(assay_access_token_text(token, NULL), "a.b.c");
+    assert_string_equal(assay_access_token_type(token), "N_A");
+    assert_string_equal(assay_access_token_authorization(token, &len), "");
+    assert_int_equal(len, 0);
+    assay_access_token_unref(token);
+    assay_op_free(op);
+    assay_token_request_free(request);
+    assay_credential_unref(credential);
+}
+
 /* What the identity of a cloud is asked for, where it is to be an assertion there (case 9). */
 static void test_case_9_audience_by_cloud(void **state)
 {
@@ -348,6 +385,7 @@ int main(void)
         cmocka_unit_test(descriptions),
         cmocka_unit_test(operations),
         cmocka_unit_test(answers_from_elsewhere),
+        cmocka_unit_test(no_access_token),
         cmocka_unit_test(test_case_9_audience_by_cloud),
         cmocka_unit_test(drivers),
         cmocka_unit_test(diagnosis),

@@ -155,6 +155,64 @@ static void test_case_21_exactly_one_retry(void **state)
     assay_credential_unref(credential);
 }
 
+static const char unknown_yet[] =
+    "{\"error\":\"invalid_request\",\"error_description\":\"AADSTS70021: none\",\"error_codes\":[70021]}";
+static const char good[] = "{\"access_token\":\"a.b.c\",\"token_type\":\"Bearer\",\"expires_in\":3600}";
+
+/* Answers with @p refusals of a federated credential that is not known yet, then well; the code, and how often it was asked. */
+static int ask_with_refusals(assay_credential *credential, int refusals, int *asked)
+{
+    assay_op *op = NULL;
+    assay_token_request *request = NULL;
+    assay_access_token *token = NULL;
+    int want, code, waits = 0;
+    assert_int_equal(assay_token_request_new(EXCHANGE_SCOPE, &request, NULL), ASSAY_OK);
+    assert_int_equal(assay_op_new_acquire(credential, request, 600000, &op, NULL), ASSAY_OK);
+    for (*asked = 0; (want = assay_op_step(op)) != ASSAY_WANT_NOTHING;) {
+        if (want == ASSAY_WANT_WAIT) {
+            assert_true(waits++ < 200);
+            exchange_scene_advance(&the_scene, 1);
+            continue;
+        }
+        bool well = (*asked)++ >= refusals;
+        const char *body = well ? good : unknown_yet;
+        assert_int_equal(
+            assay_op_fetched(op, well ? 200 : 400, assay_op_fetch_url(op), (const uint8_t *)body, strlen(body)),
+            ASSAY_OK);
+    }
+    code = assay_op_token(op, &token, NULL);
+    assay_access_token_unref(token);
+    assay_op_free(op);
+    assay_token_request_free(request);
+    return code;
+}
+
+static void test_case_57_propagation(void **state)
+{
+    int asked;
+    (void)state;
+    exchange_scene_write_minted(&the_scene, "{\"claims\":{\"exp\":4000000000}}");
+    exchange_scene_freeze(&the_scene);
+    assay_credential *credential = exchange_scene_workload(&the_scene);
+    assert_int_equal(ask_with_refusals(credential, 1, &asked), ASSAY_E_GRANT); /* nobody asked for patience */
+    assert_int_equal(asked, 1);
+    assay_credential_unref(credential);
+    credential = exchange_scene_workload(&the_scene);
+    assert_int_equal(assay_credential_wait_for_propagation(credential, NULL), ASSAY_OK);
+    int64_t before = atomic_load(&the_scene.offset_ms);
+    assert_int_equal(ask_with_refusals(credential, 99, &asked), ASSAY_E_GRANT); /* 5, 10, 20 and 40 seconds */
+    assert_int_equal(asked, 5);
+    assert_in_range((atomic_load(&the_scene.offset_ms) - before) / 1000, 75, 80);
+    assert_int_equal(ask_with_refusals(credential, 2, &asked), ASSAY_OK);
+    assert_int_equal(asked, 3);
+    assay_credential_forget(credential, NULL); /* after the first success never again */
+    assert_int_equal(ask_with_refusals(credential, 2, &asked), ASSAY_E_GRANT);
+    assert_int_equal(asked, 1);
+    assay_credential_unref(credential);
+    exchange_scene_advance(&the_scene, -(atomic_load(&the_scene.offset_ms) / 1000));
+    atomic_store(&the_scene.frozen, false);
+}
+
 static void test_case_22_unchanged_file_is_not_sent_again(void **state)
 {
     (void)state;
@@ -248,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_case_19_long_token),
         cmocka_unit_test(test_case_20_rotation_alone_asks_for_nothing),
         cmocka_unit_test(test_case_21_exactly_one_retry),
+        cmocka_unit_test(test_case_57_propagation),
         cmocka_unit_test(test_case_22_unchanged_file_is_not_sent_again),
         cmocka_unit_test(test_case_23_expired_at_first),
         cmocka_unit_test(test_case_24_two_segments),

@@ -120,6 +120,7 @@ static void test_case_14_redirects_get_nothing(void **state)
         assert_int_equal(dev_issuer_fault(scene->entra, "token", "redirect", statuses[i], 1), 0);
         assay_error *error = exchange_scene_refused(credential, EXCHANGE_SCOPE, 5000, ASSAY_E_REDIRECT);
         assert_int_equal(strlen(assay_error_correlation_id(error)), 36);
+        assert_int_equal(assay_error_diagnosis(error), 0); /* the network is not to blame */
         assay_error_free(error);
         assert_int_equal(exchange_scene_requests(scene) - before, 1);
         assay_credential_unref(credential);

@@ -142,6 +142,9 @@ static void refetched_once(int64_t number, int64_t times, int code)
     assert_int_equal(dev_issuer_fault(the_scene.entra, "all", "none", -1, -1), 0);
     assert_int_equal(agent_requests() - before, 1);
     assert_int_equal(exchange_scene_requests(&the_scene) - exchanges, 2);
+    assay_credential_forget(credential, NULL);
+    assay_access_token_unref(exchange_scene_get(credential, EXCHANGE_SCOPE));
+    assert_int_equal(agent_requests() - before, code == ASSAY_OK ? 1 : 2); /* what was refused is not shown again */
     assay_credential_unref(credential);
 }
 

@@ -182,9 +182,8 @@ static void test_case_77_ca_rotates(void **state)
 
 static void test_case_77_nothing_good_at_first(void **state)
 {
-    static const char *const texts[] = {"", "no certificate",
-                                        "-----BEGIN CERTIFICATE-----\nAAAA\n"
-                                        "-----END CERTIFICATE-----\n"};
+    static const char nothing[] = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    static const char *const texts[] = {"", "no certificate", nothing};
     proxy p;
     (void)state;
     start(&p, "/p", "/p");
