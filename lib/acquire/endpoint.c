@@ -87,7 +87,7 @@ static void go_on_after_failure(assay_endpoint *endpoint, const assay_http_respo
         machine->wait_until = now->steady + pause;
         return;
     }
-    assay_endpoint_explain_federation(endpoint);
+    assay_endpoint_explain(endpoint);
     (void)assay_endpoint_fail(endpoint, machine->code);
 }
 
