@@ -13,6 +13,7 @@ import {
   ClientCertificateCredential,
   ClientSecretCredential,
   DefaultAzureCredential,
+  EnvironmentCredential,
   ManagedIdentityCredential,
   OnBehalfOfCredential,
   WorkloadIdentityCredential,
@@ -45,10 +46,17 @@ const ofMsal = ({ accessToken, expiresOn }) => ({ token: accessToken, expires: e
 const byClient = async (auth) => ofMsal(await application(auth).acquireTokenByClientCredential({ scopes: [scope] }));
 const onBehalf = async (auth) => ofMsal(await application(auth).acquireTokenOnBehalfOf({ scopes: [scope], oboAssertion: given.userToken }));
 
+// A managed identity's token as the assertion of an application (Microsoft, "Configure an application to trust a managed identity").
+async function managedToken() {
+  const { token } = await new ManagedIdentityCredential(given.selector ?? {}).getToken('api://AzureADTokenExchange/.default');
+  return token;
+}
+
 const scenarios = {
   'identity-workload': () => ofIdentity(new WorkloadIdentityCredential({ ...common, tenantId: tenant, clientId, tokenFilePath: given.tokenFile })),
   'identity-workload-environment': () => ofIdentity(new WorkloadIdentityCredential({ disableInstanceDiscovery: true })),
   'identity-default': () => ofIdentity(new DefaultAzureCredential({ disableInstanceDiscovery: true })),
+  'identity-environment': () => ofIdentity(new EnvironmentCredential({ disableInstanceDiscovery: true })),
   'identity-managed': () => ofIdentity(new ManagedIdentityCredential(given.selector ?? {})),
   'identity-secret': () => ofIdentity(new ClientSecretCredential(tenant, clientId, given.secret, common)),
   'identity-certificate': () =>
@@ -59,10 +67,22 @@ const scenarios = {
   'identity-assertion': () => ofIdentity(new ClientAssertionCredential(tenant, clientId, async () => given.assertion, common)),
   'identity-on-behalf-of': () =>
     ofIdentity(new OnBehalfOfCredential({ ...common, tenantId: tenant, clientId, clientSecret: given.secret, userAssertionToken: given.userToken })),
+  'identity-on-behalf-of-certificate': () =>
+    ofIdentity(new OnBehalfOfCredential({
+      ...common,
+      tenantId: tenant,
+      clientId,
+      certificatePath: given.certificatePath,
+      sendCertificateChain: given.x5c,
+      userAssertionToken: given.userToken,
+    })),
+  'identity-federated': () => ofIdentity(new ClientAssertionCredential(tenant, clientId, () => managedToken(), common)),
   'msal-secret': () => byClient({ clientSecret: given.secret }),
   'msal-assertion': () => byClient({ clientAssertion: async () => given.assertion }),
   'msal-certificate': () => byClient({ clientCertificate: certificate() }),
   'msal-capable': () => byClient({ clientSecret: given.secret, clientCapabilities: ['cp1'] }),
+  'msal-claims': async () =>
+    ofMsal(await application({ clientSecret: given.secret }).acquireTokenByClientCredential({ scopes: [scope], claims: given.claims })),
   'msal-on-behalf-of': () => onBehalf({ clientSecret: given.secret }),
   'msal-on-behalf-of-certificate': () => onBehalf({ clientCertificate: certificate() }),
 };
