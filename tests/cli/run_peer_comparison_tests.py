@@ -144,8 +144,8 @@ class Comparison(Acquiring):
         self.assertEqual(self.parameters(theirs[0])["client_secret"], sha256(SECRET))
         for ours in (["secret"], []):
             self.same(theirs, self.ours(ours, variables))
-        # a workload identity beside it comes second in both
-        variables["AZURE_FEDERATED_TOKEN_FILE"] = self.token_file
+        # a certificate and a workload identity beside it come second in both
+        variables.update(AZURE_CLIENT_CERTIFICATE_PATH=self.key_first, AZURE_FEDERATED_TOKEN_FILE=self.token_file)
         self.same(self.theirs("identity-default", variables), self.ours([], variables))
 
     def test_certificate(self):
@@ -205,6 +205,24 @@ class Comparison(Acquiring):
                     self.assertIn(field, [name.lower() for name in request["headers"]])
             chosen = {**machine, "AZURE_CLIENT_ID": API}  # which the end of the chain takes for the identity in both
             self.same(self.theirs("identity-default", chosen, self.agent), self.ours([], chosen, self.agent))
+
+    def test_older_platforms(self):
+        self.agent.call("/settings", {"expires_on_form": "string"})  # Azure ML counts seconds
+        self.addCleanup(self.agent.call, "/settings", {"expires_on_form": "usual"})
+        machine_learning = {"MSI_ENDPOINT": f"{self.agent.base}/msi/token", "MSI_SECRET": "dev-identity-header"}
+        cloud_shell = {"MSI_ENDPOINT": f"{self.agent.base}/cloudshell/token"}
+        for machine, selector, ours in ((machine_learning, {"clientId": APP}, ["--identity", f"client-id:{APP}"]),
+                                        ({**machine_learning, "DEFAULT_IDENTITY_CLIENT_ID": API}, {}, []), (cloud_shell, {}, [])):
+            theirs = self.theirs("identity-managed", machine, self.agent, selector=selector)
+            self.same(theirs, self.ours(["managed", *ours], machine, self.agent))
+        # What these can't choose is not asked of them, by either.
+        for machine, selector, ours in ((machine_learning, {"objectId": TENANT}, f"object-id:{TENANT}"),
+                                        (cloud_shell, {"clientId": APP}, f"client-id:{APP}")):
+            said = ask_peer("identity-managed", {"scope": VAULT + "/.default", "selector": selector}, self.issuer.ca, machine)
+            self.assertIn("error", said)
+            done = self.token("managed", "--identity", ours, "--resource", "keyvault", "--json", env=self.bare(**machine))
+            self.assertEqual((done.status, done.json["code"]), (1, "ASSAY_E_IDENTITY"), done.out)
+            self.assertEqual(self.arrived(self.agent), [])
 
     def test_case_85_managed_identity_as_federated_credential(self):
         machine = {"AZURE_POD_IDENTITY_AUTHORITY_HOST": self.agent.base}
