@@ -41,42 +41,49 @@ static const struct {
      "ask for a resource or audience that the server has tokens for, and for one at a time where it wants that"},
 };
 
-/* A server does not say which part of a client's proof was wrong, so as not to help those who guess. */
-static void explain_client(assay_failure_detail *detail, const assay_credential_settings *settings, const char *url)
+/* Ours, and shown to people: escaped, so that a cut leaves whole characters, and without a query, which nobody needs to see. */
+static void show_audience(const assay_endpoint *endpoint, char *shown, size_t size)
 {
-    switch (settings->client_method) {
-    case ASSAY_CLIENT_BASIC:
-    case ASSAY_CLIENT_POST:
+    const char *audience = endpoint->machine.settings->assertion_audience;
+    const char *text = audience != NULL ? audience : endpoint->url;
+    assay_text_escape(text, audience != NULL ? strlen(text) : strcspn(text, "?"), shown, size);
+}
+
+/* A server does not say which part of a client's proof was wrong, so as not to help those who guess. */
+static void explain_client(assay_endpoint *endpoint, assay_failure_detail *detail)
+{
+    char audience[200];
+    const assay_credential_settings *settings = endpoint->machine.settings;
+    bool key = settings->client_method == ASSAY_CLIENT_PRIVATE_KEY_JWT;
+    show_audience(endpoint, audience, sizeof audience);
+    if (key)
+        (void)snprintf(detail->fix, sizeof detail->fix,
+                       "the server must have this client id registered for private_key_jwt with the public part of the "
+                       "key%s, its algorithm%s%.16s, and \"%s\" as audience of assertions: some want their issuer "
+                       "there; and its clock must agree",
+                       settings->signing_key_id != NULL ? " under its kid" : "",
+                       settings->signing_algorithm != NULL ? " " : "",
+                       settings->signing_algorithm != NULL ? settings->signing_algorithm : "", audience);
+    else if (settings->secret.len > 0)
         (void)snprintf(detail->fix, sizeof detail->fix,
                        "the server must know this client id with exactly this secret, and have it registered for %s: "
                        "compare the secret's value, and try the other method",
                        settings->client_method == ASSAY_CLIENT_BASIC ? "client_secret_basic" : "client_secret_post");
-        return;
-    case ASSAY_CLIENT_PRIVATE_KEY_JWT:
-        (void)snprintf(detail->fix, sizeof detail->fix,
-                       "the server must have this client id registered for private_key_jwt with the public part of the "
-                       "key%s, its algorithm%s%.16s, and \"%.200s\" as audience of assertions: some want their issuer "
-                       "there; and its clock must agree",
-                       settings->signing_key_id != NULL ? " under its kid" : "",
-                       settings->signing_algorithm != NULL ? " " : "",
-                       settings->signing_algorithm != NULL ? settings->signing_algorithm : "",
-                       settings->assertion_audience != NULL ? settings->assertion_audience : url);
-        return;
-    default:
-        (void)snprintf(detail->fix, sizeof detail->fix,
-                       "the server wants this client to prove itself: with a secret or a key");
-        return;
-    }
+    else
+        (void)snprintf(
+            detail->fix, sizeof detail->fix,
+            "the server must know this client id as one without a proof, or the client needs a secret or a key");
 }
 
 static void explain_oauth(assay_endpoint *endpoint)
 {
     assay_machine *machine = &endpoint->machine;
     assay_failure_detail *detail = &machine->detail;
-    if (machine->failure.detail == NULL || detail->row != 0 || endpoint->url == NULL)
+    bool google = machine->settings->kind == ASSAY_CREDENTIAL_GOOGLE; /* it has no clients */
+    if (google || machine->failure.detail == NULL || detail->row != 0 || endpoint->url == NULL)
         return;
     if (strcmp(detail->server_code, "invalid_client") == 0)
-        explain_client(detail, machine->settings, endpoint->url);
+        explain_client(endpoint, detail);
     for (size_t i = 0; i < ASSAY_COUNT_OF(fixes); i++)
         if (strcmp(detail->server_code, fixes[i].server_code) == 0)
             (void)snprintf(detail->fix, sizeof detail->fix, "%s", fixes[i].fix);
