@@ -136,6 +136,12 @@ static bool has_variables(enum credential_kind kind)
     return kind != CREDENTIAL_EXCHANGE && kind != CREDENTIAL_CLIENT && kind != CREDENTIAL_FEDERATED;
 }
 
+static int set_variable(const char *name, assay_credential *credential, set_text set, assay_error **error)
+{
+    const char *value = getenv(name);
+    return value == NULL || value[0] == '\0' ? ASSAY_OK : set(credential, value, error);
+}
+
 /* "federated": the managed identity that the options or the environment name is the proof of the application. */
 static int set_source(const credential_settings *s, assay_runtime *runtime, assay_credential *credential,
                       assay_error **error)
@@ -148,9 +154,10 @@ static int set_source(const credential_settings *s, assay_runtime *runtime, assa
         code = set_identity(s, identity, error);
     if (code == ASSAY_OK)
         code = assay_credential_set_source(credential, identity, NULL, error);
-    const char *tenant = getenv("AZURE_TENANT_ID");
-    if (code == ASSAY_OK && s->tenant == NULL && tenant != NULL && tenant[0] != '\0')
-        code = assay_credential_set_tenant(credential, tenant, error);
+    if (code == ASSAY_OK && s->tenant == NULL)
+        code = set_variable("AZURE_TENANT_ID", credential, assay_credential_set_tenant, error);
+    if (code == ASSAY_OK && s->authority == NULL)
+        code = set_variable("AZURE_AUTHORITY_HOST", credential, assay_credential_set_authority, error);
     return code;
 }
 

@@ -192,10 +192,17 @@ char *dev_random_guid(void)
                       d[4], d[5], d[6] & 0xf, d[7], d[8] & 0xf, d[9], d[10], d[11], d[12], d[13], d[14], d[15]);
 }
 
+/* A header field of most clients, and a parameter of MSAL for Node. */
+const char *dev_client_request_id(const dev_call *call)
+{
+    const char *sent = dev_request_header(call->connection, "client-request-id");
+    return sent != NULL ? sent : dev_form_get(&call->form, "client-request-id");
+}
+
 /* The client's own id of the request, so that both sides can be found in their logs. */
 static char *correlation_id(const dev_call *call)
 {
-    const char *sent = dev_request_header(call->connection, "client-request-id");
+    const char *sent = dev_client_request_id(call);
     bool usable = sent != NULL && strlen(sent) == 36 && sent[strspn(sent, "0123456789abcdefABCDEF-")] == '\0';
     return usable ? cli_strdup(sent) : dev_random_guid();
 }
@@ -203,7 +210,7 @@ static char *correlation_id(const dev_call *call)
 void dev_entra_headers(dev_call *call)
 {
     CLI_AUTO_FREE char *id = dev_random_guid();
-    const char *sent = dev_request_header(call->connection, "client-request-id");
+    const char *sent = dev_client_request_id(call);
     dev_reply_header(call->reply, "x-ms-request-id", id);
     if (sent != NULL && sent[strspn(sent, "0123456789abcdefABCDEF-")] == '\0')
         dev_reply_header(call->reply, "client-request-id", sent);

@@ -149,7 +149,8 @@ void dev_record_start(dev_call *call)
     put_header(call, "host", MHD_HTTP_HEADER_HOST);
     put_header(call, "accept", MHD_HTTP_HEADER_ACCEPT);
     put_header(call, "content_type", MHD_HTTP_HEADER_CONTENT_TYPE);
-    put_header(call, "client_request_id", "client-request-id");
+    if (dev_client_request_id(call) != NULL)
+        (void)json_object_set_new(call->record, "client_request_id", json_string(dev_client_request_id(call)));
     put_authorization(call);
     put_assertion(call);
     put_server_name(call);

@@ -146,6 +146,8 @@ enum dev_trust dev_trust_check(dev_issuer *issuer, const json_t *federated, cons
 
 /* Answer with an error of Entra; @p detail goes to its place in the sentence. */
 void dev_entra_error(dev_call *call, long number, const char *detail);
+/* The client's name of the request; NULL: none. */
+const char *dev_client_request_id(const dev_call *call);
 void dev_entra_headers(dev_call *call);
 char *dev_random_guid(void);
 

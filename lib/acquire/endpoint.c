@@ -89,7 +89,7 @@ static void go_on_after_failure(assay_endpoint *endpoint, const assay_http_respo
     }
     if (machine->code == ASSAY_E_GRANT)
         assay_endpoint_forget_assertion(endpoint); /* what was refused for good is not shown the next time */
-    assay_endpoint_explain_federation(endpoint);
+    assay_endpoint_explain(endpoint);
     (void)assay_endpoint_fail(endpoint, machine->code);
 }
 

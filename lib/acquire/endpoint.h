@@ -16,6 +16,7 @@ typedef enum assay_endpoint_state {
 } assay_endpoint_state;
 
 #define ASSAY_ENDPOINT_FIELDS 4
+#define ASSAY_BINDING_AUDIENCE "api://AKSIdentityBinding"
 
 typedef struct assay_endpoint {
     assay_machine machine;
@@ -58,10 +59,11 @@ assay_machine_want assay_endpoint_prove(assay_endpoint *endpoint, const assay_mo
 bool assay_endpoint_prove_again(assay_endpoint *endpoint);
 /* The assertion that is kept of another credential is asked for anew from now on. */
 void assay_endpoint_forget_assertion(assay_endpoint *endpoint);
-/* Put the federated credential that this assertion needs into the fix, where the server knows none for it. */
-void assay_endpoint_explain_federation(assay_endpoint *endpoint);
 /* Take over the failure of a proof that can't be had. */
 int assay_endpoint_fail(assay_endpoint *endpoint, int code);
+
+/* endpoint_explain.c: put into the fix what the server must know about what it refused: the federated credential, or the client. */
+void assay_endpoint_explain(assay_endpoint *endpoint);
 
 /* endpoint_form.c: make the request. An ASSAY_E_* code leaves the machine's failure. */
 int assay_endpoint_make_request(assay_endpoint *endpoint, const assay_moment *now);

@@ -8,8 +8,6 @@
 
 /* What an endpoint is shown: the content of a file, an assertion signed here or by the host, a token of another machine. */
 
-#define BINDING_AUDIENCE "api://AKSIdentityBinding"
-
 enum { REREAD_PAUSE_MS = 1000, REREADS = 3 };
 
 static int fail_memory(assay_endpoint *endpoint)
@@ -233,7 +231,7 @@ static int choose_proxy(assay_endpoint *endpoint)
     endpoint->through_proxy = there;
     if (!there || proxy->mode == ASSAY_TOKEN_PROXY_ON)
         return ASSAY_OK;
-    return assay_peek_find_audience(endpoint->proof.text, endpoint->proof.len, BINDING_AUDIENCE,
+    return assay_peek_find_audience(endpoint->proof.text, endpoint->proof.len, ASSAY_BINDING_AUDIENCE,
                                     &endpoint->through_proxy);
 }
 
@@ -348,28 +346,6 @@ bool assay_endpoint_prove_again(assay_endpoint *endpoint)
     int code = assay_token_file_read(machine->settings->token_file, machine->settings->subject_member, &endpoint->proof,
                                      &failure, &detail);
     return code == ASSAY_OK && !is_spent(endpoint);
-}
-
-/* Texts that come from a token are shown to a shell's reader: escaped, and quoted by the caller. */
-void assay_endpoint_explain_federation(assay_endpoint *endpoint)
-{
-    assay_machine *machine = &endpoint->machine;
-    bool from_outside = machine->settings->kind == ASSAY_CREDENTIAL_WORKLOAD ||
-                        machine->settings->kind == ASSAY_CREDENTIAL_GITHUB ||
-                        machine->settings->kind == ASSAY_CREDENTIAL_PIPELINES;
-    int row = machine->failure.detail == NULL ? 0 : machine->detail.row;
-    if (!from_outside || row < 1 || row > 6 || endpoint->proof.len == 0)
-        return;
-    assay_peek peek;
-    assay_peek_read(endpoint->proof.text, endpoint->proof.len, &peek);
-    /* A token of identity bindings is not Entra's to exchange: what the row says of the token proxy is the fix. */
-    bool of_binding = assay_peek_has_audience(endpoint->proof.text, endpoint->proof.len, BINDING_AUDIENCE);
-    if (!peek.readable || of_binding)
-        return;
-    (void)snprintf(machine->detail.fix, sizeof machine->detail.fix,
-                   "the federated credential must have issuer \"%.120s\", subject \"%.120s\" and audience \"%.60s\": "
-                   "az identity federated-credential list (create, update), or az ad app federated-credential list",
-                   peek.issuer, peek.subject, peek.audience);
 }
 
 void assay_endpoint_forget_assertion(assay_endpoint *endpoint)

@@ -122,6 +122,11 @@ class Entra(TokenTests):
         self.assertEqual((answer.headers["client-request-id"], answer.json["correlation_id"]), (ours, ours))
         self.assertIn(f"Correlation ID: {ours}", answer.json["error_description"])
         self.assertEqual(self.last_request()["client_request_id"], ours)
+        theirs = ours.replace("0f", "1f")
+        answer = self.secret(client_secret="no", **{"client-request-id": theirs})  # as MSAL for Node says it
+        self.assertEqual((answer.headers["client-request-id"], answer.json["correlation_id"]), (theirs, theirs))
+        answer = self.secret(client_secret="no", headers=[("client-request-id", ours)], **{"client-request-id": theirs})
+        self.assertEqual(answer.json["correlation_id"], ours)
         said = self.secret(client_secret="no").json
         self.assertEqual(sorted(said), sorted(["error", "error_description", "error_codes", "timestamp", "trace_id",
                                                "correlation_id", "error_uri"]))

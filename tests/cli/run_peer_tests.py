@@ -11,16 +11,15 @@ import pathlib
 import select
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 import urllib.request
 
+from peering import NODE, PROVIDER, ROOT, ask_peer, skip_without_peers
 from token_shapes import (API, APP, ASSERTION_TYPE, EXCHANGE_AUDIENCE, OTHER, SECONDS, SECRET, SUBJECT, TENANT, Certificate,
                           TokenTests, decode)
 
-ROOT = pathlib.Path(os.environ.get("ASSAY_TEST_ROOT") or pathlib.Path(__file__).resolve().parents[2])
-PROVIDER = ROOT / "tests/provider"
-NODE = os.environ.get("ASSAY_TEST_NODE") or "node"
 SCOPE = f"api://{API}/.default"
 IDENTITY = {"principal_id": OTHER, "resource_id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/x/first"}
 
@@ -46,11 +45,7 @@ class Peers(TokenTests):
     def peer(self, scenario, environment=None, issuer=None, **given):
         at = issuer or self.issuer
         arguments = {"authority": at.base, "tenant": TENANT, "clientId": APP, "scope": SCOPE, "secret": SECRET, **given}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "IDENTITY_", "MSI_", "NODE_"))}
-        done = subprocess.run([NODE, str(PROVIDER / "peers.mjs"), scenario, json.dumps(arguments)], capture_output=True, timeout=SECONDS,
-                              env={**kept, "NODE_EXTRA_CA_CERTS": self.issuer.ca, "NO_PROXY": "*", **(environment or {})})
-        self.assertEqual(done.returncode, 0, done.stderr.decode())
-        return json.loads(done.stdout)
+        return ask_peer(scenario, arguments, self.issuer.ca, environment or {})
 
     def gets(self, scenario, environment=None, **given):
         """The claims of the token that a scenario gets."""
@@ -118,11 +113,12 @@ class Peers(TokenTests):
         plain.call("/apps", {"client_id": API, "tenant": TENANT, "managed_identity": IDENTITY})
         app_service = {"IDENTITY_ENDPOINT": f"{plain.base}/msi/token", "IDENTITY_HEADER": "dev-identity-header"}
         imds = {"AZURE_POD_IDENTITY_AUTHORITY_HOST": plain.base}
-        for environment, counter in ((app_service, "app_service"), (imds, "imds")):
-            for selector in ({"clientId": API}, {"objectId": OTHER}, {"resourceId": IDENTITY["resource_id"]}):
-                claims = self.gets("identity-managed", environment, selector=selector, scope="https://vault.azure.net/.default")
-                self.assertEqual((claims["oid"], claims["aud"]), (OTHER, "https://vault.azure.net"))
-            self.assertEqual(plain.stats()[counter], 3, plain.stats())
+        # The other ways to choose one are compared with ours in run_peer_comparison_tests.py.
+        for environment, counter, selector in ((app_service, "app_service", {"clientId": API}),
+                                               (imds, "imds", {"resourceId": IDENTITY["resource_id"]})):
+            claims = self.gets("identity-managed", environment, selector=selector, scope="https://vault.azure.net/.default")
+            self.assertEqual((claims["oid"], claims["aud"]), (OTHER, "https://vault.azure.net"))
+            self.assertEqual(plain.stats()[counter], 1, plain.stats())
         said = self.peer("identity-managed", imds, selector={"clientId": APP})
         self.assertIn("error", said)
         # Azure ML counts seconds where old App Service writes a date, which this library takes for no time at all.
@@ -164,8 +160,7 @@ class Peers(TokenTests):
     # --- oidc-provider ---
 
     def provider(self):
-        folder = pathlib.Path(self.folder.name) / "provider"
-        folder.mkdir()
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder.name))
         subprocess.run(["bash", str(ROOT / "tests/support/make_ca.sh"), str(folder)], check=True, capture_output=True, timeout=SECONDS)
         process = subprocess.Popen([NODE, str(PROVIDER / "provider.mjs"), str(folder / "server.pem"), str(folder / "server.key")],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -207,14 +202,26 @@ class Peers(TokenTests):
         self.control(about, "/behave", {"status": 503})
         self.assertEqual(self.exchange(token).code, 90061)
 
+    def test_client_credentials_at_oidc_provider(self):
+        """The command as its client; tests/flow/test_acquire_provider.c has the rest."""
+        about, ca_file = self.provider()
+        secret_file = pathlib.Path(self.folder.name) / "client-secret"
+        self.control(about, "/client", {"client_id": "orders", "method": "client_secret_basic", "secret": "a+b/c=%&~ x"})
+        command = [self.command, "token", "client-credentials", "--client-id", "orders", "--secret-file", str(secret_file), "--token-endpoint",
+                   about["issuer"] + "/token", "--resource", "https://api.test", "--scope", "api:read", "--ca-file", ca_file, "--json"]
+        secret_file.write_text("a+b/c=%&~ x\n")
+        said = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=SECONDS).stdout)
+        verify = [self.command, "verify", "--issuer", about["issuer"], "--audience", "https://api.test", "--profile", "rfc9068", "--ca-file", ca_file]
+        subprocess.run(verify, input=said["token"].encode(), check=True, capture_output=True, timeout=SECONDS)
+        secret_file.write_text("a b/c=%&~ x\n")
+        done = subprocess.run(command, capture_output=True, timeout=SECONDS)
+        said = json.loads(done.stdout)
+        self.assertEqual((done.returncode, said["code"], said["server_code"]), (1, "ASSAY_E_GRANT", "invalid_client"))
+        self.assertIn("registered for client_secret_basic", said["hint"])
+        self.assertNotIn("c=%&~", done.stdout.decode())
+
 
 if __name__ == "__main__":
-    missing = [name for name in ("@azure/identity", "@azure/msal-node", "oidc-provider") if not (PROVIDER / "node_modules" / name).is_dir()]
-    if missing:
-        print(f"skipped: {', '.join(missing)} is not installed in tests/provider; tests/run.sh installs it")
-        sys.exit(77)
-    if "ASSAY_TEST_COMMAND" in os.environ and "ASSAY_TEST_NODE" not in os.environ:
-        print("skipped: no node to run tests/provider with")
-        sys.exit(77)
+    skip_without_peers()
     TokenTests.command = sys.argv.pop(1)
     unittest.main(verbosity=2)

@@ -77,6 +77,14 @@ class Managed(Kinds):
         done = self.token("federated", "--tenant", TENANT, "--client-id", "99999999-aaaa-2222-bbbb-3333cccc4444", "--identity",
                           f"client-id:{APP}", "--authority", self.agent.base, "--allow-loopback-http", env=self.machine())
         self.works(done, "federated", "99999999-aaaa-2222-bbbb-3333cccc4444")
+        # tenant and cloud as the environment has them
+        env = self.machine(AZURE_TENANT_ID=TENANT, AZURE_AUTHORITY_HOST=self.issuer.base)
+        federated = {**federated, "issuer": f"{self.agent.base}/{TENANT}/v2.0"}
+        self.issuer.call("/apps", {"client_id": OTHER, "tenant": TENANT, "federated": federated})
+        done = self.token("federated", "--client-id", OTHER, "--identity", f"client-id:{APP}", env=env)
+        self.works(done, "federated", OTHER)
+        done = self.token("federated", "--client-id", OTHER, "--identity", f"client-id:{APP}", env=env | {"AZURE_AUTHORITY_HOST": "http://a.example"})
+        self.fails(done, 2, "CONFIG_URL", 0)
 
 
 class Jobs(Kinds):

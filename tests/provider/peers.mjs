@@ -8,24 +8,16 @@
 // would be a pod's or a virtual machine's.
 
 import { readFileSync } from 'node:fs';
-import {
-  ClientAssertionCredential,
-  ClientCertificateCredential,
-  ClientSecretCredential,
-  DefaultAzureCredential,
-  ManagedIdentityCredential,
-  OnBehalfOfCredential,
-  WorkloadIdentityCredential,
-} from '@azure/identity';
-import { ConfidentialClientApplication } from '@azure/msal-node';
 
 const [scenario, text] = process.argv.slice(2);
 const given = JSON.parse(text);
+// Only what the scenario needs: the libraries are most of the time that it takes.
+const azure = await import(scenario.startsWith('msal-') ? '@azure/msal-node' : '@azure/identity');
 const { authority, tenant, clientId, scope } = given;
 const common = { authorityHost: authority, disableInstanceDiscovery: true };
 
 function application(auth) {
-  return new ConfidentialClientApplication({
+  return new azure.ConfidentialClientApplication({
     auth: { clientId, authority: `${authority}/${tenant}`, knownAuthorities: [new URL(authority).host], ...auth },
   });
 }
@@ -45,24 +37,43 @@ const ofMsal = ({ accessToken, expiresOn }) => ({ token: accessToken, expires: e
 const byClient = async (auth) => ofMsal(await application(auth).acquireTokenByClientCredential({ scopes: [scope] }));
 const onBehalf = async (auth) => ofMsal(await application(auth).acquireTokenOnBehalfOf({ scopes: [scope], oboAssertion: given.userToken }));
 
+// A managed identity's token as the assertion of an application (Microsoft, "Configure an application to trust a managed identity").
+async function managedToken() {
+  const { token } = await new azure.ManagedIdentityCredential(given.selector ?? {}).getToken('api://AzureADTokenExchange/.default');
+  return token;
+}
+
 const scenarios = {
-  'identity-workload': () => ofIdentity(new WorkloadIdentityCredential({ ...common, tenantId: tenant, clientId, tokenFilePath: given.tokenFile })),
-  'identity-workload-environment': () => ofIdentity(new WorkloadIdentityCredential({ disableInstanceDiscovery: true })),
-  'identity-default': () => ofIdentity(new DefaultAzureCredential({ disableInstanceDiscovery: true })),
-  'identity-managed': () => ofIdentity(new ManagedIdentityCredential(given.selector ?? {})),
-  'identity-secret': () => ofIdentity(new ClientSecretCredential(tenant, clientId, given.secret, common)),
+  'identity-workload': () => ofIdentity(new azure.WorkloadIdentityCredential({ ...common, tenantId: tenant, clientId, tokenFilePath: given.tokenFile })),
+  'identity-workload-environment': () => ofIdentity(new azure.WorkloadIdentityCredential({ disableInstanceDiscovery: true })),
+  'identity-default': () => ofIdentity(new azure.DefaultAzureCredential({ disableInstanceDiscovery: true })),
+  'identity-environment': () => ofIdentity(new azure.EnvironmentCredential({ disableInstanceDiscovery: true })),
+  'identity-managed': () => ofIdentity(new azure.ManagedIdentityCredential(given.selector ?? {})),
+  'identity-secret': () => ofIdentity(new azure.ClientSecretCredential(tenant, clientId, given.secret, common)),
   'identity-certificate': () =>
-    ofIdentity(new ClientCertificateCredential(tenant, clientId, { certificatePath: given.certificatePath }, {
+    ofIdentity(new azure.ClientCertificateCredential(tenant, clientId, { certificatePath: given.certificatePath }, {
       ...common,
       sendCertificateChain: given.x5c,
     })),
-  'identity-assertion': () => ofIdentity(new ClientAssertionCredential(tenant, clientId, async () => given.assertion, common)),
+  'identity-assertion': () => ofIdentity(new azure.ClientAssertionCredential(tenant, clientId, async () => given.assertion, common)),
   'identity-on-behalf-of': () =>
-    ofIdentity(new OnBehalfOfCredential({ ...common, tenantId: tenant, clientId, clientSecret: given.secret, userAssertionToken: given.userToken })),
+    ofIdentity(new azure.OnBehalfOfCredential({ ...common, tenantId: tenant, clientId, clientSecret: given.secret, userAssertionToken: given.userToken })),
+  'identity-on-behalf-of-certificate': () =>
+    ofIdentity(new azure.OnBehalfOfCredential({
+      ...common,
+      tenantId: tenant,
+      clientId,
+      certificatePath: given.certificatePath,
+      sendCertificateChain: given.x5c,
+      userAssertionToken: given.userToken,
+    })),
+  'identity-federated': () => ofIdentity(new azure.ClientAssertionCredential(tenant, clientId, () => managedToken(), common)),
   'msal-secret': () => byClient({ clientSecret: given.secret }),
   'msal-assertion': () => byClient({ clientAssertion: async () => given.assertion }),
   'msal-certificate': () => byClient({ clientCertificate: certificate() }),
   'msal-capable': () => byClient({ clientSecret: given.secret, clientCapabilities: ['cp1'] }),
+  'msal-claims': async () =>
+    ofMsal(await application({ clientSecret: given.secret }).acquireTokenByClientCredential({ scopes: [scope], claims: given.claims })),
   'msal-on-behalf-of': () => onBehalf({ clientSecret: given.secret }),
   'msal-on-behalf-of-certificate': () => onBehalf({ clientCertificate: certificate() }),
 };

@@ -9,6 +9,8 @@
 //
 //   POST /token    {"resource":URL,"alg":"RS256"}               -> {"access_token":…}             an RFC 9068 access token
 //   POST /id-token {"nonce":N,"alg":"RS256","resource":URL}     -> {"id_token","access_token","nonce","client_id"}
+//   POST /client   {"client_id":ID,"method":M,"secret":S,"pem":PEM,"alg":A,"kid":K}          one more client, of client credentials
+//                  "secret" of client_secret_basic and _post; "pem" (public key or certificate) and "alg" of private_key_jwt
 //   POST /rotate            new signing keys first, the old ones still served
 //   POST /rotate?drop=1     new signing keys, the old ones gone
 //   POST /behave   {"status":503,"delay_ms":200}   how discovery and key set are answered from now on; {} heals it
@@ -16,7 +18,7 @@
 //
 // "alg" is RS256 (default), ES256, PS256 or EdDSA.
 
-import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -68,14 +70,51 @@ const clients = ALGORITHMS.flatMap((alg) => [
   client('web', alg, { grant_types: ['authorization_code'], redirect_uris: [REDIRECT_URI], response_types: ['code'] }),
 ]);
 
+// A client that proves itself in one way only, as a test registers it; another one of the same name replaces the first.
+function addClient({ client_id, method, secret, pem, alg, kid }) {
+  const made = client('registered', 'RS256', { client_id, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] });
+  made.token_endpoint_auth_method = method;
+  made.scope = 'api:read';
+  foreign.delete(client_id);
+  if (pem) {
+    delete made.client_secret;
+    made.token_endpoint_auth_signing_alg = alg;
+    made.jwks = { keys: [{ ...createPublicKey(pem).export({ format: 'jwk' }), alg, use: 'sig', kid }] };
+  } else if (/^[\x20-\x7e]+$/.test(secret)) {
+    made.client_secret = secret;
+  } else {
+    foreign.set(client_id, secret);
+  }
+  const at = clients.findIndex((each) => each.client_id === client_id);
+  clients.splice(at < 0 ? clients.length : at, at < 0 ? 0 : 1, made);
+  provider = build(keys);
+  handler = provider.callback();
+  return { client_id };
+}
+
+// Secrets that oidc-provider takes in no configuration, since RFC 6749, appendix A.2, is ASCII; as its documentation has it for hashed ones,
+// they are compared here.
+const foreign = new Map();
+
+function compareForeign(made) {
+  const compare = made.Client.prototype.compareClientSecret;
+  made.Client.prototype.compareClientSecret = function compareClientSecret(actual) {
+    if (!foreign.has(this.clientId)) return compare.call(this, actual);
+    const [given, kept] = [actual, foreign.get(this.clientId)].map((text) => createHash('sha256').update(text).digest());
+    return timingSafeEqual(given, kept);
+  };
+  return made;
+}
+
 // oidc-provider has no rotation at run time: each key set is a provider of its own behind the same server.
 function build(current) {
-  return new Provider(issuer, {
+  return compareForeign(new Provider(issuer, {
     clients,
     jwks: { keys: current },
     cookies: { keys: ['test'] },
-    enabledJWA: { idTokenSigningAlgValues: ALGORITHMS },
-    scopes: ['openid'],
+    enabledJWA: { idTokenSigningAlgValues: ALGORITHMS, clientAuthSigningAlgValues: ALGORITHMS },
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    scopes: ['openid', 'api:read'],
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
@@ -87,7 +126,7 @@ function build(current) {
           scope: 'api:read',
           audience: resource,
           accessTokenFormat: 'jwt',
-          jwt: { sign: { alg: asking.clientId.split('-')[1] } },
+          jwt: { sign: { alg: asking.idTokenSignedResponseAlg } },
         }),
       },
     },
@@ -104,7 +143,7 @@ function build(current) {
       return grant;
     },
     ttl: { AccessToken: 600, ClientCredentials: 600, IdToken: 600 },
-  });
+  }));
 }
 
 function rotate(drop) {
@@ -209,6 +248,7 @@ async function control(request, response) {
   const actions = {
     'POST /token': () => accessToken(body),
     'POST /id-token': () => idToken(body),
+    'POST /client': () => addClient(body),
     'POST /rotate': () => {
       rotate(searchParams.get('drop') === '1');
       return { kids: keys.map((key) => key.kid) };

@@ -68,8 +68,16 @@ static CURL *make_request(assay_op *op, const char *ca_pem, struct curl_slist **
     MUST(curl != NULL);
     for (size_t i = 0; i < assay_op_fetch_header_count(op); i++) {
         char line[1024];
-        snprintf(line, sizeof line, "%s: %s", assay_op_fetch_header_name(op, i), assay_op_fetch_header_value(op, i));
+        int len = snprintf(line, sizeof line, "%s: %s", assay_op_fetch_header_name(op, i),
+                           assay_op_fetch_header_value(op, i));
+        MUST(len > 0 && (size_t)len < sizeof line);
         *headers = curl_slist_append(*headers, line);
+    }
+    size_t body_len = 0;
+    const uint8_t *body = assay_op_fetch_body(op, &body_len);
+    if (strcmp(assay_op_fetch_method(op), "POST") == 0) {
+        MUST(curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body_len) == CURLE_OK);
+        MUST(curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, body == NULL ? "" : (const char *)body) == CURLE_OK);
     }
     int64_t left = assay_op_fetch_timeout_ms(op);
     MUST(curl_easy_setopt(curl, CURLOPT_URL, assay_op_fetch_url(op)) == CURLE_OK); /* copied, as all texts are */
@@ -104,6 +112,26 @@ void fetch_for(assay_op *op, const char *ca_pem)
     curl_easy_cleanup(curl);
     curl_slist_free_all(headers);
     free(at.body);
+}
+
+static size_t take_nothing(char *bytes, size_t size, size_t count, void *data)
+{
+    (void)bytes;
+    (void)data;
+    return size * count;
+}
+
+long fetch_beside(assay_op *op, const char *ca_pem)
+{
+    struct curl_slist *headers = NULL;
+    long status = 0;
+    CURL *curl = make_request(op, ca_pem, &headers);
+    MUST(curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_nothing) == CURLE_OK);
+    MUST(curl_easy_perform(curl) == CURLE_OK);
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_cleanup(curl);
+    curl_slist_free_all(headers);
+    return status;
 }
 
 void fetch_until_done(assay_op *op, const char *ca_pem)
