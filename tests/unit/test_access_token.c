@@ -171,8 +171,9 @@ static void test_texts(void **state)
     assay_token_answer_clear(&answer);
     assert_string_equal(assay_access_token_text(token, &len), TOKEN);
     assert_int_equal(len, sizeof TOKEN - 1);
-    assert_string_equal(assay_access_token_authorization(token, &len), "Bearer " TOKEN);
-    assert_int_equal(len, 7 + sizeof TOKEN - 1);
+    /* What is no access token is not to be sent as one. */
+    assert_string_equal(assay_access_token_authorization(token, &len), "");
+    assert_int_equal(len, 0);
     assert_string_equal(assay_access_token_scope(token), "granted");
     assert_string_equal(assay_access_token_type(token), "N_A");
     assert_string_equal(assay_access_token_issued_type(token), "urn:x");
