@@ -34,18 +34,24 @@ static bool needs_call(assay_kept *kept, const assay_access_token *token, int64_
     return real - called >= CALL_AGAIN_MS && atomic_compare_exchange_strong(&kept->called_ms, &called, real);
 }
 
-/* Inside a reader section: a reference to its token where that serves. */
+/*
+ * Inside a reader section: a reference to its token where that serves. The clocks are read after the token: to a moment before it was obtained it would seem that
+ * they were set back. A thread that stood still between the two looks again, since the token may have been replaced in time.
+ */
 static assay_access_token *take_serving(assay_credential *credential, assay_kept *kept, int64_t made_ms, bool *due)
 {
-    /* The clocks are read afterwards: to a moment before it was obtained it would seem that they were set back. */
-    assay_access_token *token = atomic_load_explicit(&kept->token, memory_order_acquire);
     const assay_clock *clock = &credential->runtime->clock;
-    int64_t wall = assay_clock_wall(clock), steady = assay_clock_steady(clock);
-    mark_used(kept, steady);
-    if (token == NULL || token->obtained_real_ms < made_ms || !assay_access_token_serves(token, wall, steady))
-        return NULL;
-    *due = needs_call(kept, token, wall, steady);
-    return assay_access_token_ref(token);
+    assay_access_token *token = atomic_load_explicit(&kept->token, memory_order_acquire), *seen = NULL;
+    for (; token != NULL && token != seen; token = atomic_load_explicit(&kept->token, memory_order_acquire)) {
+        int64_t wall = assay_clock_wall(clock), steady = assay_clock_steady(clock);
+        mark_used(kept, steady);
+        if (token->obtained_real_ms >= made_ms && assay_access_token_serves(token, wall, steady)) {
+            *due = needs_call(kept, token, wall, steady);
+            return assay_access_token_ref(token);
+        }
+        seen = token;
+    }
+    return NULL;
 }
 
 assay_access_token *assay_acquire_kept(assay_credential *credential, const assay_token_request *request, bool *due)

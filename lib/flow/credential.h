@@ -104,8 +104,8 @@ void assay_credential_remove_keeper(assay_credential *credential, assay_keeper *
 /* See that whoever keeps tokens fresh looks at once: a driver or the thread, which is started where @p start says that it may. */
 void assay_acquire_call_keeper(assay_credential *credential, bool start);
 /*
- * The kept token that is to be renewed next (or that callers want and have no time for), and when: steady milliseconds; NULL: none. With the lock; the result is pinned, to be given to an
- * acquisition or released.
+ * The kept token that is to be renewed next (or that callers want and have no time for, or whose leader is to be looked after), and when: steady milliseconds;
+ * NULL: none. With the lock, under which whoever goes on with the result pins it.
  */
 assay_kept *assay_acquire_due(assay_credential *credential, int64_t now_ms, int64_t *due_at);
 void assay_acquire_forget(assay_credential *credential, const assay_token_request *request);

@@ -187,9 +187,6 @@ static void test_kept_fresh_from_the_first_on(void **state)
     trial_caller caller;
     (void)state;
     trial_settings(&scene, "{\"token_lifetime\":4}");
-    assert_int_equal(assay_credential_start_refresh_thread(credential, NULL),
-                     ASSAY_OK); /* freezes it, and is stopped */
-    assay_credential_stop_refresh_thread(credential);
     assert_int_equal(assay_driver_keep_tokens_fresh(turning.driver, credential, NULL), ASSAY_OK);
     loop_run(&turning, 50);
     trial_call(&caller, credential, EXCHANGE_SCOPE, WAIT);
