@@ -116,12 +116,14 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_send_certificate_chain(assay_cre
                                                                        assay_error **error);
 
 /**
- * Gives a client assertion. Called for each exchange, from whichever thread makes it, with no lock held; must not wait long and must not unwind.
- * @param assertion [out] terminated text; the library copies and wipes it, then calls free() on it
+ * Gives a client assertion. Called for each exchange, from whichever thread makes it; must not wait long, must not fork and must not unwind.
+ * @param assertion [out] write it here, without a terminator; the library wipes this memory
+ * @param size      [in]  bytes that there is room for: 65536
+ * @param len       [out] bytes written
  * @return 0, or anything else where there is none
  * @since 0.1
  */
-typedef int (*assay_assertion_function)(void *user_data, char **assertion);
+typedef int (*assay_assertion_function)(void *user_data, char *assertion, size_t size, size_t *len);
 /** Take assertions from this function ("client-assertion"). @param destroy may be NULL; called with @p user_data exactly once, also when this
  *  fails. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_assertion_function(assay_credential *credential,

@@ -66,17 +66,19 @@ static assay_machine_want read_token_file(assay_endpoint *endpoint, const assay_
     return ASSAY_MACHINE_DONE;
 }
 
-/* An assertion of the host: copied, and wiped where it was made. */
+/* An assertion of the host, written to memory that is wiped here. */
 static int call_host(assay_endpoint *endpoint)
 {
     assay_machine *machine = &endpoint->machine;
     const assay_credential_settings *settings = machine->settings;
-    char *assertion = NULL;
-    int result = settings->assertion(settings->assertion_data, &assertion);
-    size_t len = assertion == NULL ? 0 : strnlen(assertion, ASSAY_LIMIT_SECRET_BYTES + 1);
-    bool fits = result == 0 && len > 0 && len <= ASSAY_LIMIT_SECRET_BYTES;
-    bool copied = fits && assay_secret_set(&endpoint->proof, assertion, len);
-    assay_free_host_text(assertion);
+    size_t len = 0;
+    char *room = assay_zalloc(ASSAY_LIMIT_SECRET_BYTES);
+    if (room == NULL)
+        return fail_memory(endpoint);
+    int result = settings->assertion(settings->assertion_data, room, ASSAY_LIMIT_SECRET_BYTES, &len);
+    bool fits = result == 0 && len > 0 && len <= ASSAY_LIMIT_SECRET_BYTES && memchr(room, '\0', len) == NULL;
+    bool copied = fits && assay_secret_set(&endpoint->proof, room, len);
+    assay_release_wiped(room, ASSAY_LIMIT_SECRET_BYTES);
     if (copied)
         return ASSAY_OK;
     if (fits)

@@ -111,14 +111,6 @@ void assay_release_wiped(void *memory, size_t size)
     assay_release(memory);
 }
 
-void assay_free_host_text(char *text)
-{
-    if (text == NULL)
-        return;
-    assay_wipe(text, strlen(text));
-    free(text); /* not counted: it is not of the library's allocations */
-}
-
 static size_t page_size(void)
 {
     long size = sysconf(_SC_PAGESIZE);

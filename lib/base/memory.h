@@ -24,8 +24,6 @@ char *assay_strdup(const char *text);
 void assay_wipe(void *memory, size_t size);
 /* Wipe and release; NULL is allowed. */
 void assay_release_wiped(void *memory, size_t size);
-/* Wipe and free() a text that the host allocated; NULL is allowed. */
-void assay_free_host_text(char *text);
 /* Whole pages, zeroed, that hold at least @p size bytes and stay out of core dumps where the system can leave them out: for secrets. *room is how many bytes
  * they hold. NULL: none to be had. */
 void *assay_alloc_pages(size_t size, size_t *room);

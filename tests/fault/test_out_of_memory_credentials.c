@@ -27,11 +27,13 @@ static void must(bool condition)
         abort();
 }
 
-static int give(void *user_data, char **assertion)
+static int give(void *user_data, char *assertion, size_t size, size_t *len)
 {
+    static const char text[] = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln";
     (void)user_data;
-    *assertion = strdup("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln");
-    return *assertion == NULL;
+    *len = sizeof text - 1 < size ? sizeof text - 1 : size;
+    memcpy(assertion, text, *len);
+    return 0;
 }
 
 static int destroyed;
