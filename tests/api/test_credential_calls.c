@@ -201,6 +201,9 @@ static void operations(void **state)
     assert_int_equal(assay_op_new_renew(NULL, 1000, &op, NULL), ASSAY_E_ARGUMENT);
     assert_int_equal(assay_op_new_renew(credential, 1000, NULL, NULL), ASSAY_E_ARGUMENT);
     assert_int_equal(assay_op_new_renew(credential, 0, &op, NULL), ASSAY_E_ARGUMENT);
+    assay_credential_unref(credential);
+    credential = complete("client-secret");
+    assert_int_equal(assay_credential_set_authority(credential, "https://login.example", NULL), ASSAY_OK);
     assert_int_equal(assay_op_new_acquire(credential, request, 60000, &op, NULL), ASSAY_OK);
     assert_int_equal(assay_op_token(op, &token, NULL), ASSAY_E_STATE);
     assert_null(token);

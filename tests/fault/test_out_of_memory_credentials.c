@@ -31,8 +31,7 @@ static int give(void *user_data, char *assertion, size_t size, size_t *len)
 {
     static const char text[] = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln";
     (void)user_data;
-    *len = sizeof text - 1;
-    must(*len <= size);
+    *len = sizeof text - 1 < size ? sizeof text - 1 : size;
     memcpy(assertion, text, *len);
     return 0;
 }
