@@ -12,6 +12,7 @@ import threading
 import unittest
 
 from acquiring import Acquiring
+from canned import Listener
 from token_shapes import APP, EXCHANGE_AUDIENCE, OTHER, SUBJECT, TENANT, TokenTests
 
 ISSUER = "https://westeurope.oic.prod-aks.azure.com/tenant/cluster/"
@@ -265,43 +266,31 @@ class Bindings(Acquiring):
         self.assertEqual((said["status"], said["failed_layer"], said["diagnosis"]["row"]), (3, "token-proxy", 60), said)
 
 
-class Tunnel:
+class Tunnel(Listener):
     """A proxy for CONNECT that remembers what it was asked, and leads to one server whatever that was."""
 
     def __init__(self, target, status=200):
-        self.target = target
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://name:password@127.0.0.1:{self.listener.getsockname()[1]}"
-        self.status, self.heads = status, []
-        self.thread = threading.Thread(target=self.serve, daemon=True)
+        super().__init__()
+        self.target, self.status, self.heads = target, status, []
+        self.url = "http://name:password@" + self.address
 
-    def serve(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
+    def answer(self, client):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            part = client.recv(4096)
+            if not part:
                 return
-            threading.Thread(target=self.carry, args=(client,), daemon=True).start()
-
-    def carry(self, client):
-        with client:
-            client.settimeout(60)
-            head = b""
-            while b"\r\n\r\n" not in head:
-                part = client.recv(4096)
-                if not part:
-                    return
-                head += part
-            self.heads.append(head.decode())
-            client.sendall(f"HTTP/1.1 {self.status} x\r\n\r\n".encode())
-            if self.status != 200:
-                return
-            host, port = self.target.split("://")[1].rsplit(":", 1)
-            with socket.create_connection((host, int(port)), 60) as server:
-                back = threading.Thread(target=self.pump, args=(server, client), daemon=True)
-                back.start()
-                self.pump(client, server)
-                back.join(60)
+            head += part
+        self.heads.append(head.decode())
+        client.sendall(f"HTTP/1.1 {self.status} x\r\n\r\n".encode())
+        if self.status != 200:
+            return
+        host, port = self.target.split("://")[1].rsplit(":", 1)
+        with socket.create_connection((host, int(port)), 60) as server:
+            back = threading.Thread(target=self.pump, args=(server, client), daemon=True)
+            back.start()
+            self.pump(client, server)
+            back.join(60)
 
     @staticmethod
     def pump(source, sink):
@@ -311,15 +300,6 @@ class Tunnel:
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             pass
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self.thread.join(60)
 
 
 class Proxies(Acquiring):
