@@ -52,7 +52,9 @@ int64_t connection_date(const cli_text *head);
 
 /* A URL of http or https in its parts, all owned; false where it is none. `port` is the scheme's where it has none; `path` begins with "/". */
 typedef struct connection_url {
-    char *host, *port, *path, *user; /* user: "name:password" as it stands there, or NULL */
+    char *host, *port, *path;
+    char *authority; /* host and port as they stand there, for the field Host */
+    char *user;      /* "name:password" without escapes, or NULL */
     bool secure;
 } connection_url;
 bool connection_url_read(const char *text, connection_url *url);

@@ -35,7 +35,8 @@ static bool read_head(connection *c, cli_text *head)
             cli_text_add(head, buffer, (size_t)got);
         if (got <= 0 || head->len > HEAD_BYTES) {
             if (got >= 0)
-                (void)snprintf(c->why, sizeof c->why, "what answers is no HTTP");
+                (void)snprintf(c->why, sizeof c->why, "%s",
+                               head->len == 0 ? "it ends the connection without an answer" : "what answers is no HTTP");
             return false;
         }
     }
@@ -83,14 +84,16 @@ int connection_request(connection *c, const char *request, cli_text *head, cli_t
 
 bool connection_tunnel(connection *c, const char *host, const char *port, const char *authorization)
 {
+    bool brackets = strchr(host, ':') != NULL;
+    CLI_AUTO_FREE char *target = cli_format(brackets ? "[%s]:%s" : "%s:%s", host, port);
     CLI_AUTO_FREE char *encoded = NULL;
     if (authorization != NULL) {
         size_t len = strlen(authorization);
         encoded = cli_alloc(len / 3 * 4 + 5);
         (void)EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)authorization, (int)len);
     }
-    CLI_AUTO_FREE char *request = cli_format("CONNECT %s:%s HTTP/1.1\r\nHost: %s:%s\r\n%s%s%s\r\n", host, port, host,
-                                             port, encoded == NULL ? "" : "Proxy-Authorization: Basic ",
+    CLI_AUTO_FREE char *request = cli_format("CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s%s%s\r\n", target, target,
+                                             encoded == NULL ? "" : "Proxy-Authorization: Basic ",
                                              encoded == NULL ? "" : encoded, encoded == NULL ? "" : "\r\n");
     cli_text head = {0};
     c->why[0] = '\0';
@@ -131,15 +134,43 @@ int64_t connection_date(const cli_text *head)
     return (int64_t)timegm(&parts);
 }
 
+static int hex_digit(char c)
+{
+    return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
+}
+
+/* A password with "@" or "/" stands in a URL as %40 or %2F (RFC 3986, section 2.1), and goes to the proxy as it is. */
+static char *without_escapes(const char *text, size_t len)
+{
+    char *out = cli_alloc(len + 1);
+    size_t written = 0;
+    for (size_t i = 0; i < len; i++) {
+        int high = text[i] == '%' && i + 2 < len ? hex_digit(text[i + 1]) : -1;
+        int low = high < 0 ? -1 : hex_digit(text[i + 2]);
+        out[written++] = low < 0 ? text[i] : (char)(high * 16 + low);
+        i += low < 0 ? 0 : 2;
+    }
+    return out;
+}
+
 static bool take_port(const char *text, size_t len)
 {
     return len > 0 && len <= 5 && strspn(text, "0123456789") >= len;
 }
 
+/* A URL has neither white space nor control bytes (RFC 3986, section 2), and here they would end a line of the request. */
+static bool is_plain(const char *text)
+{
+    for (const char *at = text; *at != '\0'; at++)
+        if ((unsigned char)*at <= 0x20 || *at == 0x7f)
+            return false;
+    return true;
+}
+
 bool connection_url_read(const char *text, connection_url *url)
 {
     *url = (connection_url){.secure = strncasecmp(text, "https://", 8) == 0};
-    if (!url->secure && strncasecmp(text, "http://", 7) != 0)
+    if (!is_plain(text) || (!url->secure && strncasecmp(text, "http://", 7) != 0))
         return false;
     const char *rest = text + (url->secure ? 8 : 7);
     size_t len = strcspn(rest, "/?#");
@@ -158,7 +189,8 @@ bool connection_url_read(const char *text, connection_url *url)
     url->port = colon != NULL ? cli_copy(colon + 1, host_len - (size_t)(colon + 1 - host))
                               : cli_strdup(url->secure ? "443" : "80");
     url->path = rest[len] == '/' ? cli_copy(rest + len, strcspn(rest + len, "#")) : cli_strdup("/");
-    url->user = at == NULL ? NULL : cli_copy(rest, (size_t)(at - rest));
+    url->authority = cli_copy(host, host_len);
+    url->user = at == NULL ? NULL : without_escapes(rest, (size_t)(at - rest));
     return true;
 }
 
@@ -167,6 +199,7 @@ void connection_url_free(connection_url *url)
     free(url->host);
     free(url->port);
     free(url->path);
+    free(url->authority);
     if (url->user != NULL)
         explicit_bzero(url->user, strlen(url->user));
     free(url->user);

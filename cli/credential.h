@@ -108,6 +108,8 @@ json_t *credential_describe(const assay_credential *credential);
 /* credential_report.c: why no token could be had. The members of a failure, and the same as rows. */
 json_t *credential_failure_json(int code, const assay_error *error);
 void credential_failure_print(FILE *stream, int code, const assay_error *error);
+/* What the default chain passed over, and why. */
+void credential_skipped_print(FILE *stream, const assay_credential *credential);
 /* A row of the table of diagnoses as an object; NULL for 0. */
 json_t *credential_diagnosis_json(int row);
 

@@ -80,7 +80,23 @@ void credential_failure_print(FILE *stream, int code, const assay_error *error)
     int64_t skew = assay_error_clock_skew(error);
     if (skew != 0) {
         CLI_AUTO_FREE char *seconds =
-            cli_format("%" PRId64 " s %s of the server's", skew < 0 ? -skew : skew, skew < 0 ? "ahead" : "behind");
+            cli_format("%" PRId64 " s %s the server's", skew < 0 ? -skew : skew, skew < 0 ? "ahead of" : "behind");
         cli_print_row(stream, "this clock is", seconds);
+    }
+}
+
+void credential_skipped_print(FILE *stream, const assay_credential *credential)
+{
+    CLI_CLEANUP(json_decref_p) json_t *about = credential_describe(credential);
+    size_t index = 0;
+    const json_t *each = NULL;
+    json_array_foreach(json_object_get(about, "skipped"), index, each)
+    {
+        const char *source = json_string_value(json_object_get(each, "source"));
+        const char *reason = json_string_value(json_object_get(each, "reason"));
+        if (source == NULL || reason == NULL)
+            continue;
+        CLI_AUTO_FREE char *text = cli_format("%s: %s", source, reason);
+        cli_print_row(stream, "skipped", text);
     }
 }

@@ -39,6 +39,8 @@ static void examine(doctor *d)
     doctor_pod_commands(d);
     if (d->kind == CREDENTIAL_GITHUB)
         doctor_job(d);
+    if (d->kind == CREDENTIAL_PIPELINES)
+        doctor_pipeline(d);
     doctor_network(d);
     doctor_issuer(d);
     doctor_exchange(d);
@@ -48,6 +50,8 @@ static void examine(doctor *d)
 static void release(doctor *d)
 {
     free(d->authority);
+    free(d->account_token_path);
+    free(d->account_token_url);
     cli_text_wipe(&d->token);
     json_decref(d->claims);
     json_decref(d->checks);

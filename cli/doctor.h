@@ -29,13 +29,16 @@ typedef struct doctor {
     const char *where;         /* "pod", "github", … */
     const char *tenant;        /* of acceptable form, else NULL; so the next ones */
     const char *client_id;
-    char *authority;        /* owned: "https://host", as used */
-    const char *proxy_url;  /* of the token proxy; NULL: none */
-    bool through_proxy;     /* the token proxy is used for this token */
-    const char *token_path; /* of the federated token */
-    cli_text token;         /* its content without white space around it; wiped */
-    json_t *claims;         /* of it, those that may be shown; owned */
-    bool needs_label;       /* the pod template lacks the label; the service account the annotation */
+    char *authority;          /* owned: "https://host", as used */
+    const char *proxy_url;    /* of the token proxy; NULL: none */
+    bool through_proxy;       /* the token proxy is used for this token */
+    const char *token_path;   /* of the federated token */
+    char *account_token_path; /* what the file of Google's credentials names; owned, NULL: nothing */
+    char *account_token_url;
+    bool account_refused;
+    cli_text token;   /* its content without white space around it; wiped */
+    json_t *claims;   /* of it, those that may be shown; owned */
+    bool needs_label; /* the pod template lacks the label; the service account the annotation */
     bool needs_annotation;
     bool unreachable;    /* the server of the exchange */
     const char *missing; /* what makes an exchange pointless: "the environment", …; NULL: nothing */
@@ -74,6 +77,7 @@ const char *doctor_variable(const char *name);
 
 /* The layers, in their order. */
 void doctor_environment(doctor *d);
+void doctor_google(doctor *d);  /* doctor_google.c: the file of its credentials */
 void doctor_binding(doctor *d); /* doctor_proxies.c: a part of the environment, as the next one */
 void doctor_proxies(doctor *d);
 void doctor_pod_commands(doctor *d); /* doctor_pod.c: the commands for what the pod lacks */
@@ -81,7 +85,8 @@ void doctor_token_file(doctor *d);
 void doctor_claims(doctor *d);
 void doctor_federation(doctor *d);
 void doctor_federation_commands(doctor *d); /* also where the server finds no match */
-void doctor_job(doctor *d);
+void doctor_job(doctor *d);                 /* of GitHub Actions */
+void doctor_pipeline(doctor *d);            /* doctor_job.c: of Azure Pipelines */
 void doctor_network(doctor *d);
 bool doctor_imds(doctor *d, bool expected); /* whether it is there; absence is a failure where @p expected */
 void doctor_issuer(doctor *d);              /* a part of the network */
@@ -108,9 +113,10 @@ void doctor_compare(doctor *d, const char *issuer, const char *subject, const js
 /* What Entra demands as the audience of an exchange, by the host of the authority; the public cloud's for any other host. */
 const char *doctor_exchange_audience(const char *authority);
 bool doctor_is_guid(const char *text);
-/* A word of a shell command; NULL where it has a byte that is not printable ASCII. Owned. */
-char *doctor_quote(const char *text);
+/* Whether '…' makes this one word of a command in sh, PowerShell and cmd.exe alike, which the Azure CLI takes as it is. */
+bool doctor_is_word(const char *text);
 
+#define DOCTOR_SHOWN_BYTES 300 /* longest text of a token or a server that is shown; tokens are longer */
 #define DOCTOR_BINDING_AUDIENCE "api://AKSIdentityBinding"
 
 #endif

@@ -33,8 +33,12 @@ static void fail_form(doctor *d)
     size_t segments = 1;
     for (size_t i = 0; i < d->token.len; i++)
         segments += d->token.ptr[i] == '.' ? 1 : 0;
-    doctor_fail(d, LAYER, "form", 12, CLI_EXIT_USAGE, "this is not one JWT: %zu segments where 3 are due, %zu bytes",
-                segments, d->token.len);
+    if (segments == 3)
+        doctor_fail(d, LAYER, "form", 12, CLI_EXIT_USAGE,
+                    "this is not one JWT: its 3 segments are not base64url of JSON objects, %zu bytes", d->token.len);
+    else
+        doctor_fail(d, LAYER, "form", 12, CLI_EXIT_USAGE,
+                    "this is not one JWT: %zu segments where 3 are due, %zu bytes", segments, d->token.len);
     d->missing = "the token file holds no token";
 }
 

@@ -3,6 +3,8 @@
 
 #include "doctor.h"
 
+#include "connection.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -67,11 +69,19 @@ static const char *or_variable(const char *option, const char *variable)
     return option != NULL ? option : doctor_variable(variable);
 }
 
+/* What the task of a service connection sets stands over what the pipeline says for all its steps, in the library too. */
+static const char *variable_of(const doctor *d, const char *of_task, const char *usual)
+{
+    bool task = d->kind == CREDENTIAL_PIPELINES && (doctor_variable(of_task) != NULL || doctor_variable(usual) == NULL);
+    return task ? of_task : usual;
+}
+
 /* A value that has not its form is not shown: people paste a secret into the wrong variable. */
 static void check_tenant(doctor *d)
 {
-    const char *tenant = or_variable(d->credential->tenant, "AZURE_TENANT_ID");
-    const char *name = d->credential->tenant != NULL ? "--tenant" : "AZURE_TENANT_ID";
+    const char *variable = variable_of(d, "AZURESUBSCRIPTION_TENANT_ID", "AZURE_TENANT_ID");
+    const char *tenant = or_variable(d->credential->tenant, variable);
+    const char *name = d->credential->tenant != NULL ? "--tenant" : variable;
     if (tenant == NULL) {
         doctor_fail(d, LAYER, name, 0, CLI_EXIT_USAGE,
                     "not set: the tenant whose directory has the application or identity");
@@ -95,10 +105,10 @@ static void check_tenant(doctor *d)
 static void check_client(doctor *d)
 {
     /* Beside a managed identity as the proof, AZURE_CLIENT_ID is that identity and not the application. */
-    const char *client = d->kind == CREDENTIAL_FEDERATED ? d->credential->client_id
-                                                         : or_variable(d->credential->client_id, "AZURE_CLIENT_ID");
-    const char *name =
-        d->credential->client_id != NULL || d->kind == CREDENTIAL_FEDERATED ? "--client-id" : "AZURE_CLIENT_ID";
+    const char *variable = variable_of(d, "AZURESUBSCRIPTION_CLIENT_ID", "AZURE_CLIENT_ID");
+    const char *client =
+        d->kind == CREDENTIAL_FEDERATED ? d->credential->client_id : or_variable(d->credential->client_id, variable);
+    const char *name = d->credential->client_id != NULL || d->kind == CREDENTIAL_FEDERATED ? "--client-id" : variable;
     if (client == NULL) {
         /* The webhook sets each variable that it has a value for, and the client id comes from the annotation. */
         bool webhook = d->kind == CREDENTIAL_WORKLOAD && doctor_variable("AZURE_FEDERATED_TOKEN_FILE") != NULL;
@@ -130,8 +140,10 @@ static void check_authority(doctor *d)
         d->authority[len - 1] = '\0';
     const char *host = host_of(d->authority);
     bool plain = strncasecmp(d->authority, "http://", 7) == 0 && d->credential->allow_loopback_http;
-    if ((!plain && strncasecmp(d->authority, "https://", 8) != 0) || host[0] == '\0' ||
-        strpbrk(host, "/?#@ \t\r\n") != NULL) {
+    connection_url url;
+    bool is_url = connection_url_read(d->authority, &url);
+    connection_url_free(&url);
+    if (!is_url || (!plain && strncasecmp(d->authority, "https://", 8) != 0) || strpbrk(host, "/?#@") != NULL) {
         doctor_fail(d, LAYER, name, 28, CLI_EXIT_USAGE, "must be https:// and a host, and nothing else");
         d->missing = "the authority can't be used";
         return;
@@ -220,6 +232,8 @@ static bool webhook_was_here(doctor *d)
 void doctor_environment(doctor *d)
 {
     enum credential_kind kind = d->kind;
+    if (kind == CREDENTIAL_GOOGLE)
+        doctor_google(d);
     if (!credential_kind_is_azure(kind) || !webhook_was_here(d))
         return;
     if (kind == CREDENTIAL_MANAGED || kind == CREDENTIAL_FEDERATED)

@@ -30,9 +30,8 @@ static void fail(doctor *d, int code, const assay_error *error)
     d->failure = credential_failure_json(code, error);
     int64_t skew = assay_error_clock_skew(error);
     if (skew != 0)
-        doctor_say(d, "exchange", "clock", DOCTOR_WARNING, 57,
-                   "this machine's clock is %" PRId64 " s %s of the server's", skew < 0 ? -skew : skew,
-                   skew < 0 ? "ahead" : "behind");
+        doctor_say(d, "exchange", "clock", DOCTOR_WARNING, 57, "this machine's clock is %" PRId64 " s %s the server's",
+                   skew < 0 ? -skew : skew, skew < 0 ? "ahead of" : "behind");
     /* Rows 1 to 6: no federated credential matches this token. */
     if (row >= 1 && row <= 6)
         doctor_federation_commands(d);

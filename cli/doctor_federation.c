@@ -7,22 +7,16 @@
 
 #define LAYER "claims"
 
-char *doctor_quote(const char *text)
+bool doctor_is_word(const char *text)
 {
-    cli_text out = {0};
-    cli_text_put(&out, "'");
-    for (const char *at = text; *at != '\0'; at++) {
-        if (*at < 0x20 || *at > 0x7e) {
-            cli_text_free(&out);
-            return NULL;
-        }
-        if (*at == '\'')
-            cli_text_put(&out, "'\\''");
-        else
-            cli_text_add(&out, at, 1);
-    }
-    cli_text_put(&out, "'");
-    return out.ptr;
+    /* What a quoted word of sh keeps together ends at a quote in PowerShell, and cmd.exe obeys the others inside of '…'. The Azure CLI reads a
+     * file where a value begins with "@" ("Use quotation marks with the Azure CLI"), and an option where it begins with "-". */
+    if (text[0] == '\0' || text[0] == '-' || text[0] == '@')
+        return false;
+    for (const char *at = text; *at != '\0'; at++)
+        if (*at < 0x20 || *at > 0x7e || strchr("'\"&|<>^", *at) != NULL)
+            return false;
+    return true;
 }
 
 /* The audience that the exchange will go by: the usual one where the token has it, else its first. */
@@ -49,9 +43,12 @@ void doctor_federation_commands(doctor *d)
     /* Of a binding the service keeps the federated credential itself. */
     if (issuer[0] == '\0' || strcmp(audience, DOCTOR_BINDING_AUDIENCE) == 0)
         return;
-    CLI_AUTO_FREE char *quoted_issuer = doctor_quote(issuer);
-    CLI_AUTO_FREE char *quoted_subject = doctor_quote(subject);
-    CLI_AUTO_FREE char *quoted_audience = doctor_quote(audience);
+    if (!doctor_is_word(issuer) || !doctor_is_word(subject) || !doctor_is_word(audience)) {
+        doctor_say(
+            d, LAYER, "federated credential", DOCTOR_WARNING, 1,
+            "issuer, subject or audience has characters that are not safe in a command, so none is written here");
+        return;
+    }
     json_t *parameters = json_object();
     cli_json_text(parameters, "name", "NAME");
     cli_json_text(parameters, "issuer", issuer);
@@ -61,26 +58,17 @@ void doctor_federation_commands(doctor *d)
     (void)json_object_set_new(parameters, "audiences", audiences);
     CLI_AUTO_FREE char *json = json_dumps(parameters, JSON_COMPACT);
     json_decref(parameters);
-    CLI_AUTO_FREE char *quoted_json = json == NULL ? NULL : doctor_quote(json);
-    if (quoted_issuer == NULL || quoted_subject == NULL || quoted_audience == NULL || quoted_json == NULL) {
-        doctor_say(d, LAYER, "federated credential", DOCTOR_WARNING, 1,
-                   "issuer, subject or audience has bytes that no federated credential has");
-        return;
-    }
     doctor_command(
         d,
         "az identity federated-credential create --name NAME --identity-name IDENTITY --resource-group GROUP "
-        "--issuer %s --subject %s --audiences %s",
-        quoted_issuer, quoted_subject, quoted_audience);
-    doctor_command(d, "az ad app federated-credential create --id %s --parameters %s",
-                   d->client_id == NULL ? "CLIENT-ID" : d->client_id, quoted_json);
+        "--issuer '%s' --subject '%s' --audiences '%s'",
+        issuer, subject, audience);
+    doctor_command(d, "az ad app federated-credential create --id %s --parameters '%s'",
+                   d->client_id == NULL ? "CLIENT-ID" : d->client_id, json == NULL ? "" : json);
     const char *repository = d->kind == CREDENTIAL_GITHUB ? doctor_variable("GITHUB_REPOSITORY") : NULL;
-    CLI_AUTO_FREE char *path =
-        repository == NULL ? NULL : cli_format("repos/%s/actions/oidc/customization/sub", repository);
-    CLI_AUTO_FREE char *quoted_path = path == NULL ? NULL : doctor_quote(path);
     /* It tells whether an organisation writes subjects in a form of its own. */
-    if (quoted_path != NULL)
-        doctor_command(d, "gh api %s", quoted_path);
+    if (repository != NULL && doctor_is_word(repository))
+        doctor_command(d, "gh api 'repos/%s/actions/oidc/customization/sub'", repository);
 }
 
 void doctor_federation(doctor *d)

@@ -42,7 +42,7 @@ static void say_absent(doctor *d)
 static void fail_open(doctor *d, int reason)
 {
     const char *there = usual_path_there();
-    if (reason == ENOENT || reason == ENOTDIR)
+    if (reason == ENOENT || reason == ENOTDIR || reason == ENAMETOOLONG)
         doctor_fail(d, LAYER, "file", 51, CLI_EXIT_USAGE, "%s is not there%s%s", doctor_path(d->token_path),
                     there == NULL ? "" : ", but this is: ", there == NULL ? "" : there);
     else if (reason == EACCES)

@@ -57,7 +57,7 @@ bool doctor_imds(doctor *d, bool expected)
     CLI_AUTO_FREE char *request = cli_format(
         "GET /metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%%3A%%2F%%2Fmanagement.azure.com%%2F "
         "HTTP/1.0\r\nHost: %s\r\n\r\n",
-        url.host);
+        url.authority);
     int status = connected ? connection_request(&c, request, &head, &body, BODY_BYTES) : -1;
     bool there = is_imds(status, &body);
     cli_progress_end();

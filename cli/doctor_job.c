@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* assay doctor: a job of GitHub Actions: whether it may have an ID token, and what that token says. */
+/* assay doctor: a job of GitHub Actions or Azure Pipelines: whether it may have an ID token, and what that token says. */
 
 #include "doctor.h"
 
@@ -99,7 +99,7 @@ static void ask(doctor *d, connection *c, const connection_url *url)
     CLI_AUTO_FREE char *request =
         cli_format("GET %s%caudience=api%%3A%%2F%%2F%s HTTP/1.0\r\nHost: %s\r\nAuthorization: bearer %s\r\n"
                    "Accept: application/json; api-version=2.0\r\nUser-Agent: assay/%s\r\n\r\n",
-                   url->path, strchr(url->path, '?') == NULL ? '?' : '&', audience + strlen("api://"), url->host,
+                   url->path, strchr(url->path, '?') == NULL ? '?' : '&', audience + strlen("api://"), url->authority,
                    bearer, assay_version());
     cli_text head = {0};
     cli_text body = {0};
@@ -132,20 +132,31 @@ static void fetch(doctor *d)
     connection_url_free(&url);
 }
 
+static bool demand(doctor *d, const char *name, int row, const char *why)
+{
+    if (doctor_variable(name) != NULL) {
+        doctor_say(d, LAYER, name, DOCTOR_OK, 0, "set; not shown");
+        return true;
+    }
+    doctor_fail(d, LAYER, name, row, CLI_EXIT_USAGE, "not set: %s", why);
+    d->missing = "the job may have no ID token";
+    return false;
+}
+
+/* Microsoft, "Predefined variables": the token of the job reaches a step only where the step's `env` names it. */
+void doctor_pipeline(doctor *d)
+{
+    (void)demand(d, "SYSTEM_OIDCREQUESTURI", 0, "the agent of Azure Pipelines sets it in each job");
+    (void)demand(d, "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", 0,
+                 "run the step by a task with a service connection, such as AzureCLI@2");
+    (void)demand(d, "SYSTEM_ACCESSTOKEN", 0, "give the step \"env: { SYSTEM_ACCESSTOKEN: $(System.AccessToken) }\"");
+}
+
 void doctor_job(doctor *d)
 {
-    static const char *const names[] = {"ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"};
-    bool all = true;
-    for (size_t i = 0; i < CLI_COUNT_OF(names); i++) {
-        if (doctor_variable(names[i]) != NULL) {
-            doctor_say(d, LAYER, names[i], DOCTOR_OK, 0, "set; not shown");
-            continue;
-        }
-        doctor_fail(d, LAYER, names[i], 65, CLI_EXIT_USAGE,
-                    "not set: the job lacks \"permissions: id-token: write\", or is a pull request of a fork");
-        d->missing = "the job may have no ID token";
-        all = false;
-    }
+    static const char why[] = "the job lacks \"permissions: id-token: write\", or is a pull request of a fork";
+    bool all = demand(d, "ACTIONS_ID_TOKEN_REQUEST_URL", 65, why);
+    all = demand(d, "ACTIONS_ID_TOKEN_REQUEST_TOKEN", 65, why) && all;
     /* A proxy would see a secret that is for GitHub, so the exchange alone goes through one. */
     if (all && !d->offline && !d->credential->use_environment_proxy)
         fetch(d);

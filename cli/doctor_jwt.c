@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define SHOWN_BYTES 300
-
 const char *doctor_text(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
@@ -16,7 +14,7 @@ const char *doctor_text(const json_t *object, const char *name)
 static void keep_text(json_t *out, const json_t *from, const char *name)
 {
     const json_t *value = json_object_get(from, name);
-    if (json_is_string(value) && json_string_length(value) <= SHOWN_BYTES &&
+    if (json_is_string(value) && json_string_length(value) <= DOCTOR_SHOWN_BYTES &&
         strlen(json_string_value(value)) == json_string_length(value))
         (void)json_object_set(out, name, (json_t *)value);
 }
@@ -52,11 +50,11 @@ static void keep_audiences(json_t *out, const json_t *payload)
 {
     const json_t *audience = json_object_get(payload, "aud");
     json_t *list = json_array();
-    if (json_is_string(audience))
+    if (json_is_string(audience) && json_string_length(audience) <= DOCTOR_SHOWN_BYTES)
         (void)json_array_append(list, (json_t *)audience);
     for (size_t i = 0; i < json_array_size(audience) && i < 10; i++)
         if (json_is_string(json_array_get(audience, i)) &&
-            json_string_length(json_array_get(audience, i)) <= SHOWN_BYTES)
+            json_string_length(json_array_get(audience, i)) <= DOCTOR_SHOWN_BYTES)
             (void)json_array_append(list, json_array_get(audience, i));
     (void)json_object_set_new(out, "aud", list);
 }

@@ -91,10 +91,25 @@ static void check_clock(doctor *d, const server *s, const cli_text *head)
     int64_t ahead = (int64_t)time(NULL) - date;
     int64_t distance = ahead < 0 ? -ahead : ahead;
     if (distance > SKEW_SECONDS)
-        doctor_say(d, s->layer, "clock", DOCTOR_WARNING, 57, "this machine's clock is %" PRId64 " s %s of the server's",
-                   distance, ahead < 0 ? "behind" : "ahead");
+        doctor_say(d, s->layer, "clock", DOCTOR_WARNING, 57, "this machine's clock is %" PRId64 " s %s the server's",
+                   distance, ahead < 0 ? "behind" : "ahead of");
     else
         doctor_say(d, s->layer, "clock", DOCTOR_OK, 0, "within %d s of the server's", SKEW_SECONDS);
+}
+
+/* The metadata of a tenant, which every authority has and gives to anybody. */
+static void say_metadata(doctor *d, const server *s, int status)
+{
+    if (status == 200)
+        doctor_say(d, s->layer, "HTTP", DOCTOR_OK, 0, "status 200: the authority knows the tenant");
+    else if (status == 400 || status == 404)
+        doctor_say(d, s->layer, "HTTP", DOCTOR_WARNING, 27, "status %d: the authority does not know the tenant",
+                   status);
+    else if (status >= 500)
+        doctor_say(d, s->layer, "HTTP", DOCTOR_WARNING, 38, "status %d: the authority fails for the moment", status);
+    else
+        doctor_say(d, s->layer, "HTTP", DOCTOR_WARNING, 56,
+                   "status %d: so no authority answers, but perhaps something on the way to it", status);
 }
 
 static void ask(doctor *d, const server *s, connection *c)
@@ -103,19 +118,17 @@ static void ask(doctor *d, const server *s, connection *c)
     cli_text body = {0};
     CLI_AUTO_FREE char *request =
         cli_format("GET %s HTTP/1.0\r\nHost: %s\r\nAccept: application/json\r\nUser-Agent: assay/%s\r\n\r\n", s->path,
-                   s->url.host, assay_version());
+                   s->url.authority, assay_version());
     connection_allow(c, STEP_MS);
     cli_progress("asking %s", s->url.host);
     int status = connection_request(c, request, &head, &body, 0);
     bool tenant = d->tenant != NULL && strcmp(s->layer, "network") == 0 && credential_kind_is_azure(d->kind);
     if (status < 0)
         doctor_fail(d, s->layer, "HTTP", s->connect_row, CLI_EXIT_UNDECIDED, "%s", c->why);
-    else if (tenant && (status == 400 || status == 404))
-        doctor_say(d, s->layer, "HTTP", DOCTOR_WARNING, 27, "status %d: the authority does not know the tenant",
-                   status);
+    else if (tenant)
+        say_metadata(d, s, status);
     else
-        doctor_say(d, s->layer, "HTTP", DOCTOR_OK, 0, "status %d%s", status,
-                   tenant && status == 200 ? ": the authority knows the tenant" : "");
+        doctor_say(d, s->layer, "HTTP", DOCTOR_OK, 0, "status %d", status);
     d->unreachable = status < 0;
     if (status >= 0)
         check_clock(d, s, &head);
@@ -185,6 +198,15 @@ static void check_authority(doctor *d)
         check_url(d, d->authority, path);
 }
 
+static const char *token_endpoint(const doctor *d)
+{
+    if (d->credential->token_endpoint != NULL || d->kind != CREDENTIAL_GOOGLE)
+        return d->credential->token_endpoint;
+    if (d->account_refused)
+        return NULL; /* it leads somewhere, and nobody knows where */
+    return d->account_token_url != NULL ? d->account_token_url : GOOGLE;
+}
+
 void doctor_network(doctor *d)
 {
     if (d->offline) {
@@ -210,8 +232,5 @@ void doctor_network(doctor *d)
     else if (credential_kind_is_azure(d->kind))
         check_authority(d);
     else
-        check_url(d,
-                  d->kind == CREDENTIAL_GOOGLE && d->credential->token_endpoint == NULL ? GOOGLE
-                                                                                        : d->credential->token_endpoint,
-                  "/");
+        check_url(d, token_endpoint(d), "/");
 }

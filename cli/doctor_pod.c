@@ -10,7 +10,9 @@
 
 static bool is_name(const char *text, size_t len)
 {
-    return len > 0 && len <= NAME_BYTES && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-.") >= len;
+    /* Not "--all", which kubectl would obey. */
+    bool begins_well = len > 0 && text[0] != '-' && text[0] != '.';
+    return begins_well && len <= NAME_BYTES && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-.") >= len;
 }
 
 /* system:serviceaccount:NAMESPACE:NAME (Kubernetes, "Authenticating", "Service account tokens"). */
@@ -51,8 +53,10 @@ void doctor_pod_commands(doctor *d)
     CLI_AUTO_FREE char *namespace = NULL;
     CLI_AUTO_FREE char *account = NULL;
     find_names(d, &namespace, &account);
-    doctor_command(d, "kubectl -n %s annotate serviceaccount %s azure.workload.identity/client-id=%s --overwrite",
-                   namespace, account, d->client_id == NULL ? "CLIENT-ID" : d->client_id);
+    /* A word that is still to be filled in must not take the place of an annotation that is right. */
+    doctor_command(d, "kubectl -n %s annotate serviceaccount %s azure.workload.identity/client-id=%s%s", namespace,
+                   account, d->client_id == NULL ? "CLIENT-ID" : d->client_id,
+                   d->client_id == NULL ? "" : " --overwrite");
     /* The webhook looks at pods when they are made: changing the template also makes new ones. */
     if (d->needs_label)
         doctor_command(

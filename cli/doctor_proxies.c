@@ -3,6 +3,8 @@
 
 #include "doctor.h"
 
+#include "connection.h"
+
 #include <string.h>
 
 #define LAYER "environment"
@@ -11,12 +13,17 @@ static void check_proxy_url(doctor *d, const char *name, const char *url)
 {
     bool plain = strncasecmp(url, "http://", 7) == 0 && d->credential->allow_loopback_http;
     const char *why = NULL;
+    connection_url parts;
+    bool is_url = connection_url_read(url, &parts);
+    connection_url_free(&parts);
     if (!plain && strncasecmp(url, "https://", 8) != 0)
         why = "must be https://";
     else if (strpbrk(url, "?#") != NULL)
         why = "must have no query and no fragment";
-    else if (strpbrk(url, "@ \t\r\n") != NULL)
-        why = "must have no user and no white space";
+    else if (strchr(url, '@') != NULL)
+        why = "must have no user";
+    else if (!is_url)
+        why = "is no URL";
     if (why != NULL) {
         doctor_fail(d, LAYER, name, 60, CLI_EXIT_USAGE, "%s", why);
         d->missing = "the token proxy can't be used";

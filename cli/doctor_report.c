@@ -154,8 +154,10 @@ static void print_summary(const doctor *d)
     }
     cli_print_coloured(stdout, CLI_RED, "FAILED");
     printf(" in the layer %s\n", d->layer);
-    if (d->row == 0)
+    if (d->row == 0) {
+        cli_print_row(stdout, "to do", doctor_text(d->failure, "hint"));
         return;
+    }
     CLI_AUTO_FREE char *name = cli_format("%d, %s", d->row, assay_diagnosis_name(d->row));
     cli_print_row(stdout, "row", name);
     cli_print_row(stdout, "symptom", assay_diagnosis_symptom(d->row));

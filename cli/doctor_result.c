@@ -31,6 +31,13 @@ static void say_claims(doctor *d, const json_t *claims)
     cli_text_free(&text);
 }
 
+/* The server writes it, who has seen the proof that it was sent: what is longer than a scope is not for a ticket. */
+static const char *scope_of(const doctor *d, const assay_access_token *token)
+{
+    const char *scope = assay_access_token_scope(token);
+    return strlen(scope) <= DOCTOR_SHOWN_BYTES ? scope : credential_wanted(d->credential);
+}
+
 void doctor_result(doctor *d, const assay_access_token *token)
 {
     size_t len = 0;
@@ -39,12 +46,13 @@ void doctor_result(doctor *d, const assay_access_token *token)
     char distance[40] = "at a time that the server did not tell";
     if (expires_at != 0)
         cli_time_distance(expires_at, d->now, distance, sizeof distance);
+    const char *scope = scope_of(d, token);
     doctor_say(d, "exchange", "token", DOCTOR_OK, 0, "a token of %zu bytes for %s from %s, which expires %s", len,
-               assay_access_token_scope(token), assay_access_token_source(token), distance);
+               scope, assay_access_token_source(token), distance);
     d->answer = json_object();
     cli_json_text(d->answer, "source", assay_access_token_source(token));
     cli_json_text(d->answer, "token_type", assay_access_token_type(token));
-    cli_json_text_or_null(d->answer, "scope", assay_access_token_scope(token));
+    cli_json_text_or_null(d->answer, "scope", scope);
     (void)json_object_set_new(d->answer, "expires_at", expires_at == 0 ? json_null() : json_integer(expires_at));
     (void)json_object_set_new(d->answer, "expires_in",
                               expires_at == 0 ? json_null() : json_integer(expires_at - d->now));
@@ -66,10 +74,8 @@ static void explain_forbidden(doctor *d, const json_t *claims)
     doctor_fail(
         d, "resource", "status 403", cluster ? 63 : 61, CLI_EXIT_REFUSED,
         "the token is good, and its holder may not do this: a role, a network rule or a policy of the resource");
-    CLI_AUTO_FREE char *quoted = doctor_quote(object[0] == '\0' ? "OBJECT-ID" : object);
-    if (quoted != NULL)
-        doctor_command(d, "az role assignment list --assignee %s --all --include-inherited",
-                       object[0] == '\0' ? "OBJECT-ID" : quoted);
+    doctor_command(d, "az role assignment list --assignee %s --all --include-inherited",
+                   doctor_is_guid(object) ? object : "OBJECT-ID");
 }
 
 /* 401: the token is not for this resource. */

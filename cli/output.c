@@ -157,8 +157,8 @@ void cli_print_members(FILE *stream, const json_t *object, int64_t now)
 
 int cli_print_json(const json_t *object)
 {
-    /* Escapes on a terminal: a C1 control or a bidirectional mark is legal JSON text. */
-    size_t flags = isatty(STDOUT_FILENO) ? JSON_INDENT(2) | JSON_ENSURE_ASCII : JSON_COMPACT;
+    /* Escapes: a C1 control or a bidirectional mark is legal JSON text, and a pipe such as that of `kubectl exec` ends at a terminal too. */
+    size_t flags = JSON_ENSURE_ASCII | (isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT);
     CLI_AUTO_FREE char *text = json_dumps(object, flags);
     if (text == NULL) {
         fputs("assay: the result can't be written as JSON\n", stderr);

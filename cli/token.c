@@ -77,7 +77,12 @@ static int get(enum token_form form, const credential_settings *settings)
     cli_progress("getting a token (%s)", credential_kind_name(settings->kind));
     code = assay_credential_get_token_for(credential, request, settings->timeout_ms, &token, &error);
     cli_progress_end();
-    return code == ASSAY_OK ? token_report(form, settings, credential, token) : fail(form, code, error);
+    if (code == ASSAY_OK)
+        return token_report(form, settings, credential, token);
+    int status = fail(form, code, error);
+    if (form != TOKEN_FORM_JSON && settings->kind == CREDENTIAL_DEFAULT)
+        credential_skipped_print(stderr, credential);
+    return status;
 }
 
 /* kubectl starts the plugin anew for each of its own runs, and each would be an exchange: the kept token is shared by default. */

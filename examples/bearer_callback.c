@@ -202,7 +202,8 @@ static bool play_database(const token_source *source, const char *name)
     while (result == POLL_READING) {
         result = request.async(&request, &ready.fd);
         looks++;
-        if (result == POLL_READING && poll(&ready, 1, WAIT_MS) <= 0 && errno != EINTR)
+        int count = result == POLL_READING ? poll(&ready, 1, WAIT_MS) : 1;
+        if (count == 0 || (count < 0 && errno != EINTR))
             result = POLL_FAILED;
     }
     if (result == POLL_OK)

@@ -96,15 +96,18 @@ static size_t keep_text(char *bytes, size_t size, size_t count, void *user_data)
     pod *self = user_data;
     size_t len = size * count, room = TEXT_BYTES - self->text_len;
     size_t taken = len < room ? len : room;
-    memcpy(self->text + self->text_len, bytes, taken);
-    self->text_len += taken;
+    for (size_t i = 0; i < taken; i++) { /* for a terminal, which control bytes would command */
+        unsigned char byte = (unsigned char)bytes[i];
+        self->text[self->text_len++] = byte == '\n' || (byte >= 0x20 && byte < 0x7f) ? bytes[i] : '?';
+    }
     self->text[self->text_len] = '\0';
     return len;
 }
 
 static bool make_client(pod *self)
 {
-    bool loopback = strncmp(self->url, "http://127.0.0.1:", 17) == 0; /* development; elsewhere a token needs TLS */
+    /* Development; elsewhere a token needs TLS. What stands before an "@" would be a user, and the host behind it. */
+    bool loopback = strncmp(self->url, "http://127.0.0.1:", 17) == 0 && strchr(self->url, '@') == NULL;
     self->curl = curl_easy_init();
     CURL *curl = self->curl;
     return curl != NULL && curl_easy_setopt(curl, CURLOPT_URL, self->url) == CURLE_OK &&
@@ -114,6 +117,7 @@ static bool make_client(pod *self)
            curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep_text) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEDATA, self) == CURLE_OK &&
+           (!loopback || curl_easy_setopt(curl, CURLOPT_NOPROXY, "*") == CURLE_OK) &&
            (self->ca_file == NULL || curl_easy_setopt(curl, CURLOPT_CAINFO, self->ca_file) == CURLE_OK);
 }
 

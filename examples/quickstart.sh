@@ -6,6 +6,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# What this machine's own environment says of proxies and of Azure is not meant for what runs here.
+export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
+unset "${!AZURE_@}"
+
 work=$(mktemp -d)
 issuer_pids=()
 cleanup() {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Credentials through the exported functions alone: arguments, kinds, freezing, ownership. */
-#include <assay/assay.h>
+#include "support/credentials.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,25 +20,6 @@ static const char *const kinds[] = {
     "workload-identity", "client-secret",    "client-certificate", "client-assertion", "federated", "github-actions",
     "azure-pipelines",   "managed-identity", "client-credentials", "token-exchange",   "google"};
 
-static assay_credential *make(const char *kind)
-{
-    assay_credential *credential = NULL;
-    assert_int_equal(assay_credential_new(NULL, kind, &credential, NULL), ASSAY_OK);
-    assert_non_null(credential);
-    return credential;
-}
-
-/* A complete one whose server nobody asks: nothing listens there. */
-static assay_credential *complete(void)
-{
-    assay_credential *credential = make("client-secret");
-    assert_int_equal(assay_credential_set_tenant(credential, TENANT, NULL), ASSAY_OK);
-    assert_int_equal(assay_credential_set_client_id(credential, CLIENT, NULL), ASSAY_OK);
-    assert_int_equal(assay_credential_set_authority(credential, "https://127.0.0.1:1/", NULL), ASSAY_OK);
-    assert_int_equal(assay_credential_set_secret(credential, "sesame", 6, NULL), ASSAY_OK);
-    return credential;
-}
-
 static void freeze(assay_credential *credential)
 {
     assay_access_token *token = NULL;
@@ -50,7 +32,7 @@ static void kinds_by_name(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        assay_credential_unref(make(kinds[i]));
+        assay_credential_unref(credential_of(kinds[i]));
     static const char *const none[] = {"", "chain", "Workload-Identity", "workload-identity ", "imds"};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         assay_credential *credential = (assay_credential *)&none;
@@ -65,7 +47,7 @@ static void kinds_by_name(void **state)
 static void bad_arguments_of_constructors(void **state)
 {
     (void)state;
-    assay_credential *made = (assay_credential *)&kinds, *one = complete(), *const members[] = {one, NULL};
+    assay_credential *made = (assay_credential *)&kinds, *one = credential_complete(), *const members[] = {one, NULL};
     assert_int_equal(assay_credential_new(NULL, NULL, &made, NULL), ASSAY_E_ARGUMENT);
     assert_null(made);
     assert_int_equal(assay_credential_new(NULL, "google", NULL, NULL), ASSAY_E_ARGUMENT);
@@ -157,7 +139,8 @@ static int set(assay_credential *credential, int which, assay_credential *source
 static void every_setter(void **state)
 {
     (void)state;
-    assay_credential *fresh = make("federated"), *frozen = complete(), *source = complete();
+    assay_credential *fresh = credential_of("federated"), *frozen = credential_complete(),
+                     *source = credential_complete();
     freeze(frozen);
     for (int i = 0; i < SETTERS; i++) {
         assay_error *error = NULL;
@@ -183,7 +166,7 @@ static void every_setter(void **state)
 static void bad_values_of_setters(void **state)
 {
     (void)state;
-    assay_credential *c = make("federated");
+    assay_credential *c = credential_of("federated");
     assert_int_equal(assay_credential_add_tenant(c, NULL, NULL), ASSAY_E_ARGUMENT);
     assert_int_equal(assay_credential_set_signing_files(c, NULL, NULL, NULL, NULL), ASSAY_E_ARGUMENT);
     assert_int_equal(assay_credential_set_source(c, NULL, NULL, NULL), ASSAY_E_ARGUMENT);
@@ -216,7 +199,7 @@ static void failing_setter_changes_nothing(void **state)
     static const char kept[] = "\"token_file\":\"/first\"";
     uint8_t *json = NULL;
     size_t len = 0;
-    assay_credential *c = make("workload-identity");
+    assay_credential *c = credential_of("workload-identity");
     assert_int_equal(assay_credential_set_token_file(c, "/first", NULL), ASSAY_OK);
     assert_int_equal(assay_credential_set_token_file(c, "/sec\nond", NULL), ASSAY_E_CONFIG_CREDENTIAL);
     assert_int_equal(assay_credential_describe(c, &json, &len, NULL), ASSAY_OK);
@@ -224,7 +207,7 @@ static void failing_setter_changes_nothing(void **state)
     assay_bytes_free(json, len);
     /* The actor's file was not taken without its type: what is missing is the subject and no actor. */
     assay_credential_unref(c);
-    c = make("token-exchange");
+    c = credential_of("token-exchange");
     assay_error *error = NULL;
     assay_access_token *token = NULL;
     assert_int_equal(assay_credential_set_actor(c, "/actor", "ty\npe", NULL), ASSAY_E_CONFIG_CREDENTIAL);
@@ -256,7 +239,7 @@ static void destroy_runs_exactly_once(void **state)
 {
     (void)state;
     int first = 0, second = 0, refused_count = 0;
-    assay_credential *c = make("client-assertion");
+    assay_credential *c = credential_of("client-assertion");
     assert_int_equal(assay_credential_set_assertion_function(c, NULL, &refused_count, destroy, NULL), ASSAY_E_ARGUMENT);
     assert_int_equal(refused_count, 1);
     assert_int_equal(assay_credential_set_assertion_function(NULL, give, &refused_count, destroy, NULL),
@@ -281,7 +264,7 @@ static void sources_outlive_their_owner(void **state)
 {
     (void)state;
     int destroyed = 0;
-    assay_credential *source = make("client-assertion"), *user = make("federated"), *chain = NULL;
+    assay_credential *source = credential_of("client-assertion"), *user = credential_of("federated"), *chain = NULL;
     assert_int_equal(assay_credential_set_assertion_function(source, give, &destroyed, destroy, NULL), ASSAY_OK);
     assert_int_equal(assay_credential_set_source(user, source, NULL, NULL), ASSAY_OK);
     assert_int_equal(assay_credential_set_source(user, source, NULL, NULL), ASSAY_E_STATE);
@@ -299,7 +282,7 @@ static void sources_outlive_their_owner(void **state)
 static void chains_of_chains_end(void **state)
 {
     (void)state;
-    assay_credential *inner = complete();
+    assay_credential *inner = credential_complete();
     for (int depth = 2; depth <= 4; depth++) {
         assay_credential *outer = NULL;
         assert_int_equal(assay_credential_new_chain(NULL, &inner, 1, &outer, NULL), ASSAY_OK);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is told before anything is sent (cases 1 to 9), through the exported functions alone. */
-#include <assay/assay.h>
+#include "support/credentials.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -15,25 +16,6 @@
 #define TENANT "aaaabbbb-0000-cccc-1111-dddd2222eeee"
 #define CLIENT "00001111-aaaa-2222-bbbb-3333cccc4444"
 #define SCOPE "https://vault.azure.net/.default"
-
-static assay_credential *make(const char *kind)
-{
-    assay_credential *credential = NULL;
-    assert_int_equal(assay_credential_new(NULL, kind, &credential, NULL), ASSAY_OK);
-    assert_non_null(credential);
-    return credential;
-}
-
-/* A complete one whose server nobody asks: nothing listens there. */
-static assay_credential *complete(void)
-{
-    assay_credential *credential = make("client-secret");
-    assert_int_equal(assay_credential_set_tenant(credential, TENANT, NULL), ASSAY_OK);
-    assert_int_equal(assay_credential_set_client_id(credential, CLIENT, NULL), ASSAY_OK);
-    assert_int_equal(assay_credential_set_authority(credential, "https://127.0.0.1:1/", NULL), ASSAY_OK);
-    assert_int_equal(assay_credential_set_secret(credential, "sesame", 6, NULL), ASSAY_OK);
-    return credential;
-}
 
 static assay_error *refused(assay_credential *credential, const char *scope, int code)
 {
@@ -50,7 +32,7 @@ static assay_error *refused(assay_credential *credential, const char *scope, int
 static void test_case_1_nothing_is_configured(void **state)
 {
     (void)state;
-    assay_credential *credential = make("workload-identity");
+    assay_credential *credential = credential_of("workload-identity");
     assay_error *error = refused(credential, SCOPE, ASSAY_E_CONFIG_CREDENTIAL);
     assert_non_null(strstr(assay_error_message(error), "AZURE_CLIENT_ID"));
     assert_non_null(strstr(assay_error_message(error), "AZURE_TENANT_ID"));
@@ -63,7 +45,7 @@ static void test_case_1_nothing_is_configured(void **state)
 static void test_case_2_only_the_client_id_is_missing(void **state)
 {
     (void)state;
-    assay_credential *credential = make("workload-identity");
+    assay_credential *credential = credential_of("workload-identity");
     assert_int_equal(assay_credential_set_tenant(credential, TENANT, NULL), ASSAY_OK);
     assert_int_equal(assay_credential_set_token_file(credential, "/token", NULL), ASSAY_OK);
     assay_error *error = refused(credential, SCOPE, ASSAY_E_CONFIG_CREDENTIAL);
@@ -92,7 +74,7 @@ static void test_case_3_options_go_before_the_environment(void **state)
     assay_bytes_free(json, len);
     assay_credential_unref(credential);
     /* One that is made by its kind does not look there. */
-    credential = make("workload-identity");
+    credential = credential_of("workload-identity");
     assay_error_free(refused(credential, SCOPE, ASSAY_E_CONFIG_CREDENTIAL));
     assay_credential_unref(credential);
     (void)unsetenv("AZURE_TENANT_ID");
@@ -123,7 +105,7 @@ static void test_case_4_authorities(void **state)
                                       "ftp://login.microsoftonline.us",
                                       ""};
     (void)state;
-    assay_credential *credential = make("client-secret");
+    assay_credential *credential = credential_of("client-secret");
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_int_equal(assay_credential_set_authority(credential, good[i], NULL), ASSAY_OK);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -133,7 +115,7 @@ static void test_case_4_authorities(void **state)
     }
     assay_credential_unref(credential);
     /* http on loopback is looked at when all is known. */
-    credential = complete();
+    credential = credential_complete();
     assert_int_equal(assay_credential_set_authority(credential, "http://127.0.0.1:1", NULL), ASSAY_OK);
     assay_error_free(refused(credential, SCOPE, ASSAY_E_CONFIG_URL));
     assay_credential_unref(credential);
@@ -145,7 +127,7 @@ static void test_case_5_tenants(void **state)
                                       ".",      "a..b",          "-a",        "a-",   "a/b", "a%2f",
                                       "a?b=c",  "a\xc3\xbc"};
     (void)state;
-    assay_credential *credential = make("client-secret");
+    assay_credential *credential = credential_of("client-secret");
     assay_token_request *request = NULL;
     assert_int_equal(assay_token_request_new(SCOPE, &request, NULL), ASSAY_OK);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -192,7 +174,7 @@ static void sends_scope(const char *asked, const char *sent)
     assay_op *op = NULL;
     assay_token_request *request = NULL;
     size_t len = 0;
-    assay_credential *credential = complete();
+    assay_credential *credential = credential_complete();
     assert_int_equal(assay_token_request_new(asked, &request, NULL), ASSAY_OK);
     assert_int_equal(assay_op_new_acquire(credential, request, 1000, &op, NULL), ASSAY_OK);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
@@ -214,7 +196,7 @@ static void test_case_7_and_8_scopes(void **state)
     sends_scope("https://vault.azure.net", "&scope=https%3A%2F%2Fvault.azure.net%2F.default&");
     sends_scope("keyvault", "&scope=https%3A%2F%2Fvault.azure.net%2F.default&");
     sends_scope("api://x?a=b&client_id=evil/.default", "&scope=api%3A%2F%2Fx%3Fa%3Db%26client_id%3Devil%2F.default&");
-    assay_credential *credential = complete();
+    assay_credential *credential = credential_complete();
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assay_error_free(refused(credential, bad[i], ASSAY_E_CONFIG_SCOPE));
     assay_credential_unref(credential);

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A server that answers as it is told, for what no issuer of good will says; in this process, on loopback, over plain http."""
+"""Servers that answer as they are told, for what no issuer of good will says; in this process, on loopback, over plain http."""
 
 import email.utils
 import http.server
 import json
+import socket
 import threading
 import time
 import urllib.parse
@@ -57,3 +58,37 @@ class Canned:
 class Request:
     def __init__(self, method, path, headers, form):
         self.method, self.path, self.headers, self.form = method, path, headers, form
+
+
+class Listener:
+    """Bytes instead of HTTP: `answer(connection)` of the class below it has each connection to itself."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.attend, args=(client,), daemon=True).start()
+
+    def attend(self, client):
+        with client:
+            client.settimeout(60)
+            try:
+                self.answer(client)
+            except OSError:
+                """The other end has gone."""
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join(60)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """assay doctor offline, beside federated credentials, in jobs, on machines and behind proxies: run_doctor_places_tests.py COMMAND [TEST…]"""
 
+import base64
 import json
 import pathlib
 import shlex
@@ -11,6 +12,7 @@ import threading
 import unittest
 
 from acquiring import Acquiring
+from canned import Listener
 from token_shapes import APP, EXCHANGE_AUDIENCE, OTHER, SUBJECT, TENANT, TokenTests
 
 ISSUER = "https://westeurope.oic.prod-aks.azure.com/tenant/cluster/"
@@ -47,10 +49,15 @@ class Offline(Acquiring):
         self.assertEqual((said["status"], self.issuer.stats()["token"], self.issuer.stats()["metadata"]), (0, 0, 0))
 
     def test_any_text_is_one_word_of_the_shell(self):
-        path = self.write("quoted", self.service_account(iss="https://a.example/'; rm -rf /", sub="repo:a/b:ref:$(id) `id` \"x"))
-        first = shlex.split(self.offline(env=self.pod(AZURE_FEDERATED_TOKEN_FILE=path))["commands"][0])
-        self.assertEqual(first[11:14:2], ["https://a.example/'; rm -rf /", "repo:a/b:ref:$(id) `id` \"x"])
-        for text in ("https://a.example/\n", "https://a.example/\u202e", "https://a.example/\x1b[2J"):
+        path = self.write("quoted", self.service_account(iss="https://a.example/; rm -rf /", sub="repo:a/b:ref:$(id) `id` !x %3A \\"))
+        first, second = (shlex.split(command) for command in self.offline(env=self.pod(AZURE_FEDERATED_TOKEN_FILE=path))["commands"])
+        self.assertEqual(first[11:14:2], ["https://a.example/; rm -rf /", "repo:a/b:ref:$(id) `id` !x %3A \\"])
+        self.assertEqual(json.loads(second[8])["subject"], first[13])
+
+    def test_what_no_shell_and_no_command_may_see(self):
+        """Quotes end a word in PowerShell, cmd.exe obeys & | < > ^ in '…', and the Azure CLI reads the file behind an @."""
+        for text in ("https://a.example/\n", "https://a.example/\u202e", "https://a.example/\x1b[2J", "https://a.example/';calc;'", "@/etc/passwd", "--query",
+                     *(f"https://a.example/{byte}calc" for byte in '"&|<>^')):
             path = self.write("control", self.service_account(iss=text))
             said = self.offline(env=self.pod(AZURE_FEDERATED_TOKEN_FILE=path))
             self.assertEqual((said["commands"], self.check(said, "federated credential")["row"]), ([], 1))
@@ -64,6 +71,8 @@ class Offline(Acquiring):
         said = self.offline(env=self.bare(AZURE_CLIENT_ID=APP, KUBERNETES_SERVICE_HOST="10.0.0.1"))
         self.assertEqual((said["failed_layer"], said["diagnosis"]["row"]), ("environment", 49))
         annotate, label = said["commands"]
+        without = self.offline(env=self.bare(KUBERNETES_SERVICE_HOST="10.0.0.1"))["commands"][0]
+        self.assertNotIn("--overwrite", without)  # pasted as it is, it changes no annotation that is right
         self.assertEqual(shlex.split(annotate)[-2:], [f"azure.workload.identity/client-id={APP}", "--overwrite"])
         patch = json.loads(shlex.split(label)[-1])
         self.assertEqual(patch["spec"]["template"]["metadata"]["labels"], {"azure.workload.identity/use": "true"})
@@ -153,12 +162,44 @@ class Job(Acquiring):
         self.assertEqual((said["status"], said["failed_layer"], said["diagnosis"]["row"]), (1, "ci", 65))
         self.assertNotIn("not-the-token", json.dumps(said))
 
+    def test_names_of_the_job_are_no_commands(self):
+        said = self.doctor("--offline", env=self.job(GITHUB_REPOSITORY="a/b';calc;'"))
+        self.assertEqual(said["commands"], [])
+        said = self.doctor(env=self.job(ACTIONS_ID_TOKEN_REQUEST_URL=self.issuer.base + "/github/token?x=1\r\nX-Other: 1"))
+        self.assertEqual((said["failed_layer"], said["diagnosis"]["row"]), ("ci", 65))
+        self.assertIn("ACTIONS_ID_TOKEN_REQUEST_URL", self.checks(said, "failed"))
+        self.assertEqual(self.issuer.stats()["github"], 0)
+
     def test_offline(self):
         said = self.doctor("--offline", env=self.job(GITHUB_EVENT_NAME="pull_request"))
         self.assertEqual((said["status"], said["federation"]), (0, {"issuer": GITHUB, "subject": "repo:assay-dev/orders:pull_request",
                                                                     "audience": EXCHANGE_AUDIENCE, "compared": None}))
         self.assertIn("repo:assay-dev@65/orders@74:pull_request", self.check(said, "immutable subject")["text"])
         self.assertEqual(self.issuer.stats()["github"], 0)
+
+
+class Pipeline(Acquiring):
+    """Azure Pipelines."""
+
+    def job(self, **variables):
+        return self.bare(TF_BUILD="True", AZURE_AUTHORITY_HOST=self.issuer.base, **{
+            "SYSTEM_OIDCREQUESTURI": self.cluster.base + "/pipelines/token", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": OTHER,
+            "AZURESUBSCRIPTION_TENANT_ID": TENANT, "AZURESUBSCRIPTION_CLIENT_ID": APP, "SYSTEM_ACCESSTOKEN": "job-token", **variables})
+
+    def test_variables_of_the_task(self):
+        said = self.doctor("--offline", env=self.job(AZURE_TENANT_ID=OTHER))
+        self.assertEqual((said["status"], said["where"], said["kind"]), (0, "pipelines", "pipelines"), said)
+        self.assertEqual(self.check(said, "AZURESUBSCRIPTION_TENANT_ID")["text"], TENANT)
+        self.assertNotIn("job-token", json.dumps(said))
+        said = self.doctor("--offline", env=self.job(AZURE_TENANT_ID=TENANT, AZURESUBSCRIPTION_TENANT_ID=None))
+        self.assertEqual((said["status"], self.check(said, "AZURE_TENANT_ID")["text"]), (0, TENANT))
+
+    def test_what_is_missing(self):
+        said = self.doctor("--offline", env=self.job(AZURESUBSCRIPTION_CLIENT_ID=None))
+        self.assertEqual((said["status"], self.checks(said, "failed")), (2, ["AZURESUBSCRIPTION_CLIENT_ID"]))
+        said = self.doctor(env=self.job(SYSTEM_ACCESSTOKEN=None))
+        self.assertEqual((said["status"], said["failed_layer"], self.checks(said, "failed")), (2, "ci", ["SYSTEM_ACCESSTOKEN"]))
+        self.assertIn("SYSTEM_ACCESSTOKEN: $(System.AccessToken)", self.check(said, "SYSTEM_ACCESSTOKEN")["text"])
 
 
 class Machine(Acquiring):
@@ -225,43 +266,31 @@ class Bindings(Acquiring):
         self.assertEqual((said["status"], said["failed_layer"], said["diagnosis"]["row"]), (3, "token-proxy", 60), said)
 
 
-class Tunnel:
+class Tunnel(Listener):
     """A proxy for CONNECT that remembers what it was asked, and leads to one server whatever that was."""
 
     def __init__(self, target, status=200):
-        self.target = target
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://name:password@127.0.0.1:{self.listener.getsockname()[1]}"
-        self.status, self.heads = status, []
-        self.thread = threading.Thread(target=self.serve, daemon=True)
+        super().__init__()
+        self.target, self.status, self.heads = target, status, []
+        self.url = "http://name:password@" + self.address
 
-    def serve(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
+    def answer(self, client):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            part = client.recv(4096)
+            if not part:
                 return
-            threading.Thread(target=self.carry, args=(client,), daemon=True).start()
-
-    def carry(self, client):
-        with client:
-            client.settimeout(60)
-            head = b""
-            while b"\r\n\r\n" not in head:
-                part = client.recv(4096)
-                if not part:
-                    return
-                head += part
-            self.heads.append(head.decode())
-            client.sendall(f"HTTP/1.1 {self.status} x\r\n\r\n".encode())
-            if self.status != 200:
-                return
-            host, port = self.target.split("://")[1].rsplit(":", 1)
-            with socket.create_connection((host, int(port)), 60) as server:
-                back = threading.Thread(target=self.pump, args=(server, client), daemon=True)
-                back.start()
-                self.pump(client, server)
-                back.join(60)
+            head += part
+        self.heads.append(head.decode())
+        client.sendall(f"HTTP/1.1 {self.status} x\r\n\r\n".encode())
+        if self.status != 200:
+            return
+        host, port = self.target.split("://")[1].rsplit(":", 1)
+        with socket.create_connection((host, int(port)), 60) as server:
+            back = threading.Thread(target=self.pump, args=(server, client), daemon=True)
+            back.start()
+            self.pump(client, server)
+            back.join(60)
 
     @staticmethod
     def pump(source, sink):
@@ -271,15 +300,6 @@ class Tunnel:
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             pass
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self.thread.join(60)
 
 
 class Proxies(Acquiring):
@@ -305,6 +325,14 @@ class Proxies(Acquiring):
                 self.assertIn("Proxy-Authorization: Basic bmFtZTpwYXNzd29yZA==", head)
             self.assertNotIn("password", json.dumps(said))
             self.assertEqual(self.token("--resource", "arm", "--use-environment-proxy", env=self.pod(HTTPS_PROXY=proxy.url)).status, 0)
+
+    def test_password_with_escapes(self):
+        with Tunnel(self.issuer.base) as proxy:
+            url = proxy.url.replace("name:password@", "name:p%40ss%2Fw%zz@")
+            said = self.doctor("--use-environment-proxy", env=self.pod(https_proxy=url))
+            self.assertEqual(said["status"], 0, said)
+            sent = base64.b64encode(b"name:p@ss/w%zz").decode()
+            self.assertEqual({f"Basic {sent}" in head for head in proxy.heads}, {True}, proxy.heads)
 
     def test_not_through_it(self):
         with Tunnel(self.issuer.base) as proxy:

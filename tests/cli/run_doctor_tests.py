@@ -259,7 +259,7 @@ class Doctor(Acquiring):
     def test_rows_61_to_63_resource(self):
         said = self.doctor("--resource-status", "403", "--resource", "keyvault")
         self.failed(said, 1, "resource", 61)
-        self.runs(said, "az role assignment list --assignee '")
+        self.runs(said, f"az role assignment list --assignee {said['token']['claims']['oid']} --all")
         self.failed(self.doctor("--resource-status", "401", "--resource", "storage"), 1, "resource", 62)
         for status in ("401", "403"):
             self.failed(self.doctor("--resource-status", status, "--resource", "aks"), 1, "resource", 63)

@@ -91,7 +91,7 @@ class Resource(http.server.BaseHTTPRequestHandler):
             self.send_header("WWW-Authenticate", 'Basic realm="x"')
             self.send_header("WWW-Authenticate", f'Bearer realm="", error="insufficient_claims", claims="{claims}"')
         self.end_headers()
-        self.wfile.write(b"nothing\n" if challenged else b"something\n")
+        self.wfile.write(b"nothing\n" if challenged else self.server.text)
 
     def log_message(self, *_):
         pass
@@ -109,7 +109,7 @@ class Pod(Client):
 
     def resource(self, challenges):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Resource)
-        server.seen, server.challenges = [], challenges
+        server.seen, server.challenges, server.text = [], challenges, b"something\n"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         self.addCleanup(thread.join, SECONDS)
@@ -174,6 +174,11 @@ class Pod(Client):
         self.assertNotEqual(server.seen[0], server.seen[1], "the second token is another one")
         self.assertEqual(self.exchanges(), 2)
 
+    def test_words_of_the_service_are_no_commands(self):
+        server, url = self.resource(challenges=0)
+        server.text = b"a\x1b[2J\xc2\x9bb\n"
+        self.assertEqual(self.pod(url, API, env=self.env | {"http_proxy": "http://127.0.0.1:9"}), (0, "200 a?[2J??b\n", ""))
+
     def test_a_second_challenge_is_the_end(self):
         server, url = self.resource(challenges=99)
         self.assertEqual(self.pod(url, API)[:2], (1, "401 nothing\n"))
@@ -187,6 +192,8 @@ class Pod(Client):
         status, out, err = self.pod(url.replace("127.0.0.1", "localhost"), API)
         self.assertEqual((status, out, server.seen), (3, "", []))
         self.assertIn("no answer: ", err)
+        status, out, err = self.pod(url.replace("127.0.0.1:", "127.0.0.1:1@127.0.0.1:"), API)  # the host is what follows the "@"
+        self.assertEqual((status, out, server.seen), (3, "", []))
         other = Issuer(COMMAND, self.folder)  # whose CA is no CA of these
         self.addCleanup(other.stop)
         status, out, err = self.run_program(self.tasks, API, "--ca-file", other.ca)

@@ -56,20 +56,6 @@ static void refusal_says_what_to_do(void **state)
     assay_credential_unref(credential);
 }
 
-static int setup(void **state)
-{
-    static exchange_scene scene;
-    exchange_scene_start(&scene);
-    *state = &scene;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    exchange_scene_stop(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,5 +63,5 @@ int main(void)
         cmocka_unit_test(secret_arrives_as_it_is),
         cmocka_unit_test(refusal_says_what_to_do),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, exchange_scene_setup, exchange_scene_teardown);
 }

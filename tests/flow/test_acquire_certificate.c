@@ -195,14 +195,11 @@ static void unknown_certificate(void **state)
     assay_credential_unref(credential);
 }
 
-static exchange_scene the_scene;
-
 static int setup(void **state)
 {
     if (client_keys_make(state) != 0)
         return 1;
-    exchange_scene_start(&the_scene);
-    *state = &the_scene;
+    (void)exchange_scene_setup(state);
     return 0;
 }
 

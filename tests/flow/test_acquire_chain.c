@@ -17,7 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static exchange_scene the_scene;
 static dev_issuer *node; /* whose agent works */
 static char volume[128]; /* as the kubelet lays it out */
 
@@ -294,8 +293,7 @@ static void absent_member_is_passed_over_quickly(void **state)
 static int setup(void **state)
 {
     char message[256], json[256], link[256];
-    exchange_scene_start(&the_scene);
-    *state = &the_scene;
+    (void)exchange_scene_setup(state);
     (void)snprintf(volume, sizeof volume, "%s/volume", the_scene.folder);
     (void)snprintf(link, sizeof link, "%s/azure-identity-token", volume);
     if (mkdir(volume, 0755) != 0 || symlink("..data/azure-identity-token", link) != 0)

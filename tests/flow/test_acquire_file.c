@@ -16,8 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static exchange_scene the_scene;
-
 static char *mint(const char *request)
 {
     char *token = NULL;
@@ -285,19 +283,6 @@ static void test_case_25_any_path(void **state)
     free(token);
 }
 
-static int setup(void **state)
-{
-    exchange_scene_start(&the_scene);
-    *state = &the_scene;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    exchange_scene_stop(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,5 +297,5 @@ int main(void)
         cmocka_unit_test(test_case_24_two_segments),
         cmocka_unit_test(test_case_25_any_path),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, exchange_scene_setup, exchange_scene_teardown);
 }

@@ -252,21 +252,6 @@ static void odd_assertion_adds_no_parameter(void **state)
     assay_credential_unref(credential);
 }
 
-static exchange_scene the_scene;
-
-static int setup(void **state)
-{
-    exchange_scene_start(&the_scene);
-    *state = &the_scene;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    exchange_scene_stop(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,5 +265,5 @@ int main(void)
         cmocka_unit_test(host_that_gives_none),
         cmocka_unit_test(odd_assertion_adds_no_parameter),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, exchange_scene_setup, exchange_scene_teardown);
 }

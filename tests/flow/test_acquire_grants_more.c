@@ -17,8 +17,6 @@
 #define PRINCIPAL "bbbbbbbb-1111-2222-3333-cccccccccccc"
 #define STOCK_SCOPE "api://stock/Stock.Read"
 
-static exchange_scene the_scene;
-
 /* Sets the flag of a warning that the user's token is an application's. */
 static void note(void *user_data, int level, const char *text, size_t len)
 {
@@ -342,19 +340,6 @@ static void test_case_86_app_only_is_warned_of(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    exchange_scene_start(&the_scene);
-    *state = &the_scene;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    exchange_scene_stop(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,5 +353,5 @@ int main(void)
         cmocka_unit_test(test_case_86_tokens_nobody_can_act_with),
         cmocka_unit_test(test_case_86_app_only_is_warned_of),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, exchange_scene_setup, exchange_scene_teardown);
 }

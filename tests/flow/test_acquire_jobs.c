@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static exchange_scene the_scene;
 static dev_issuer *ci; /* whose tokens the jobs get */
 
 #define BRANCH "repo:assay-dev/orders:ref:refs/heads/main"
@@ -171,8 +170,7 @@ static void subject_with_ids(void **state)
 static int setup(void **state)
 {
     char message[256];
-    exchange_scene_start(&the_scene);
-    *state = &the_scene;
+    (void)exchange_scene_setup(state);
     return dev_issuer_start(&(dev_issuer_options){0}, &ci, message, sizeof message);
 }
 

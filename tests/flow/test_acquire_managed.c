@@ -23,7 +23,6 @@
 #define PRINCIPAL "bbbbbbbb-1111-2222-3333-cccccccccccc"
 #define RESOURCE_ID "/subscriptions/1/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/stock"
 
-static exchange_scene the_scene;
 static dev_issuer *platform; /* over http, as agents are */
 static char arc_folder[64];
 
@@ -297,8 +296,7 @@ static void test_case_73_agent_that_comes_later(void **state)
 static int setup(void **state)
 {
     char message[256];
-    exchange_scene_start(&the_scene);
-    *state = &the_scene;
+    (void)exchange_scene_setup(state);
     (void)snprintf(arc_folder, sizeof arc_folder, "/tmp/assay-arc-XXXXXX");
     if (mkdtemp(arc_folder) == NULL)
         return 1;

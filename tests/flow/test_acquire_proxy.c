@@ -17,8 +17,7 @@
 
 #define PROXY_NAME "proxy.test"
 
-static exchange_scene the_scene; /* its own Entra gets nothing here */
-static raw_server *authority;    /* that nobody may connect to */
+static raw_server *authority; /* that nobody may connect to */
 
 typedef struct proxy {
     dev_issuer *issuer;
@@ -318,9 +317,8 @@ static void automatic_on_and_off(void **state)
 static int setup(void **state)
 {
     static const raw_script script = {.head = "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"};
-    exchange_scene_start(&the_scene);
+    (void)exchange_scene_setup(state);
     authority = raw_server_start(&script);
-    *state = &the_scene;
     return 0;
 }
 

@@ -20,7 +20,6 @@
 #define ACCOUNT "orders@project.iam.gserviceaccount.com"
 #define GOOGLE_SCOPE "https://www.googleapis.com/auth/cloud-platform"
 
-static exchange_scene the_scene;
 static dev_issuer *server;
 
 static void add_app(json_t *app)
@@ -373,11 +372,10 @@ static int setup(void **state)
     char message[256];
     if (client_keys_make(state) != 0)
         return 1;
-    exchange_scene_start(&the_scene);
+    (void)exchange_scene_setup(state);
     if (dev_issuer_start(&(dev_issuer_options){0}, &server, message, sizeof message) != 0)
         return 1;
     add_client();
-    *state = &the_scene;
     return 0;
 }
 

@@ -96,6 +96,22 @@ void exchange_scene_stop(exchange_scene *scene)
     (void)rmdir(scene->folder);
 }
 
+exchange_scene the_scene;
+
+int exchange_scene_setup(void **state)
+{
+    exchange_scene_start(&the_scene);
+    *state = &the_scene;
+    return 0;
+}
+
+int exchange_scene_teardown(void **state)
+{
+    exchange_scene_stop(*state);
+    *state = NULL;
+    return 0;
+}
+
 void exchange_scene_write_file(exchange_scene *scene, const char *bytes, size_t len)
 {
     char fresh[128];

@@ -33,6 +33,11 @@ typedef struct exchange_scene {
 void exchange_scene_start(exchange_scene *scene);
 void exchange_scene_stop(exchange_scene *scene);
 
+/* The one scene of a program, and the fixtures that begin and end it; its address is the tests' state. */
+extern exchange_scene the_scene;
+int exchange_scene_setup(void **state);
+int exchange_scene_teardown(void **state);
+
 /* A fresh token of the cluster, as the kubelet would put it there: by renaming. */
 void exchange_scene_rotate_file(exchange_scene *scene);
 /* The same from a request of /mint. */

@@ -190,3 +190,10 @@ int machine_world_row(const machine_world *world)
     const assay_failure *failure = &world->machine->failure;
     return failure->detail == NULL ? 0 : failure->detail->row;
 }
+
+void machine_world_expect(const machine_world *world, int code, int expected, int row)
+{
+    if (code != expected || machine_world_row(world) != row)
+        fail_msg("%s and row %d instead of %s and row %d: %s", assay_code_name(code), machine_world_row(world),
+                 assay_code_name(expected), row, world->machine->failure.note);
+}

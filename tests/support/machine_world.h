@@ -59,5 +59,7 @@ int machine_world_run_kind(machine_world *world, const assay_machine_kind *kind,
                            const machine_reply *replies, size_t count);
 /* Of the last run: the row of the failure; 0: none. */
 int machine_world_row(const machine_world *world);
+/* The run came to this code and this row. */
+void machine_world_expect(const machine_world *world, int code, int expected, int row);
 
 #endif

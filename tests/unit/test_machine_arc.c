@@ -51,9 +51,7 @@ static int run(const machine_reply *replies, size_t count)
 
 static void expect(int code, int expected, int row)
 {
-    if (code != expected || machine_world_row(&world) != row)
-        fail_msg("%s and row %d instead of %s and row %d: %s", assay_code_name(code), machine_world_row(&world),
-                 assay_code_name(expected), row, world.machine->failure.note);
+    machine_world_expect(&world, code, expected, row);
 }
 
 /* The agent's first answer, with this challenge. */
