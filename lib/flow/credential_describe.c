@@ -33,6 +33,16 @@ static void put_seconds(assay_buffer *out, const char *name, int64_t ms)
     assay_buffer_format(out, ",\"%s\":%lld", name, (long long)(ms / 1000));
 }
 
+/* By the wall clock, as the server told; null where it did not. */
+static void put_expiry(assay_buffer *out, const assay_credential *credential, const assay_access_token *token)
+{
+    int64_t wall = assay_clock_wall(&credential->runtime->clock);
+    if (token->expires_at == 0)
+        assay_buffer_put(out, ",\"expires_in_seconds\":null");
+    else
+        assay_buffer_format(out, ",\"expires_in_seconds\":%lld", (long long)(token->expires_at - wall));
+}
+
 /* Those of users are counted and not shown: their tenants could tell who they are. */
 static void put_kept(assay_buffer *out, const assay_credential *credential, const assay_kept *kept, bool first)
 {
@@ -45,7 +55,7 @@ static void put_kept(assay_buffer *out, const assay_credential *credential, cons
     if (token == NULL) {
         assay_buffer_put(out, ",\"expires_in_seconds\":null,\"refresh_in_seconds\":null");
     } else {
-        put_seconds(out, "expires_in_seconds", token->until_ms - now);
+        put_expiry(out, credential, token);
         put_seconds(out, "refresh_in_seconds", token->renew_ms - now);
     }
     assay_buffer_put(out, ",");

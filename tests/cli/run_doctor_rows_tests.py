@@ -72,7 +72,7 @@ class Rows(Checked):
                 self.assertEqual(said["failure"]["server_code"], f"AADSTS{number}")
                 self.assertRegex(said["failure"]["correlation_id"], r"\A[0-9a-f-]{36}\Z")
 
-    def test_case_92_unknown_number(self):
+    def test_case_92_94_unknown_number(self):
         self.issuer.call("/fault", {"target": "token", "kind": "aadsts", "value": 999999})
         said = self.doctor()
         self.assertEqual((said["status"], said["failed_layer"], said["diagnosis"]), (1, "exchange", None))

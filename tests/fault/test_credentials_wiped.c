@@ -76,7 +76,7 @@ static const char *const good[] = {"{\"access_token\":\"" TOKEN "\",\"token_type
 static const char *const bad[] = {"{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: " SECRET
                                   " is not " ASSERTION "\",\"error_codes\":[7000215]}"};
 
-static void secret_and_token(void **state)
+static void test_case_50_secret_and_token(void **state)
 {
     (void)state;
     sees_what_is_left();
@@ -90,7 +90,7 @@ static void secret_and_token(void **state)
     unwatch("a secret and its token");
 }
 
-static void refused_secret(void **state)
+static void test_case_50_refused_secret(void **state)
 {
     (void)state;
     sees_what_is_left();
@@ -112,7 +112,7 @@ static void write_file(void)
     assert_int_equal(close(fd), 0);
 }
 
-static void assertion_of_a_file(void **state)
+static void test_case_50_assertion_of_a_file(void **state)
 {
     static const char *const answers[] = {"{\"error\":\"invalid_client\",\"error_codes\":[700024]}"};
     (void)state;
@@ -130,7 +130,7 @@ static void assertion_of_a_file(void **state)
     unwatch("an assertion of a file");
 }
 
-static void token_of_a_user(void **state)
+static void test_case_50_token_of_a_user(void **state)
 {
     (void)state;
     sees_what_is_left();
@@ -243,10 +243,10 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(secret_and_token, forget),
-        cmocka_unit_test_setup(refused_secret, forget),
-        cmocka_unit_test_setup(assertion_of_a_file, forget),
-        cmocka_unit_test_setup(token_of_a_user, forget),
+        cmocka_unit_test_setup(test_case_50_secret_and_token, forget),
+        cmocka_unit_test_setup(test_case_50_refused_secret, forget),
+        cmocka_unit_test_setup(test_case_50_assertion_of_a_file, forget),
+        cmocka_unit_test_setup(test_case_50_token_of_a_user, forget),
         cmocka_unit_test_setup(assertion_of_the_host, forget),
         cmocka_unit_test_setup(exchanges, forget),
         cmocka_unit_test_setup(secret_in_a_header, forget),

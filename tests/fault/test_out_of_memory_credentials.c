@@ -298,7 +298,7 @@ static void configuring(void **state)
     sweep("a credential from JSON", from_json, 1);
 }
 
-static void by_steps(void **state)
+static void test_case_97_by_steps(void **state)
 {
     (void)state;
     exchange_scene_write_minted(&scene, "{\"claims\":{\"aud\":[\"api://AKSIdentityBinding\"]}}");
@@ -311,7 +311,7 @@ static void by_steps(void **state)
     sweep("a certificate", step_certificate, 1);
 }
 
-static void over_the_network(void **state)
+static void test_case_97_over_the_network(void **state)
 {
     (void)state;
     sweep("workload identity over TLS", get_workload, 1);
@@ -338,8 +338,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(configuring),
-        cmocka_unit_test(by_steps),
-        cmocka_unit_test(over_the_network),
+        cmocka_unit_test(test_case_97_by_steps),
+        cmocka_unit_test(test_case_97_over_the_network),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

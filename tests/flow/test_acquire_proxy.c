@@ -84,7 +84,7 @@ static int64_t asked(const proxy *p)
     return dev_issuer_stats(p->issuer, "proxy");
 }
 
-static void test_case_75_paths_are_joined(void **state)
+static void test_case_75_80_paths_are_joined(void **state)
 {
     static const char *const served[] = {"/", "/", "/p", "/p", "/a/b"}, *const urls[] = {"", "/", "/p", "/p/", "/a/b/"};
     (void)state;
@@ -332,7 +332,7 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_case_75_paths_are_joined),
+        cmocka_unit_test(test_case_75_80_paths_are_joined),
         cmocka_unit_test(test_case_76_contradictions),
         cmocka_unit_test(test_case_77_ca_rotates),
         cmocka_unit_test(test_case_77_nothing_good_at_first),
