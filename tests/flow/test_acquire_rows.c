@@ -15,7 +15,6 @@
 
 enum { ROWS = 68 };
 
-static exchange_scene the_scene;
 static bool reached[ROWS + 1]; /* by this file */
 
 static void expect_row(const assay_error *error, int row)
