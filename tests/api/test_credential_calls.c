@@ -183,6 +183,22 @@ static void descriptions(void **state)
     assay_credential_unref(credential);
 }
 
+/* A proxy's loopback is another machine. */
+static void loopback_is_reached_directly(void **state)
+{
+    (void)state;
+    assay_op *op = NULL;
+    assay_token_request *request = ask(SCOPE);
+    assay_credential *credential = complete("client-secret");
+    assert_int_equal(assay_credential_set_authority(credential, "https://127.0.0.1:1/", NULL), ASSAY_OK);
+    assert_int_equal(assay_op_new_acquire(credential, request, 60000, &op, NULL), ASSAY_OK);
+    assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
+    assert_int_equal(assay_op_fetch_is_direct(op), 1);
+    assay_op_free(op);
+    assay_token_request_free(request);
+    assay_credential_unref(credential);
+}
+
 static void operations(void **state)
 {
     (void)state;
@@ -213,7 +229,7 @@ static void operations(void **state)
     assert_string_equal(assay_op_fetch_method(op), "POST");
     assert_null(assay_op_fetch_tls_name(op));
     assert_null(assay_op_fetch_ca_pem(op, NULL));
-    assert_int_equal(assay_op_fetch_is_direct(op), 1); /* its endpoint is on loopback */
+    assert_int_equal(assay_op_fetch_is_direct(op), 0);
     for (size_t i = 0; i < assay_op_fetch_header_count(op); i++)
         assert_null(strstr(assay_op_fetch_header_value(op, i), "sesame"));
     assay_op_cancel(op);
@@ -386,6 +402,7 @@ int main(void)
         cmocka_unit_test(users_of_others),
         cmocka_unit_test(counters_and_threads),
         cmocka_unit_test(descriptions),
+        cmocka_unit_test(loopback_is_reached_directly),
         cmocka_unit_test(operations),
         cmocka_unit_test(answers_from_elsewhere),
         cmocka_unit_test(no_access_token),
