@@ -291,14 +291,14 @@ static int step_certificate(void)
     return code == ASSAY_E_CONFIG_SIGNING_KEY ? ASSAY_E_CRYPTO : code;
 }
 
-static void configuring(void **state)
+static void test_case_97_configuring(void **state)
 {
     (void)state;
     sweep("configuring a credential", configure, 1);
     sweep("a credential from JSON", from_json, 1);
 }
 
-static void by_steps(void **state)
+static void test_case_97_by_steps(void **state)
 {
     (void)state;
     exchange_scene_write_minted(&scene, "{\"claims\":{\"aud\":[\"api://AKSIdentityBinding\"]}}");
@@ -311,7 +311,7 @@ static void by_steps(void **state)
     sweep("a certificate", step_certificate, 1);
 }
 
-static void over_the_network(void **state)
+static void test_case_97_over_the_network(void **state)
 {
     (void)state;
     sweep("workload identity over TLS", get_workload, 1);
@@ -337,9 +337,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(configuring),
-        cmocka_unit_test(by_steps),
-        cmocka_unit_test(over_the_network),
+        cmocka_unit_test(test_case_97_configuring),
+        cmocka_unit_test(test_case_97_by_steps),
+        cmocka_unit_test(test_case_97_over_the_network),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
