@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Whether a line stands there. What did not write one has none to take back: it may be somebody else's. */
+static bool stands;
+
 /* A terminal that knows no escapes could not take the line back. */
 static bool is_shown(void)
 {
@@ -29,12 +32,14 @@ void cli_progress(const char *format, ...)
     cli_print_safe(stderr, text, (size_t)written);
     fputs(" …", stderr);
     (void)fflush(stderr);
+    stands = true;
 }
 
 void cli_progress_end(void)
 {
-    if (!is_shown())
+    if (!stands)
         return;
     fputs("\r\033[K", stderr);
     (void)fflush(stderr);
+    stands = false;
 }

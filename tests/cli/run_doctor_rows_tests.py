@@ -128,6 +128,12 @@ class Rows(Checked):
                                    "--token-endpoint", google.url + "/v1/token", "--allow-loopback-http", env=self.bare())
             self.row(said, 68)
 
+    def test_case_94_the_same_members_whatever_happened(self):
+        ends = [self.doctor(), self.doctor("--offline"), self.doctor("--client-id", OTHER), self.doctor("--offline", env=self.bare()),
+                self.doctor("--offline", env=self.bare(KUBERNETES_SERVICE_HOST="10.0.0.1")), self.doctor("--resource-status", "403")]
+        self.assertEqual([said["status"] for said in ends], [0, 0, 1, 2, 2, 1])
+        self.assertEqual({tuple(said) for said in ends}, {tuple(SCHEMA.root["properties"])})
+
     def test_every_row_is_told_somewhere(self):
         """Rows that other programs of tests reach: environment, files, network, proxies, resources, jobs."""
         here = pathlib.Path(__file__).parent

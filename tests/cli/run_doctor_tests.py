@@ -68,6 +68,8 @@ class Doctor(Acquiring):
         for text in ("looking up 127.0.0.1 …", "getting a token for arm …"):
             self.assertIn(text, shown.out)
             self.assertIn("\r\x1b[K", shown.out.split(text)[1])
+        shown = self.on_terminal("doctor", "--offline", env=self.pod(NO_COLOR="1"))
+        self.assertEqual((shown.status, "\x1b" in shown.out), (0, False), shown.out)
 
     # --- environment ---
 

@@ -153,7 +153,7 @@ static int give(void *user_data, char *assertion, size_t size, size_t *len)
 }
 
 /* What the host writes to is wiped by the library. */
-static void assertion_of_the_host(void **state)
+static void test_case_50_assertion_of_the_host(void **state)
 {
     (void)state;
     sees_what_is_left();
@@ -167,7 +167,7 @@ static void assertion_of_the_host(void **state)
 }
 
 /* Subject, actor and what the first hop gave, and the secret in the header in another alphabet. */
-static void exchanges(void **state)
+static void test_case_50_exchanges(void **state)
 {
     static const char *const hops[] = {"{\"access_token\":\"" TOKEN
                                        "\",\"token_type\":\"Bearer\",\"issued_token_type\":"
@@ -193,7 +193,7 @@ static void exchanges(void **state)
 }
 
 /* Basic is base64 of it. */
-static void secret_in_a_header(void **state)
+static void test_case_50_secret_in_a_header(void **state)
 {
     static const char encoded[] = "MDEyMzQ1Njc4OS1ub2JvZHktZWxzZS1oYXMtdGhpcy1zZWNyZXQ=";
     (void)state;
@@ -209,7 +209,7 @@ static void secret_in_a_header(void **state)
     unwatch("a secret in a header");
 }
 
-static void assertion_of_another_credential(void **state)
+static void test_case_50_assertion_of_another_credential(void **state)
 {
     static const char *const hops[] = {"{\"access_token\":\"" ASSERTION "\",\"token_type\":\"Bearer\",\"expires_on\":"
                                        "\"4000000000\"}",
@@ -247,10 +247,10 @@ int main(void)
         cmocka_unit_test_setup(test_case_50_refused_secret, forget),
         cmocka_unit_test_setup(test_case_50_assertion_of_a_file, forget),
         cmocka_unit_test_setup(test_case_50_token_of_a_user, forget),
-        cmocka_unit_test_setup(assertion_of_the_host, forget),
-        cmocka_unit_test_setup(exchanges, forget),
-        cmocka_unit_test_setup(secret_in_a_header, forget),
-        cmocka_unit_test_setup(assertion_of_another_credential, forget),
+        cmocka_unit_test_setup(test_case_50_assertion_of_the_host, forget),
+        cmocka_unit_test_setup(test_case_50_exchanges, forget),
+        cmocka_unit_test_setup(test_case_50_secret_in_a_header, forget),
+        cmocka_unit_test_setup(test_case_50_assertion_of_another_credential, forget),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -291,7 +291,7 @@ static int step_certificate(void)
     return code == ASSAY_E_CONFIG_SIGNING_KEY ? ASSAY_E_CRYPTO : code;
 }
 
-static void configuring(void **state)
+static void test_case_97_configuring(void **state)
 {
     (void)state;
     sweep("configuring a credential", configure, 1);
@@ -337,7 +337,7 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(configuring),
+        cmocka_unit_test(test_case_97_configuring),
         cmocka_unit_test(test_case_97_by_steps),
         cmocka_unit_test(test_case_97_over_the_network),
     };

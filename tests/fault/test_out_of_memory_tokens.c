@@ -112,26 +112,26 @@ static int read_file(void)
     return code;
 }
 
-static void every_allocation_of_a_scope(void **state)
+static void test_case_97_every_allocation_of_a_scope(void **state)
 {
     (void)state;
     sweep("a scope", normalise, 1);
 }
 
-static void every_allocation_of_a_request(void **state)
+static void test_case_97_every_allocation_of_a_request(void **state)
 {
     (void)state;
     sweep("a request for a token", make_request, 1);
 }
 
-static void every_allocation_of_an_answer(void **state)
+static void test_case_97_every_allocation_of_an_answer(void **state)
 {
     (void)state;
     sweep("an answer with a token", read_good_answer, 1);
     sweep("an answer without one", read_bad_answer, 1);
 }
 
-static void every_allocation_of_a_token_file(void **state)
+static void test_case_97_every_allocation_of_a_token_file(void **state)
 {
     (void)state;
     static const char text[] = "{\"token\":\"" TOKEN "\"}\n";
@@ -146,10 +146,10 @@ static void every_allocation_of_a_token_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_allocation_of_a_scope),
-        cmocka_unit_test(every_allocation_of_a_request),
-        cmocka_unit_test(every_allocation_of_an_answer),
-        cmocka_unit_test(every_allocation_of_a_token_file),
+        cmocka_unit_test(test_case_97_every_allocation_of_a_scope),
+        cmocka_unit_test(test_case_97_every_allocation_of_a_request),
+        cmocka_unit_test(test_case_97_every_allocation_of_an_answer),
+        cmocka_unit_test(test_case_97_every_allocation_of_a_token_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

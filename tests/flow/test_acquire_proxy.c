@@ -256,7 +256,7 @@ static void test_case_79_without_a_binding(void **state)
     stop(&p);
 }
 
-static void proxy_that_is_not_there(void **state)
+static void test_case_80_no_proxy_there_and_no_authority_asked(void **state)
 {
     proxy p;
     (void)state;
@@ -339,7 +339,7 @@ int main(void)
         cmocka_unit_test(ca_as_data),
         cmocka_unit_test(test_case_78_name_is_sent_and_verified),
         cmocka_unit_test(test_case_79_without_a_binding),
-        cmocka_unit_test(proxy_that_is_not_there),
+        cmocka_unit_test(test_case_80_no_proxy_there_and_no_authority_asked),
         cmocka_unit_test(automatic_on_and_off),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
