@@ -62,7 +62,6 @@ void assay_acquisition_clear_lead(assay_acquisition *acquisition)
     assay_shared_unlock(&acquisition->shared_lock);
     assay_machine_free(ASSAY_STEAL(acquisition->machine));
     assay_http_ca_clear(&acquisition->ca);
-    acquisition->ca_of = NULL;
     acquisition->lease = 0;
 }
 

@@ -241,13 +241,13 @@ void assay_credential_remove_keeper(assay_credential *credential, assay_keeper *
     assay_credential_unlock(credential);
 }
 
-void assay_credential_forked(assay_credential *credential)
+void assay_credential_forked(assay_credential *credential, uint64_t salt)
 {
     assay_readers_forked(credential->kept.readers);
     credential->keepers = NULL;
     for (assay_kept *kept = assay_kept_next(&credential->kept, NULL); kept != NULL;
          kept = assay_kept_next(&credential->kept, kept))
-        assay_kept_forked(kept);
+        assay_kept_forked(kept, salt);
 }
 
 static int make_one(assay_runtime *runtime, assay_credential_kind kind, assay_credential **credential,

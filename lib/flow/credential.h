@@ -85,8 +85,8 @@ static inline void assay_credential_count(assay_credential *credential, int stat
     atomic_fetch_add_explicit(&credential->stats[stat], 1, memory_order_relaxed);
 }
 
-/* fork.c, in the child, with the lock: flights and threads are in the parent. */
-void assay_credential_forked(assay_credential *credential);
+/* fork.c, in the child, with the lock: flights and threads are in the parent. @p salt: as of assay_kept_forked(). */
+void assay_credential_forked(assay_credential *credential, uint64_t salt);
 
 /* acquire.c: get a token; @p deadline in real milliseconds, 0 never to wait. */
 int assay_acquire_scope(assay_credential *credential, const char *scope, int64_t deadline, assay_access_token **token,

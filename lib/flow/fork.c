@@ -59,7 +59,7 @@ static void in_child(void)
             assay_issuer_keys_forked(keys, salt++);
     }
     for (assay_credential *credential = credentials; credential != NULL; credential = credential->next)
-        assay_credential_forked(credential);
+        assay_credential_forked(credential, salt);
     release_all();
 }
 

@@ -92,9 +92,22 @@ static bool init_condition(pthread_cond_t *condition)
     return made;
 }
 
-/* The condition's waiters did not come along: it is made anew rather than destroyed, which would wait for them. */
-void assay_kept_forked(assay_kept *kept)
+/* Many children have one token, with one time for its renewal; together they would be a burst of requests. */
+static void put_off(assay_kept *kept, uint64_t salt)
 {
+    const assay_access_token *token = atomic_load(&kept->token);
+    int64_t allowed = atomic_load(&kept->renew_allowed_ms);
+    int64_t from = token != NULL && token->renew_ms > allowed ? token->renew_ms : allowed;
+    if (token == NULL || token->until_ms <= from)
+        return;
+    int64_t most = (token->until_ms - from) / 4;
+    atomic_store(&kept->renew_allowed_ms, from + most * (int64_t)(salt >> 48) / 65536);
+}
+
+/* The condition's waiters did not come along: it is made anew rather than destroyed, which would wait for them. */
+void assay_kept_forked(assay_kept *kept, uint64_t salt)
+{
+    put_off(kept, salt);
     (void)init_condition(&kept->landed);
     kept->waiting = NULL;
     kept->flying = false;

@@ -243,7 +243,7 @@ static int renew_in_child(void *argument)
     bool same = true;
     EXPECT(process_threads() == 1);
     EXPECT(!assay_refresher_poke(&credential->refreshing));
-    exchange_scene_advance(&scene, 2900);
+    exchange_scene_advance(&scene, 3100); /* with the delay of a child */
     EXPECT(try_scope(EXCHANGE_SCOPE, WAIT, token, &same) == ASSAY_OK && same);
     EXPECT(assay_refresher_poke(&credential->refreshing));
     for (int i = 0; i < WAIT && same; i++, trial_sleep(1))
@@ -277,6 +277,7 @@ static int renew_anew(void *argument)
 {
     const assay_access_token *token = argument;
     bool same = true;
+    exchange_scene_advance(&scene, 200); /* the delay of a child */
     for (int i = 0; i < WAIT && same; i++, trial_sleep(1))
         EXPECT(try_scope(EXCHANGE_SCOPE, WAIT, token, &same) == ASSAY_OK);
     EXPECT(!same);
@@ -298,6 +299,37 @@ static void test_forked_in_a_renewal(void **state)
     trial_requests(&scene, 3);
     assay_access_token_unref(token);
     assay_access_token_unref(second);
+}
+
+static int tell_due(void *argument)
+{
+    int64_t wait_ms = 0;
+    EXPECT(assay_credential_refresh_due(credential, &wait_ms) == ASSAY_OK);
+    EXPECT(write(*(const int *)argument, &wait_ms, sizeof wait_ms) == sizeof wait_ms);
+    return leave();
+}
+
+/* Workers that have one token do not all ask for the next one at the same moment. */
+static void test_children_renew_one_after_the_other(void **state)
+{
+    enum { COUNT = 8 };
+    int ends[2];
+    int64_t own = 0, before, due[COUNT];
+    (void)state;
+    assay_access_token_unref(exchange_scene_get(credential, EXCHANGE_SCOPE));
+    assert_int_equal(assay_credential_refresh_due(credential, &own), ASSAY_OK);
+    assert_int_equal(pipe(ends), 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(process_run(tell_due, &ends[1], SECONDS), 0);
+        assert_int_equal(read(ends[0], &due[i], sizeof due[i]), sizeof due[i]);
+        assert_in_range(due[i], own, own + (3570 * 1000 - own) / 4);
+        for (size_t j = 0; j < i; j++)
+            assert_int_not_equal(due[i], due[j]);
+    }
+    assert_int_equal(assay_credential_refresh_due(credential, &before), ASSAY_OK);
+    assert_int_equal(before, own); /* the parent is as it was */
+    (void)close(ends[0]);
+    (void)close(ends[1]);
 }
 
 static atomic_int forks, forks_failed;
@@ -395,6 +427,7 @@ int main(void)
         TEST(test_operations_and_drivers_are_the_parents),
         TEST(test_refresh_thread_starts_again_in_the_child),
         TEST(test_forked_in_a_renewal),
+        TEST(test_children_renew_one_after_the_other),
         TEST(test_forked_by_the_refresh_thread),
         TEST(test_forked_among_readers),
     };
