@@ -102,6 +102,54 @@ static void tell_keepers(const assay_acquisition *acquisition)
         assay_acquire_call_keeper(acquisition->credential, false);
 }
 
+/* All who wait share how it ended, and so does the next renewal. @p token is borrowed; NULL: there is none, for the reason given. */
+static void settle(assay_acquisition *acquisition, assay_access_token *token, int code, const assay_failure *failure)
+{
+    assay_credential *credential = acquisition->credential;
+    assay_kept *kept = acquisition->kept;
+    assay_credential_lock(credential);
+    bool in_time = assay_acquisition_is_own_lead(acquisition);
+    if (token != NULL)
+        keep_token(acquisition, assay_access_token_ref(token)); /* a late one is as good */
+    else if (in_time)
+        note_failure(acquisition, code, failure);
+    if (in_time || (token != NULL && kept->lease == 0)) /* an heir that has not begun has nothing to do */
+        assay_kept_land(kept, code, failure);
+    else if (token != NULL) /* another one leads by now, but nobody need wait for that */
+        assay_kept_wake_all(kept);
+    assay_credential_unlock(credential);
+    /* What was replaced is a secret: not longer than its readers need it. */
+    assay_readers_reclaim(credential->kept.readers);
+}
+
+/* It can't even be asked for. */
+static assay_turn fail(assay_acquisition *acquisition, int result, int *code, assay_failure *failure)
+{
+    *code = assay_fail(failure, result);
+    assay_credential_count(acquisition->credential, ASSAY_CREDENTIAL_STAT_FAILURES);
+    settle(acquisition, NULL, *code, failure);
+    assay_acquisition_clear_lead(acquisition);
+    return ASSAY_TURN_OVER;
+}
+
+/* The caller's own: what it got, and nothing is left of the lead. */
+static void take(assay_acquisition *acquisition, assay_access_token *token)
+{
+    assay_access_token_unref(acquisition->got);
+    acquisition->got = token;
+    assay_acquisition_clear_lead(acquisition);
+    if (token != NULL)
+        tell_keepers(acquisition);
+}
+
+/* Another one leads by now, or did: wait for it like everybody, or take what it brought. */
+static assay_turn fall_back(assay_acquisition *acquisition, int *code, assay_failure *failure,
+                            assay_failure_detail *detail)
+{
+    assay_acquisition_clear_lead(acquisition);
+    return assay_acquisition_board(acquisition, code, failure, detail);
+}
+
 /* The machine is done: share what it brought. */
 static assay_turn finish(assay_acquisition *acquisition, int *code, assay_failure *failure,
                          assay_failure_detail *detail)
@@ -115,28 +163,14 @@ static assay_turn finish(assay_acquisition *acquisition, int *code, assay_failur
         token = make_token(acquisition, code, &local);
     if (token != NULL)
         assay_shared_put(credential, acquisition->kept->wanted, token);
-    assay_credential_lock(credential);
-    bool in_time = assay_acquisition_is_own_lead(acquisition);
-    if (token != NULL)
-        keep_token(acquisition, assay_access_token_ref(token)); /* a late one is as good */
-    else if (in_time)
-        note_failure(acquisition, *code, &local);
-    if (in_time)
-        assay_kept_land(acquisition->kept, *code, &local);
-    else if (token != NULL) /* another one leads by now, but nobody need wait for that */
-        assay_kept_wake_all(acquisition->kept);
-    assay_credential_unlock(credential);
-    assay_readers_reclaim(
-        credential->kept.readers); /* what was replaced is a secret: not longer than its readers need it */
+    settle(acquisition, token, *code, &local);
+    if (token == NULL && atomic_load(&acquisition->kept->generation) != acquisition->seen)
+        return fall_back(acquisition, code, failure, detail); /* another leader had more luck */
     if (*code != ASSAY_OK)
         assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_FAILURES);
     log_end(credential, acquisition->kept, *code, &local);
     assay_acquisition_give_failure(&local, failure, detail);
-    assay_access_token_unref(acquisition->got);
-    acquisition->got = token;
-    assay_acquisition_clear_lead(acquisition);
-    if (token != NULL)
-        tell_keepers(acquisition);
+    take(acquisition, token);
     return ASSAY_TURN_OVER;
 }
 
@@ -149,14 +183,6 @@ static bool extend_lease(assay_acquisition *acquisition, int64_t until)
         acquisition->kept->lease_until = until + ASSAY_LIMIT_LEASE_GRACE_MS;
     assay_credential_unlock(acquisition->credential);
     return leads;
-}
-
-/* Another one leads by now: wait for it like everybody. */
-static assay_turn fall_back(assay_acquisition *acquisition, int *code, assay_failure *failure,
-                            assay_failure_detail *detail)
-{
-    assay_acquisition_clear_lead(acquisition);
-    return assay_acquisition_board(acquisition, code, failure, detail);
 }
 
 static int take_ca(assay_acquisition *acquisition, assay_failure *failure)
@@ -317,18 +343,10 @@ assay_turn assay_acquisition_begin(assay_acquisition *acquisition, int *code, as
         acquisition->want = ASSAY_MACHINE_WAIT;
         return ASSAY_TURN_WAIT;
     case ASSAY_SHARED_TOKEN:
-        assay_credential_lock(credential);
-        assay_failure_clear(failure);
-        assay_access_token_unref(acquisition->got);
-        acquisition->got = assay_access_token_ref(token);
-        keep_token(acquisition, token);
-        if (assay_acquisition_is_own_lead(acquisition))
-            assay_kept_land(acquisition->kept, ASSAY_OK, failure);
-        assay_credential_unlock(credential);
+        *code = assay_fail(failure, ASSAY_OK);
+        settle(acquisition, token, ASSAY_OK, failure);
         assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_SHARED);
-        assay_acquisition_clear_lead(acquisition);
-        tell_keepers(acquisition);
-        *code = ASSAY_OK;
+        take(acquisition, token);
         return ASSAY_TURN_OVER;
     default:
         break;
@@ -338,20 +356,10 @@ assay_turn assay_acquisition_begin(assay_acquisition *acquisition, int *code, as
     if (acquisition->renewal)
         assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_REFRESHES);
     /* Without the time of day nobody can tell when a token expires. */
-    *code = assay_acquisition_moment(credential).wall < 0
-                ? ASSAY_E_CLOCK
-                : assay_machine_new(&credential->settings, acquisition->wanted, &credential->context,
-                                    &acquisition->machine);
-    if (*code == ASSAY_OK)
-        return assay_acquisition_run(acquisition, code, failure, detail);
-    (void)assay_fail(failure, *code);
-    assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_FAILURES);
-    assay_credential_lock(credential);
-    if (assay_acquisition_is_own_lead(acquisition)) {
-        note_failure(acquisition, *code, failure);
-        assay_kept_land(acquisition->kept, *code, failure);
-    }
-    assay_credential_unlock(credential);
-    assay_acquisition_clear_lead(acquisition);
-    return ASSAY_TURN_OVER;
+    int made = assay_acquisition_moment(credential).wall < 0
+                   ? ASSAY_E_CLOCK
+                   : assay_machine_new(&credential->settings, acquisition->wanted, &credential->context,
+                                       &acquisition->machine);
+    return made == ASSAY_OK ? assay_acquisition_run(acquisition, code, failure, detail)
+                            : fail(acquisition, made, code, failure);
 }

@@ -179,6 +179,7 @@ static int use_inherited(void *argument)
     assay_op *const ops[] = {from->leading, from->waiting, from->fresh};
     assay_access_token *token = NULL;
     bool same;
+    EXPECT(assay_op_wait_ms(from->waiting) == 1); /* nothing to wait for */
     for (size_t i = 0; i < 3; i++) {
         EXPECT(assay_op_step(ops[i]) == ASSAY_WANT_NOTHING);
         EXPECT(assay_op_token(ops[i], &token, NULL) == ASSAY_E_FORKED && token == NULL);

@@ -318,6 +318,53 @@ static void test_host_that_is_silent(void **state)
     finish_with(op, "token-2");
 }
 
+/* By the time it fails another one has got the token. */
+static void test_late_failure_is_none(void **state)
+{
+    (void)state;
+    assay_op *silent = ask(100), *waiting = ask(WAIT);
+    assert_int_equal(assay_op_step(silent), ASSAY_WANT_FETCH);
+    assert_int_equal(assay_op_step(waiting), ASSAY_WANT_WAIT);
+    trial_sleep(100 + 250 + 20);
+    assert_int_equal(assay_op_step(waiting), ASSAY_WANT_FETCH);
+    answer(waiting, 200, GOOD);
+    finish_with(waiting, "token-1");
+    answer(silent, 401, REFUSED);
+    finish_with(silent, "token-1");
+    assert_int_equal(trial_stat(credential, ASSAY_CREDENTIAL_STAT_FAILURES), 0);
+}
+
+/* A flight is over, and the token is to be renewed in its time: not when the lease of somebody who is gone has ended. */
+static void expect_no_flight(void)
+{
+    int64_t wait_ms = 0;
+    assert_int_equal(assay_credential_refresh_due(credential, &wait_ms), ASSAY_OK);
+    assert_in_range(wait_ms, 2000000, 3000000);
+}
+
+/* The token comes late, from one whose lead was taken over: before the heir of the next leader begins, and before there is one. */
+static void test_heir_that_need_not_lead(void **state)
+{
+    for (int before = 0; before < 2; before++) {
+        assay_op *silent = ask(100), *leader = ask(WAIT), *heir = ask(WAIT);
+        assert_int_equal(assay_op_step(silent), ASSAY_WANT_FETCH);
+        assert_int_equal(assay_op_step(leader), ASSAY_WANT_WAIT);
+        assert_int_equal(assay_op_step(heir), ASSAY_WANT_WAIT);
+        trial_sleep(100 + 250 + 20);
+        assert_int_equal(assay_op_step(leader), ASSAY_WANT_FETCH);
+        if (before == 1)
+            answer(silent, 200, GOOD);
+        assay_op_free(leader);
+        if (before == 0)
+            answer(silent, 200, GOOD);
+        finish_with(silent, "token-1");
+        finish_with(heir, "token-1");
+        expect_no_flight();
+        (void)close_credential(state);
+        (void)open_credential(state);
+    }
+}
+
 /* A renewal that its host forgot is due again, for whoever keeps tokens fresh. */
 static void test_silent_renewal_is_due_again(void **state)
 {
@@ -654,6 +701,8 @@ int main(void)
         TEST(test_fetches_that_fail),
         TEST(test_host_that_never_answers),
         TEST(test_host_that_is_silent),
+        TEST(test_late_failure_is_none),
+        TEST(test_heir_that_need_not_lead),
         TEST(test_silent_renewal_is_due_again),
         TEST(test_shared_by_operations),
         TEST(test_failure_shared_by_operations),
