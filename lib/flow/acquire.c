@@ -57,9 +57,8 @@ static assay_access_token *take_serving(assay_credential *credential, assay_kept
 assay_access_token *assay_acquire_kept(assay_credential *credential, const assay_token_request *request, bool *due)
 {
     *due = false;
-    if (request->has_user && request->user_expiry != 0 &&
-        request->user_expiry <= assay_clock_wall(&credential->runtime->clock))
-        return NULL; /* what was got on behalf of a user ends with the user's own token (exchange.md 2.5) */
+    if (assay_token_request_is_over(request, assay_clock_wall(&credential->runtime->clock)))
+        return NULL;
     assay_reading reading = assay_readers_enter(credential->kept.readers);
     assay_kept *kept = assay_kept_find(&credential->kept, request);
     assay_access_token *token = kept == NULL ? NULL : take_serving(credential, kept, request->made_ms, due);

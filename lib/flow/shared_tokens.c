@@ -89,6 +89,8 @@ assay_shared_answer assay_shared_get(assay_credential *credential, const assay_t
     *token = NULL;
     if (credential->shared == NULL || *lock >= 0 || !assay_shared_name_of(credential, wanted, &name))
         return ASSAY_SHARED_NOTHING;
+    if (assay_token_request_is_over(wanted, assay_clock_wall(&credential->runtime->clock)))
+        return ASSAY_SHARED_NOTHING;
     *token = load(credential, &name, made_ms);
     if (*token != NULL)
         return ASSAY_SHARED_TOKEN;

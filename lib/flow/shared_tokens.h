@@ -19,14 +19,14 @@ int assay_shared_open(const char *path, assay_shared_tokens **shared, assay_fail
 void assay_shared_close(assay_shared_tokens *shared);
 
 typedef enum assay_shared_answer {
-    ASSAY_SHARED_NOTHING, /* obtain one: *lock is held meanwhile, or -1 where there is no directory or it can't be used */
-    ASSAY_SHARED_WAIT,    /* another process obtains it: ask again in a moment */
-    ASSAY_SHARED_TOKEN    /* *token is a reference to one that serves */
+    ASSAY_SHARED_NOTHING, /* obtain one: *lock is held meanwhile, or -1 where there is no directory, or it can't be used, or nobody need wait */
+    ASSAY_SHARED_WAIT, /* another process obtains it: ask again in a moment */
+    ASSAY_SHARED_TOKEN /* *token is a reference to one that serves */
 } assay_shared_answer;
 
 /*
  * A token that another process obtained. @p lock: -1 at first; kept between calls. One that is due for renewal, or was obtained before the request was made (a claims challenge), is
- * none. Reads files; never waits. Without a directory this is one comparison.
+ * none, nor is there one for a user whose own token has expired. Reads files; never waits. Without a directory this is one comparison.
  */
 assay_shared_answer assay_shared_get(assay_credential *credential, const assay_token_request *wanted, int64_t made_ms,
                                      int *lock, assay_access_token **token);
