@@ -226,13 +226,18 @@ int assay_acquire(assay_credential *credential, const assay_token_request *reque
 {
     bool due;
     *token = NULL;
-    ASSAY_CLEANUP(assay_token_request_drop_p) assay_token_request *wanted = NULL;
     int code = assay_credential_use(credential, failure);
-    if (code == ASSAY_OK)
-        code = assay_acquire_normalise(credential, request, &wanted, failure);
     if (code != ASSAY_OK)
         return code;
-    assay_access_token *kept = assay_acquire_kept(credential, wanted, &due);
+    /* Most write the scope as it is kept, and then nothing is copied, least of all the user's token. */
+    assay_access_token *kept = assay_acquire_kept(credential, request, &due);
+    if (kept != NULL)
+        return found(credential, kept, due, deadline > 0, token);
+    ASSAY_CLEANUP(assay_token_request_drop_p) assay_token_request *wanted = NULL;
+    code = assay_acquire_normalise(credential, request, &wanted, failure);
+    if (code != ASSAY_OK)
+        return code;
+    kept = assay_acquire_kept(credential, wanted, &due);
     if (kept != NULL)
         return found(credential, kept, due, deadline > 0, token);
     return deadline == 0 ? nothing_kept(failure) : fly(credential, wanted, deadline, token, failure, detail);
