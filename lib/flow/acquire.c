@@ -88,8 +88,7 @@ void assay_acquire_call_keeper(assay_credential *credential, bool start)
     assay_credential_unlock(credential);
     if (kept || !start)
         return;
-    int code = assay_refresher_start(&credential->refreshing, credential->runtime, assay_driver_watch_tokens,
-                                     credential, &failure);
+    int code = assay_refresher_start(&credential->refreshing, assay_driver_watch_tokens, credential, &failure);
     if (code != ASSAY_OK)
         assay_runtime_log(credential->runtime, ASSAY_LOG_WARNING, "tokens can't be renewed in time: %s: %s",
                           assay_code_summary(code), failure.note);

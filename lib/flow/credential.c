@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-/* Of all credentials: held while one is frozen, which happens once, and by whoever adds a source to one. */
+/* Of all credentials: held while one is frozen, which happens once, and while the process forks. */
 static pthread_mutex_t freezing = PTHREAD_MUTEX_INITIALIZER;
 
 int assay_credential_make(assay_runtime *runtime, assay_credential_kind kind, assay_credential **credential)
@@ -197,20 +197,34 @@ static int freeze(assay_credential *credential, assay_failure *failure)
     if (code != ASSAY_OK)
         return code;
     (void)assay_credential_settings_check(&credential->settings, failure);
-    if (assay_settings_client_id_is_odd(&credential->settings)) /* row 16, case 6 */
+    atomic_store_explicit(&credential->frozen, true, memory_order_release);
+    return ASSAY_OK;
+}
+
+/* Row 16, case 6. Without the lock: the log function may use another credential for the first time. */
+static void warn_of_client_id(const assay_credential *credential)
+{
+    if (assay_settings_client_id_is_odd(&credential->settings))
         assay_runtime_log(credential->runtime, ASSAY_LOG_WARNING,
                           "the client id is no GUID, which Entra answers with AADSTS700016: a name, an object's or a "
                           "resource's id is not meant");
-    atomic_store_explicit(&credential->frozen, true, memory_order_release);
-    return ASSAY_OK;
+}
+
+static int freeze_once(assay_credential *credential, assay_failure *failure)
+{
+    (void)pthread_mutex_lock(&freezing);
+    bool is_first = !atomic_load(&credential->frozen);
+    int code = is_first ? freeze(credential, failure) : ASSAY_OK;
+    (void)pthread_mutex_unlock(&freezing);
+    if (is_first && code == ASSAY_OK)
+        warn_of_client_id(credential);
+    return code;
 }
 
 int assay_credential_use(assay_credential *credential, assay_failure *failure)
 {
     if (!atomic_load_explicit(&credential->frozen, memory_order_acquire)) {
-        (void)pthread_mutex_lock(&freezing);
-        int code = atomic_load(&credential->frozen) ? ASSAY_OK : freeze(credential, failure);
-        (void)pthread_mutex_unlock(&freezing);
+        int code = freeze_once(credential, failure);
         if (code != ASSAY_OK)
             return code;
     }
@@ -239,6 +253,16 @@ void assay_credential_remove_keeper(assay_credential *credential, assay_keeper *
     if (keeper->next != NULL)
         keeper->next->link = keeper->link;
     assay_credential_unlock(credential);
+}
+
+void assay_credential_hold_freezing(void)
+{
+    (void)pthread_mutex_lock(&freezing);
+}
+
+void assay_credential_release_freezing(void)
+{
+    (void)pthread_mutex_unlock(&freezing);
 }
 
 void assay_credential_forked(assay_credential *credential, uint64_t salt)

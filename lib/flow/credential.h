@@ -85,6 +85,9 @@ static inline void assay_credential_count(assay_credential *credential, int stat
     atomic_fetch_add_explicit(&credential->stats[stat], 1, memory_order_relaxed);
 }
 
+/* fork.c: no credential is frozen in between. Taken before all other locks. */
+void assay_credential_hold_freezing(void);
+void assay_credential_release_freezing(void);
 /* fork.c, in the child, with the lock: flights and threads are in the parent. @p salt: as of assay_kept_forked(). */
 void assay_credential_forked(assay_credential *credential, uint64_t salt);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a fork leaves of a credential (case 48): the tokens, and nothing of flights, operations, drivers and threads of the parent. */
 #include "flow/credential.h"
+#include "flow/fork.h"
 #include "support/acquire_trial.h"
 #include "support/loop.h"
 #include "support/process.h"
@@ -112,30 +113,87 @@ static void test_child_inherits_and_works(void **state)
     assay_access_token_unref(token);
 }
 
-static void *hold_the_lock(void *argument)
+static void lock_credential(void)
 {
     assay_credential_lock(credential);
-    atomic_store((atomic_bool *)argument, true);
-    trial_sleep(200);
-    atomic_store((atomic_bool *)argument, false);
+}
+
+static void unlock_credential(void)
+{
     assay_credential_unlock(credential);
+}
+
+static void lock_context(void)
+{
+    (void)pthread_mutex_lock(&credential->context.lock);
+}
+
+static void unlock_context(void)
+{
+    (void)pthread_mutex_unlock(&credential->context.lock);
+}
+
+static void lock_readers(void)
+{
+    assay_readers_hold(credential->kept.readers);
+}
+
+static void unlock_readers(void)
+{
+    assay_readers_release(credential->kept.readers);
+}
+
+/* Every lock that a call may hold for a moment. */
+static const struct {
+    void (*lock)(void), (*unlock)(void);
+} locks[] = {
+    {lock_credential, unlock_credential},  {lock_context, unlock_context},
+    {lock_readers, unlock_readers},        {assay_credential_hold_freezing, assay_credential_release_freezing},
+    {assay_fork_hold, assay_fork_release},
+};
+
+typedef struct holding {
+    size_t which;
+    atomic_bool held;
+} holding;
+
+static void *hold_the_lock(void *argument)
+{
+    holding *it = argument;
+    locks[it->which].lock();
+    atomic_store(&it->held, true);
+    trial_sleep(200);
+    atomic_store(&it->held, false);
+    locks[it->which].unlock();
     return NULL;
+}
+
+/* The child also uses a credential for the first time, and has no thread of the parent to wait for. */
+static int begin_and_work_in_child(void *argument)
+{
+    assay_credential *fresh = exchange_scene_secret(&scene);
+    assay_access_token *token = NULL;
+    EXPECT(assay_credential_get_token(fresh, EXCHANGE_SCOPE, 0, &token, NULL) == ASSAY_E_TOKEN_NEEDED);
+    assay_credential_unref(fresh);
+    return work_in_child(argument);
 }
 
 static void test_case_48_forked_while_locked(void **state)
 {
-    pthread_t thread;
-    atomic_bool held = false;
     (void)state;
     assay_access_token *token = exchange_scene_get(credential, EXCHANGE_SCOPE);
-    assert_int_equal(pthread_create(&thread, NULL, hold_the_lock, &held), 0);
-    while (!atomic_load(&held))
-        trial_sleep(1);
-    int pid = process_start(work_in_child, token, SECONDS);
-    assert_false(atomic_load(&held)); /* the fork waited for it */
-    assert_int_equal(process_wait(pid), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-    trial_still(credential, EXCHANGE_SCOPE, token);
+    for (size_t i = 0; i < sizeof locks / sizeof locks[0]; i++) {
+        pthread_t thread;
+        holding it = {.which = i};
+        assert_int_equal(pthread_create(&thread, NULL, hold_the_lock, &it), 0);
+        while (!atomic_load(&it.held))
+            trial_sleep(1);
+        int pid = process_start(begin_and_work_in_child, token, SECONDS);
+        assert_false(atomic_load(&it.held)); /* the fork waited for it */
+        assert_int_equal(process_wait(pid), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        trial_still(credential, EXCHANGE_SCOPE, token);
+    }
     assay_access_token_unref(token);
 }
 
