@@ -30,6 +30,12 @@ typedef enum assay_shared_answer {
  */
 assay_shared_answer assay_shared_get(assay_credential *credential, const assay_token_request *wanted, int64_t made_ms,
                                      int *lock, assay_access_token **token);
+/*
+ * For whoever has none and gets none, since another process obtains it at the moment, or the server does not answer: one that is due for renewal and serves still. A
+ * reference; NULL: there is none. Reads a file.
+ */
+assay_access_token *assay_shared_spare(assay_credential *credential, const assay_token_request *wanted,
+                                       int64_t made_ms);
 /* Share one that was just obtained. A failure is logged and does no harm. */
 void assay_shared_put(assay_credential *credential, const assay_token_request *wanted, const assay_access_token *token);
 /* Let go of the lock, if it is held; *lock is -1 then. */

@@ -176,6 +176,10 @@ static void it_serves_until_it_is_due(void **state)
     for (int64_t wall = NOW + LIFE - 720; wall < NOW + 3 * LIFE; wall += 600) { /* due, then expired */
         reader.wall = wall;
         sharing_has_none(&reader);
+        assay_access_token *spare = assay_shared_spare(&reader.credential, &reader.wanted, 0);
+        assert_int_equal(spare != NULL, wall < NOW + LIFE - 30);
+        assay_access_token_unref(spare);
+        assert_null(assay_shared_spare(&reader.credential, &reader.wanted, assay_clock_real_ms() + 10000));
     }
     reader.wall = NOW - 60;
     sharing_has(&reader, SHARING_TOKEN);
