@@ -59,7 +59,8 @@ static int fail_depth(assay_failure *failure)
                            ASSAY_LIMIT_CREDENTIAL_DEPTH);
 }
 
-int assay_credential_add_source(assay_credential *credential, assay_credential *source, assay_failure *failure)
+/* Refer to a source of assertions, or to a member of a chain. */
+static int add_source(assay_credential *credential, assay_credential *source, assay_failure *failure)
 {
     if (source == credential || source->depth >= ASSAY_LIMIT_CREDENTIAL_DEPTH)
         return fail_depth(failure);
@@ -86,7 +87,7 @@ int assay_credential_set_inner(assay_credential *credential, assay_credential *s
         return assay_fail_note(failure, ASSAY_E_STATE, "it has a source already");
     int code = assay_settings_set_text(&copy, scope, "the scope of the source", failure);
     if (code == ASSAY_OK)
-        code = assay_credential_add_source(credential, source, failure);
+        code = add_source(credential, source, failure);
     if (code != ASSAY_OK)
         return code;
     credential->settings.inner_scope = ASSAY_STEAL(copy);
@@ -105,7 +106,7 @@ int assay_credential_make_chain(assay_runtime *runtime, assay_credential *const 
     if (made->settings.members == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
     for (size_t i = 0; i < count; i++) {
-        int code = assay_credential_add_source(made, members[i], failure);
+        int code = add_source(made, members[i], failure);
         if (code != ASSAY_OK)
             return code;
         made->settings.members[made->settings.member_count++] = &members[i]->settings;

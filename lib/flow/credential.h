@@ -54,9 +54,7 @@ assay_credential *assay_credential_take(assay_credential *credential); /* one mo
  */
 int assay_credential_use(assay_credential *credential, assay_failure *failure);
 
-/* Refer to a source of assertions, or of a chain. ASSAY_E_CONFIG_CREDENTIAL: they would use one another too deeply. */
-int assay_credential_add_source(assay_credential *credential, assay_credential *source, assay_failure *failure);
-/* Take the source's tokens as assertions or subject tokens, asked for with this scope. */
+/* Take the source's tokens as assertions or subject tokens, asked for with this scope. ASSAY_E_CONFIG_CREDENTIAL: they would use one another too deeply. */
 int assay_credential_set_inner(assay_credential *credential, assay_credential *source, const char *scope,
                                assay_failure *failure);
 int assay_credential_make_chain(assay_runtime *runtime, assay_credential *const *members, size_t count,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/kept_tokens.h"
 
-#include <time.h>
+#include "base/clock.h"
 
 static uint32_t hash_of(const char *scope, const char *tenant, const char *claims, bool continuous, const uint8_t *user)
 {
@@ -81,17 +81,6 @@ assay_kept *assay_kept_find_scope(assay_kept_tokens *tokens, const char *scope)
     return assay_kept_find(tokens, &wanted);
 }
 
-static bool init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0)
-        return false;
-    bool made =
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 && pthread_cond_init(condition, &attributes) == 0;
-    (void)pthread_condattr_destroy(&attributes);
-    return made;
-}
-
 /* Many children have one token, with one time for its renewal; together they would be a burst of requests. */
 static void put_off(assay_kept *kept, uint64_t salt)
 {
@@ -108,7 +97,7 @@ static void put_off(assay_kept *kept, uint64_t salt)
 void assay_kept_forked(assay_kept *kept, uint64_t salt)
 {
     put_off(kept, salt);
-    (void)init_condition(&kept->landed);
+    (void)assay_clock_init_condition(&kept->landed);
     kept->waiting = NULL;
     kept->flying = false;
     kept->pins = 0;
@@ -130,7 +119,7 @@ static assay_kept *make(const assay_token_request *wanted)
     atomic_init(&kept->renew_allowed_ms, INT64_MIN);
     kept->gate_ms = INT64_MIN;
     atomic_init(&kept->called_ms, INT64_MIN / 2);
-    if (init_condition(&kept->landed))
+    if (assay_clock_init_condition(&kept->landed))
         return kept;
     assay_token_request_drop(kept->wanted);
     assay_release(kept);
