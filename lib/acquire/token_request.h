@@ -23,6 +23,12 @@ struct assay_token_request {
     bool user_is_app;        /* by its `idtyp` it belongs to an application: nobody to act for */
 };
 
+/* What was got on behalf of a user ends with the user's own token (exchange.md 2.5). */
+static inline bool assay_token_request_is_over(const assay_token_request *request, int64_t now_wall)
+{
+    return request->has_user && request->user_expiry != 0 && request->user_expiry <= now_wall;
+}
+
 int assay_token_request_make(const char *scope, assay_token_request **request, assay_failure *failure);
 void assay_token_request_drop(assay_token_request *request);
 ASSAY_DEFINE_CLEANUP(assay_token_request, assay_token_request_drop)

@@ -146,8 +146,7 @@ int assay_credential_start_refresh_thread(assay_credential *credential, assay_er
         return ASSAY_BAD("credential is NULL");
     int code = assay_credential_use(credential, failure);
     if (code == ASSAY_OK)
-        code = assay_refresher_start(&credential->refreshing, credential->runtime, assay_driver_watch_tokens,
-                                     credential, failure);
+        code = assay_refresher_start(&credential->refreshing, assay_driver_watch_tokens, credential, failure);
     return ASSAY_END(code);
 }
 

@@ -136,8 +136,8 @@ int assay_validator_start_refresh_thread(assay_validator *validator, assay_error
     ASSAY_BEGIN(error);
     if (validator == NULL)
         return ASSAY_BAD("validator is NULL");
-    return ASSAY_END(assay_refresher_start(&validator->keyring->refreshing, validator->keyring->runtime,
-                                           assay_driver_watch_keys, validator, failure));
+    return ASSAY_END(
+        assay_refresher_start(&validator->keyring->refreshing, assay_driver_watch_keys, validator, failure));
 }
 
 void assay_validator_stop_refresh_thread(assay_validator *validator)

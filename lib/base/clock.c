@@ -42,3 +42,14 @@ int64_t assay_clock_real_ms(void)
 {
     return milliseconds(CLOCK_MONOTONIC);
 }
+
+bool assay_clock_init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    if (pthread_condattr_init(&attributes) != 0)
+        return false;
+    bool made =
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 && pthread_cond_init(condition, &attributes) == 0;
+    (void)pthread_condattr_destroy(&attributes);
+    return made;
+}

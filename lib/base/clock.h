@@ -4,6 +4,8 @@
 
 /* Two clocks: the wall clock for times in tokens, the steady one for ages and deadlines (it never jumps). */
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct assay_clock {
@@ -27,5 +29,7 @@ static inline int64_t assay_clock_steady(const assay_clock *clock)
 
 /* Milliseconds of CLOCK_MONOTONIC: what real waiting and curl go by, whatever clock the runtime was given. */
 int64_t assay_clock_real_ms(void);
+/* A condition whose waits are bounded by that one, which never jumps. False: out of memory. */
+bool assay_clock_init_condition(pthread_cond_t *condition);
 
 #endif

@@ -117,6 +117,16 @@ void assay_readers_retire(assay_readers *readers, assay_retiree *retiree)
     assay_readers_reclaim(readers);
 }
 
+void assay_readers_hold(assay_readers *readers)
+{
+    (void)pthread_mutex_lock(&readers->lock);
+}
+
+void assay_readers_release(assay_readers *readers)
+{
+    (void)pthread_mutex_unlock(&readers->lock);
+}
+
 void assay_readers_forked(assay_readers *readers)
 {
     for (size_t i = 0; i < ASSAY_READER_STRIPES; i++) {

@@ -51,6 +51,9 @@ void assay_readers_leave(assay_reading reading);
 void assay_readers_retire(assay_readers *readers, assay_retiree *retiree);
 /* Free what can be freed by now. */
 void assay_readers_reclaim(assay_readers *readers);
+/* While the process forks, in the thread that does: nothing is retired or freed in between. */
+void assay_readers_hold(assay_readers *readers);
+void assay_readers_release(assay_readers *readers);
 /* In the child of a fork, while it has one thread, which is no reader: those of the parent are not here and will not count themselves out. */
 void assay_readers_forked(assay_readers *readers);
 

@@ -57,9 +57,8 @@ static assay_access_token *take_serving(assay_credential *credential, assay_kept
 assay_access_token *assay_acquire_kept(assay_credential *credential, const assay_token_request *request, bool *due)
 {
     *due = false;
-    if (request->has_user && request->user_expiry != 0 &&
-        request->user_expiry <= assay_clock_wall(&credential->runtime->clock))
-        return NULL; /* what was got on behalf of a user ends with the user's own token (exchange.md 2.5) */
+    if (assay_token_request_is_over(request, assay_clock_wall(&credential->runtime->clock)))
+        return NULL;
     assay_reading reading = assay_readers_enter(credential->kept.readers);
     assay_kept *kept = assay_kept_find(&credential->kept, request);
     assay_access_token *token = kept == NULL ? NULL : take_serving(credential, kept, request->made_ms, due);
@@ -89,8 +88,7 @@ void assay_acquire_call_keeper(assay_credential *credential, bool start)
     assay_credential_unlock(credential);
     if (kept || !start)
         return;
-    int code = assay_refresher_start(&credential->refreshing, credential->runtime, assay_driver_watch_tokens,
-                                     credential, &failure);
+    int code = assay_refresher_start(&credential->refreshing, assay_driver_watch_tokens, credential, &failure);
     if (code != ASSAY_OK)
         assay_runtime_log(credential->runtime, ASSAY_LOG_WARNING, "tokens can't be renewed in time: %s: %s",
                           assay_code_summary(code), failure.note);
@@ -227,13 +225,18 @@ int assay_acquire(assay_credential *credential, const assay_token_request *reque
 {
     bool due;
     *token = NULL;
-    ASSAY_CLEANUP(assay_token_request_drop_p) assay_token_request *wanted = NULL;
     int code = assay_credential_use(credential, failure);
-    if (code == ASSAY_OK)
-        code = assay_acquire_normalise(credential, request, &wanted, failure);
     if (code != ASSAY_OK)
         return code;
-    assay_access_token *kept = assay_acquire_kept(credential, wanted, &due);
+    /* Most write the scope as it is kept, and then nothing is copied, least of all the user's token. */
+    assay_access_token *kept = assay_acquire_kept(credential, request, &due);
+    if (kept != NULL)
+        return found(credential, kept, due, deadline > 0, token);
+    ASSAY_CLEANUP(assay_token_request_drop_p) assay_token_request *wanted = NULL;
+    code = assay_acquire_normalise(credential, request, &wanted, failure);
+    if (code != ASSAY_OK)
+        return code;
+    kept = assay_acquire_kept(credential, wanted, &due);
     if (kept != NULL)
         return found(credential, kept, due, deadline > 0, token);
     return deadline == 0 ? nothing_kept(failure) : fly(credential, wanted, deadline, token, failure, detail);

@@ -85,9 +85,12 @@ static assay_turn gated(assay_acquisition *acquisition, int64_t left_ms, int *co
     return ASSAY_TURN_OVER;
 }
 
-/* A token has come since the caller looked. */
+/* A token has come since the caller looked. An heir does not take on the lead for that: then nobody does. */
 static assay_turn arrived(assay_acquisition *acquisition, int *code, assay_failure *failure)
 {
+    assay_failure none;
+    if (assay_acquisition_is_heir(acquisition))
+        assay_kept_land(acquisition->kept, assay_fail(&none, ASSAY_OK), &none);
     if (acquisition->got == NULL)
         acquisition->got = assay_access_token_ref(atomic_load(&acquisition->kept->token));
     return assay_acquisition_over(acquisition, ASSAY_OK, code, failure);
@@ -249,6 +252,8 @@ static int64_t look_at_locked(const assay_acquisition *acquisition)
 
 int64_t assay_acquisition_look_at(const assay_acquisition *acquisition)
 {
+    if (assay_acquisition_is_inherited(acquisition)) /* at once: it is over, and what it refers to may be gone */
+        return assay_clock_real_ms();
     assay_credential_lock(acquisition->credential);
     int64_t at = look_at_locked(acquisition);
     assay_credential_unlock(acquisition->credential);

@@ -30,13 +30,12 @@ typedef struct assay_acquisition {
     /* Of the leader. */
     assay_machine *machine;
     assay_machine_want want;
-    bool own_time;     /* its own deadline ends the request, not the time for one */
-    int64_t until;     /* real milliseconds: an answer after this one is too late */
-    int64_t began;     /* real milliseconds */
-    int64_t look_at;   /* real milliseconds: when the machine wants to go on */
-    assay_http_ca ca;  /* of the machine */
-    const char *ca_of; /* text that it was made of */
-    int shared_lock;   /* descriptor of the lock among processes; -1: none */
+    bool own_time;    /* its own deadline ends the request, not the time for one */
+    int64_t until;    /* real milliseconds: an answer after this one is too late */
+    int64_t began;    /* real milliseconds */
+    int64_t look_at;  /* real milliseconds: when the machine wants to go on */
+    assay_http_ca ca; /* of the machine */
+    int shared_lock;  /* descriptor of the lock among processes; -1: none */
 } assay_acquisition;
 
 /* @p kept is pinned already (assay_acquisition_pin()). */

@@ -62,11 +62,12 @@ void assay_acquisition_clear_lead(assay_acquisition *acquisition)
     assay_shared_unlock(&acquisition->shared_lock);
     assay_machine_free(ASSAY_STEAL(acquisition->machine));
     assay_http_ca_clear(&acquisition->ca);
-    acquisition->ca_of = NULL;
     acquisition->lease = 0;
 }
 
-static void log_end(const assay_credential *credential, const assay_kept *kept, int code, const assay_failure *failure)
+/* @p serves: one is there all the same. */
+static void log_end(const assay_credential *credential, const assay_kept *kept, int code, const assay_failure *failure,
+                    bool serves)
 {
     char shown[128];
     assay_text_escape(kept->wanted->scope, strlen(kept->wanted->scope), shown, sizeof shown);
@@ -74,7 +75,8 @@ static void log_end(const assay_credential *credential, const assay_kept *kept, 
     if (code == ASSAY_OK)
         assay_runtime_log(credential->runtime, ASSAY_LOG_INFO, "%s: a token was obtained for %s", kind, shown);
     else
-        assay_runtime_log(credential->runtime, atomic_load(&kept->token) != NULL ? ASSAY_LOG_WARNING : ASSAY_LOG_ERROR,
+        assay_runtime_log(credential->runtime,
+                          serves || atomic_load(&kept->token) != NULL ? ASSAY_LOG_WARNING : ASSAY_LOG_ERROR,
                           "%s: no token could be obtained for %s: %s (%s)%s%s", kind, shown, assay_code_name(code),
                           assay_code_summary(code), failure->note[0] == '\0' ? "" : ": ", failure->note);
 }
@@ -103,6 +105,75 @@ static void tell_keepers(const assay_acquisition *acquisition)
         assay_acquire_call_keeper(acquisition->credential, false);
 }
 
+/* All who wait share how it ended, and so does the next renewal. @p token is borrowed; NULL: there is none. @p code: ASSAY_OK, or why none was obtained. */
+static void settle(assay_acquisition *acquisition, assay_access_token *token, int code, const assay_failure *failure)
+{
+    assay_failure none;
+    assay_credential *credential = acquisition->credential;
+    assay_kept *kept = acquisition->kept;
+    int result = token != NULL ? assay_fail(&none, ASSAY_OK) : code;
+    assay_credential_lock(credential);
+    bool in_time = assay_acquisition_is_own_lead(acquisition);
+    if (token != NULL)
+        keep_token(acquisition, assay_access_token_ref(token)); /* a late one is as good */
+    if (code != ASSAY_OK && in_time)
+        note_failure(acquisition, code, failure);
+    if (in_time || (token != NULL && kept->lease == 0)) /* an heir that has not begun has nothing to do */
+        assay_kept_land(kept, result, token != NULL ? &none : failure);
+    else if (token != NULL) /* another one leads by now, but nobody need wait for that */
+        assay_kept_wake_all(kept);
+    assay_credential_unlock(credential);
+    /* What was replaced is a secret: not longer than its readers need it. */
+    assay_readers_reclaim(credential->kept.readers);
+}
+
+/* It can't even be asked for. */
+static assay_turn fail(assay_acquisition *acquisition, int result, int *code, assay_failure *failure)
+{
+    *code = assay_fail(failure, result);
+    assay_credential_count(acquisition->credential, ASSAY_CREDENTIAL_STAT_FAILURES);
+    settle(acquisition, NULL, *code, failure);
+    assay_acquisition_clear_lead(acquisition);
+    return ASSAY_TURN_OVER;
+}
+
+/* The caller's own: what it got, and nothing is left of the lead. */
+static void take(assay_acquisition *acquisition, assay_access_token *token)
+{
+    assay_access_token_unref(acquisition->got);
+    acquisition->got = token;
+    assay_acquisition_clear_lead(acquisition);
+    if (token != NULL)
+        tell_keepers(acquisition);
+}
+
+/* What another process shared, and serves still though it is due: for whoever has none, where none is to be had. */
+static assay_access_token *spare_of(const assay_acquisition *acquisition)
+{
+    return acquisition->renewal
+               ? NULL
+               : assay_shared_spare(acquisition->credential, acquisition->kept->wanted, acquisition->wanted->made_ms);
+}
+
+/* @p token is a reference; @p failure says with @p why what was wrong with an exchange, ASSAY_OK: there was none. */
+static assay_turn take_shared(assay_acquisition *acquisition, assay_access_token *token, int why, int *code,
+                              assay_failure *failure)
+{
+    settle(acquisition, token, why, failure);
+    assay_credential_count(acquisition->credential, ASSAY_CREDENTIAL_STAT_SHARED);
+    take(acquisition, token);
+    *code = assay_fail(failure, ASSAY_OK);
+    return ASSAY_TURN_OVER;
+}
+
+/* Another one leads by now, or did: wait for it like everybody, or take what it brought. */
+static assay_turn fall_back(assay_acquisition *acquisition, int *code, assay_failure *failure,
+                            assay_failure_detail *detail)
+{
+    assay_acquisition_clear_lead(acquisition);
+    return assay_acquisition_board(acquisition, code, failure, detail);
+}
+
 /* The machine is done: share what it brought. */
 static assay_turn finish(assay_acquisition *acquisition, int *code, assay_failure *failure,
                          assay_failure_detail *detail)
@@ -116,28 +187,18 @@ static assay_turn finish(assay_acquisition *acquisition, int *code, assay_failur
         token = make_token(acquisition, code, &local);
     if (token != NULL)
         assay_shared_put(credential, acquisition->kept->wanted, token);
-    assay_credential_lock(credential);
-    bool in_time = assay_acquisition_is_own_lead(acquisition);
-    if (token != NULL)
-        keep_token(acquisition, assay_access_token_ref(token)); /* a late one is as good */
-    else if (in_time)
-        note_failure(acquisition, *code, &local);
-    if (in_time)
-        assay_kept_land(acquisition->kept, *code, &local);
-    else if (token != NULL) /* another one leads by now, but nobody need wait for that */
-        assay_kept_wake_all(acquisition->kept);
-    assay_credential_unlock(credential);
-    assay_readers_reclaim(
-        credential->kept.readers); /* what was replaced is a secret: not longer than its readers need it */
+    assay_access_token *spare = token != NULL ? NULL : spare_of(acquisition);
+    if (spare == NULL)
+        settle(acquisition, token, *code, &local);
+    if (token == NULL && spare == NULL && atomic_load(&acquisition->kept->generation) != acquisition->seen)
+        return fall_back(acquisition, code, failure, detail); /* another leader had more luck */
     if (*code != ASSAY_OK)
         assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_FAILURES);
-    log_end(credential, acquisition->kept, *code, &local);
+    log_end(credential, acquisition->kept, *code, &local, spare != NULL);
     assay_acquisition_give_failure(&local, failure, detail);
-    assay_access_token_unref(acquisition->got);
-    acquisition->got = token;
-    assay_acquisition_clear_lead(acquisition);
-    if (token != NULL)
-        tell_keepers(acquisition);
+    if (spare != NULL)
+        return take_shared(acquisition, spare, *code, code, failure);
+    take(acquisition, token);
     return ASSAY_TURN_OVER;
 }
 
@@ -150,14 +211,6 @@ static bool extend_lease(assay_acquisition *acquisition, int64_t until)
         acquisition->kept->lease_until = until + ASSAY_LIMIT_LEASE_GRACE_MS;
     assay_credential_unlock(acquisition->credential);
     return leads;
-}
-
-/* Another one leads by now: wait for it like everybody. */
-static assay_turn fall_back(assay_acquisition *acquisition, int *code, assay_failure *failure,
-                            assay_failure_detail *detail)
-{
-    assay_acquisition_clear_lead(acquisition);
-    return assay_acquisition_board(acquisition, code, failure, detail);
 }
 
 static int take_ca(assay_acquisition *acquisition, assay_failure *failure)
@@ -184,6 +237,9 @@ assay_turn assay_acquisition_end_hurried(assay_acquisition *acquisition, int *co
 {
     assay_credential *credential = acquisition->credential;
     assay_kept *kept = acquisition->kept;
+    assay_access_token *spare = spare_of(acquisition);
+    if (spare != NULL)
+        return take_shared(acquisition, spare, ASSAY_OK, code, failure);
     *code = assay_fail_note(failure, ASSAY_E_TIMEOUT, "no time was left to obtain a token");
     assay_credential_lock(credential);
     if (assay_acquisition_is_own_lead(acquisition)) {
@@ -307,9 +363,13 @@ assay_turn assay_acquisition_begin(assay_acquisition *acquisition, int *code, as
     assay_access_token *token = NULL;
     if (acquisition->machine != NULL)
         return assay_acquisition_run(acquisition, code, failure, detail);
-    switch (assay_shared_get(credential, acquisition->kept->wanted, acquisition->wanted->made_ms,
-                             &acquisition->shared_lock, &token)) {
-    case ASSAY_SHARED_WAIT:
+    assay_shared_answer answer = assay_shared_get(credential, acquisition->kept->wanted, acquisition->wanted->made_ms,
+                                                  &acquisition->shared_lock, &token);
+    if (answer == ASSAY_SHARED_WAIT) /* nobody waits for a renewal, nor for that of another process */
+        token = spare_of(acquisition);
+    if (token != NULL)
+        return take_shared(acquisition, token, ASSAY_OK, code, failure);
+    if (answer == ASSAY_SHARED_WAIT) {
         acquisition->look_at = assay_clock_real_ms() + ASSAY_LIMIT_STORE_LOOK_MS;
         if (acquisition->look_at >= acquisition->deadline)
             return assay_acquisition_end_hurried(acquisition, code, failure);
@@ -317,42 +377,16 @@ assay_turn assay_acquisition_begin(assay_acquisition *acquisition, int *code, as
             return fall_back(acquisition, code, failure, detail);
         acquisition->want = ASSAY_MACHINE_WAIT;
         return ASSAY_TURN_WAIT;
-    case ASSAY_SHARED_TOKEN:
-        assay_credential_lock(credential);
-        assay_failure_clear(failure);
-        assay_access_token_unref(acquisition->got);
-        acquisition->got = assay_access_token_ref(token);
-        keep_token(acquisition, token);
-        if (assay_acquisition_is_own_lead(acquisition))
-            assay_kept_land(acquisition->kept, ASSAY_OK, failure);
-        assay_credential_unlock(credential);
-        assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_SHARED);
-        assay_acquisition_clear_lead(acquisition);
-        tell_keepers(acquisition);
-        *code = ASSAY_OK;
-        return ASSAY_TURN_OVER;
-    default:
-        break;
     }
     assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_EXCHANGES);
     warn_of_app(acquisition);
     if (acquisition->renewal)
         assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_REFRESHES);
     /* Without the time of day nobody can tell when a token expires. */
-    *code = assay_acquisition_moment(credential).wall < 0
-                ? ASSAY_E_CLOCK
-                : assay_machine_new(&credential->settings, acquisition->wanted, &credential->context,
-                                    &acquisition->machine);
-    if (*code == ASSAY_OK)
-        return assay_acquisition_run(acquisition, code, failure, detail);
-    (void)assay_fail(failure, *code);
-    assay_credential_count(credential, ASSAY_CREDENTIAL_STAT_FAILURES);
-    assay_credential_lock(credential);
-    if (assay_acquisition_is_own_lead(acquisition)) {
-        note_failure(acquisition, *code, failure);
-        assay_kept_land(acquisition->kept, *code, failure);
-    }
-    assay_credential_unlock(credential);
-    assay_acquisition_clear_lead(acquisition);
-    return ASSAY_TURN_OVER;
+    int made = assay_acquisition_moment(credential).wall < 0
+                   ? ASSAY_E_CLOCK
+                   : assay_machine_new(&credential->settings, acquisition->wanted, &credential->context,
+                                       &acquisition->machine);
+    return made == ASSAY_OK ? assay_acquisition_run(acquisition, code, failure, detail)
+                            : fail(acquisition, made, code, failure);
 }

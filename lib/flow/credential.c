@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-/* Of all credentials: held while one is frozen, which happens once, and by whoever adds a source to one. */
+/* Of all credentials: held while one is frozen, which happens once, and while the process forks. */
 static pthread_mutex_t freezing = PTHREAD_MUTEX_INITIALIZER;
 
 int assay_credential_make(assay_runtime *runtime, assay_credential_kind kind, assay_credential **credential)
@@ -59,7 +59,8 @@ static int fail_depth(assay_failure *failure)
                            ASSAY_LIMIT_CREDENTIAL_DEPTH);
 }
 
-int assay_credential_add_source(assay_credential *credential, assay_credential *source, assay_failure *failure)
+/* Refer to a source of assertions, or to a member of a chain. */
+static int add_source(assay_credential *credential, assay_credential *source, assay_failure *failure)
 {
     if (source == credential || source->depth >= ASSAY_LIMIT_CREDENTIAL_DEPTH)
         return fail_depth(failure);
@@ -86,7 +87,7 @@ int assay_credential_set_inner(assay_credential *credential, assay_credential *s
         return assay_fail_note(failure, ASSAY_E_STATE, "it has a source already");
     int code = assay_settings_set_text(&copy, scope, "the scope of the source", failure);
     if (code == ASSAY_OK)
-        code = assay_credential_add_source(credential, source, failure);
+        code = add_source(credential, source, failure);
     if (code != ASSAY_OK)
         return code;
     credential->settings.inner_scope = ASSAY_STEAL(copy);
@@ -105,7 +106,7 @@ int assay_credential_make_chain(assay_runtime *runtime, assay_credential *const 
     if (made->settings.members == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
     for (size_t i = 0; i < count; i++) {
-        int code = assay_credential_add_source(made, members[i], failure);
+        int code = add_source(made, members[i], failure);
         if (code != ASSAY_OK)
             return code;
         made->settings.members[made->settings.member_count++] = &members[i]->settings;
@@ -197,20 +198,34 @@ static int freeze(assay_credential *credential, assay_failure *failure)
     if (code != ASSAY_OK)
         return code;
     (void)assay_credential_settings_check(&credential->settings, failure);
-    if (assay_settings_client_id_is_odd(&credential->settings)) /* row 16, case 6 */
+    atomic_store_explicit(&credential->frozen, true, memory_order_release);
+    return ASSAY_OK;
+}
+
+/* Row 16, case 6. Without the lock: the log function may use another credential for the first time. */
+static void warn_of_client_id(const assay_credential *credential)
+{
+    if (assay_settings_client_id_is_odd(&credential->settings))
         assay_runtime_log(credential->runtime, ASSAY_LOG_WARNING,
                           "the client id is no GUID, which Entra answers with AADSTS700016: a name, an object's or a "
                           "resource's id is not meant");
-    atomic_store_explicit(&credential->frozen, true, memory_order_release);
-    return ASSAY_OK;
+}
+
+static int freeze_once(assay_credential *credential, assay_failure *failure)
+{
+    (void)pthread_mutex_lock(&freezing);
+    bool is_first = !atomic_load(&credential->frozen);
+    int code = is_first ? freeze(credential, failure) : ASSAY_OK;
+    (void)pthread_mutex_unlock(&freezing);
+    if (is_first && code == ASSAY_OK)
+        warn_of_client_id(credential);
+    return code;
 }
 
 int assay_credential_use(assay_credential *credential, assay_failure *failure)
 {
     if (!atomic_load_explicit(&credential->frozen, memory_order_acquire)) {
-        (void)pthread_mutex_lock(&freezing);
-        int code = atomic_load(&credential->frozen) ? ASSAY_OK : freeze(credential, failure);
-        (void)pthread_mutex_unlock(&freezing);
+        int code = freeze_once(credential, failure);
         if (code != ASSAY_OK)
             return code;
     }
@@ -241,13 +256,23 @@ void assay_credential_remove_keeper(assay_credential *credential, assay_keeper *
     assay_credential_unlock(credential);
 }
 
-void assay_credential_forked(assay_credential *credential)
+void assay_credential_hold_freezing(void)
+{
+    (void)pthread_mutex_lock(&freezing);
+}
+
+void assay_credential_release_freezing(void)
+{
+    (void)pthread_mutex_unlock(&freezing);
+}
+
+void assay_credential_forked(assay_credential *credential, uint64_t salt)
 {
     assay_readers_forked(credential->kept.readers);
     credential->keepers = NULL;
     for (assay_kept *kept = assay_kept_next(&credential->kept, NULL); kept != NULL;
          kept = assay_kept_next(&credential->kept, kept))
-        assay_kept_forked(kept);
+        assay_kept_forked(kept, salt);
 }
 
 static int make_one(assay_runtime *runtime, assay_credential_kind kind, assay_credential **credential,

@@ -54,9 +54,7 @@ assay_credential *assay_credential_take(assay_credential *credential); /* one mo
  */
 int assay_credential_use(assay_credential *credential, assay_failure *failure);
 
-/* Refer to a source of assertions, or of a chain. ASSAY_E_CONFIG_CREDENTIAL: they would use one another too deeply. */
-int assay_credential_add_source(assay_credential *credential, assay_credential *source, assay_failure *failure);
-/* Take the source's tokens as assertions or subject tokens, asked for with this scope. */
+/* Take the source's tokens as assertions or subject tokens, asked for with this scope. ASSAY_E_CONFIG_CREDENTIAL: they would use one another too deeply. */
 int assay_credential_set_inner(assay_credential *credential, assay_credential *source, const char *scope,
                                assay_failure *failure);
 int assay_credential_make_chain(assay_runtime *runtime, assay_credential *const *members, size_t count,
@@ -85,8 +83,11 @@ static inline void assay_credential_count(assay_credential *credential, int stat
     atomic_fetch_add_explicit(&credential->stats[stat], 1, memory_order_relaxed);
 }
 
-/* fork.c, in the child, with the lock: flights and threads are in the parent. */
-void assay_credential_forked(assay_credential *credential);
+/* fork.c: no credential is frozen in between. Taken before all other locks. */
+void assay_credential_hold_freezing(void);
+void assay_credential_release_freezing(void);
+/* fork.c, in the child, with the lock: flights and threads are in the parent. @p salt: as of assay_kept_forked(). */
+void assay_credential_forked(assay_credential *credential, uint64_t salt);
 
 /* acquire.c: get a token; @p deadline in real milliseconds, 0 never to wait. */
 int assay_acquire_scope(assay_credential *credential, const char *scope, int64_t deadline, assay_access_token **token,

@@ -6,6 +6,7 @@
 #include "flow/refresher.h"
 #include "flow/token_cache.h"
 
+#include <time.h>
 #include <unistd.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -15,37 +16,90 @@ static assay_keyring *keyrings;
 static assay_credential *credentials;
 static atomic_uint generation;
 
-/* First the threads of our own, which finish the moment's work and stay out until the fork is done; then what they and others lock. */
+/* From the first ones on, up to these. */
+static void release_threads(const assay_keyring *keyring_end, const assay_credential *credential_end)
+{
+    for (assay_keyring *keyring = keyrings; keyring != keyring_end; keyring = keyring->next)
+        assay_refresher_release(&keyring->refreshing);
+    for (assay_credential *credential = credentials; credential != credential_end; credential = credential->next)
+        assay_refresher_release(&credential->refreshing);
+}
+
+/* All threads of our own, or none. */
+static bool try_threads(void)
+{
+    for (assay_keyring *keyring = keyrings; keyring != NULL; keyring = keyring->next) {
+        if (!assay_refresher_try_hold(&keyring->refreshing)) {
+            release_threads(keyring, credentials);
+            return false;
+        }
+    }
+    for (assay_credential *credential = credentials; credential != NULL; credential = credential->next) {
+        if (!assay_refresher_try_hold(&credential->refreshing)) {
+            release_threads(NULL, credential);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void hold_lists(void)
+{
+    assay_credential_hold_freezing();
+    assay_fork_hold();
+}
+
+static void release_lists(void)
+{
+    assay_fork_release();
+    assay_credential_release_freezing();
+}
+
+/*
+ * The threads of our own finish the moment's work and stay out until the fork is done. While one is busy nothing is held: it may be in a function of the host that gives assertions,
+ * and that one use another credential, or start its thread.
+ */
+static void hold_threads(void)
+{
+    const struct timespec pause = {.tv_nsec = 500000};
+    hold_lists();
+    while (!try_threads()) {
+        release_lists();
+        (void)nanosleep(&pause, NULL);
+        hold_lists();
+    }
+}
+
+/* All threads before all locks; then what they and others lock. */
 static void prepare(void)
 {
-    (void)pthread_mutex_lock(&registry);
+    hold_threads();
     for (assay_keyring *keyring = keyrings; keyring != NULL; keyring = keyring->next) {
-        assay_refresher_hold(&keyring->refreshing);
         assay_keyring_lock(keyring);
         assay_token_cache_hold(keyring->tokens);
+        assay_readers_hold(keyring->readers);
     }
-    /* All threads before all locks: one may be about to use the source of its credential. */
-    for (assay_credential *credential = credentials; credential != NULL; credential = credential->next)
-        assay_refresher_hold(&credential->refreshing);
     for (assay_credential *credential = credentials; credential != NULL; credential = credential->next) {
         assay_credential_lock(credential);
         (void)pthread_mutex_lock(&credential->context.lock);
+        assay_readers_hold(credential->kept.readers);
     }
 }
 
 static void release_all(void)
 {
     for (assay_keyring *keyring = keyrings; keyring != NULL; keyring = keyring->next) {
+        assay_readers_release(keyring->readers);
         assay_token_cache_release(keyring->tokens);
         assay_keyring_unlock(keyring);
-        assay_refresher_release(&keyring->refreshing);
     }
     for (assay_credential *credential = credentials; credential != NULL; credential = credential->next) {
+        assay_readers_release(credential->kept.readers);
         (void)pthread_mutex_unlock(&credential->context.lock);
         assay_credential_unlock(credential);
-        assay_refresher_release(&credential->refreshing);
     }
-    (void)pthread_mutex_unlock(&registry);
+    release_threads(NULL, NULL);
+    release_lists();
 }
 
 static void in_child(void)
@@ -59,7 +113,7 @@ static void in_child(void)
             assay_issuer_keys_forked(keys, salt++);
     }
     for (assay_credential *credential = credentials; credential != NULL; credential = credential->next)
-        assay_credential_forked(credential);
+        assay_credential_forked(credential, salt);
     release_all();
 }
 

@@ -3,7 +3,7 @@
 #define ASSAY_FLOW_FORK_H
 
 /*
- * What a fork means for the keys of validators. While a process forks, every keyring is locked, so that the child finds no half-made change; the child
+ * What a fork means for the keys of validators and the tokens of credentials. While a process forks, all of them are locked, so that the child finds no half-made change; the child
  * then counts no reader of the parent, waits for no flight of the parent, and its own locks are free (architecture, section 3).
  */
 

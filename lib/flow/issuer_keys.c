@@ -6,18 +6,6 @@
 #include <stdio.h>
 #include <time.h>
 
-static bool init_wait(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0)
-        return false;
-    /* Waits are bounded by real time that does not jump. */
-    bool done =
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 && pthread_cond_init(condition, &attributes) == 0;
-    (void)pthread_condattr_destroy(&attributes);
-    return done;
-}
-
 /* How its documents are fetched. */
 static int copy_ways(assay_issuer_keys *keys, const assay_source_config *config, const char *bearer_file)
 {
@@ -49,7 +37,7 @@ int assay_issuer_keys_init(assay_issuer_keys *keys, const assay_source_config *c
     if (code == ASSAY_OK || code == ASSAY_E_ABSENT)
         code = copy_ways(keys, config, bearer_file);
     if (code == ASSAY_OK)
-        code = init_wait(&keys->landed) ? ASSAY_OK : ASSAY_E_MEMORY;
+        code = assay_clock_init_condition(&keys->landed) ? ASSAY_OK : ASSAY_E_MEMORY;
     if (code != ASSAY_OK) {
         clear_ways(keys);
         assay_source_free(ASSAY_STEAL(keys->source));
@@ -133,7 +121,8 @@ bool assay_issuer_keys_is_flying(const assay_issuer_keys *keys)
 
 void assay_issuer_keys_forked(assay_issuer_keys *keys, uint64_t salt)
 {
-    (void)init_wait(&keys->landed); /* anew: destroying the inherited one would wait for threads of the parent */
+    (void)assay_clock_init_condition(
+        &keys->landed); /* anew: destroying the inherited one would wait for threads of the parent */
     keys->waiting = NULL;
     keys->lease = 0;
     atomic_store(&keys->flying, false);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/kept_tokens.h"
 
-#include <time.h>
+#include "base/clock.h"
 
 static uint32_t hash_of(const char *scope, const char *tenant, const char *claims, bool continuous, const uint8_t *user)
 {
@@ -81,21 +81,23 @@ assay_kept *assay_kept_find_scope(assay_kept_tokens *tokens, const char *scope)
     return assay_kept_find(tokens, &wanted);
 }
 
-static bool init_condition(pthread_cond_t *condition)
+/* Many children have one token, with one time for its renewal; together they would be a burst of requests. */
+static void put_off(assay_kept *kept, uint64_t salt)
 {
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0)
-        return false;
-    bool made =
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 && pthread_cond_init(condition, &attributes) == 0;
-    (void)pthread_condattr_destroy(&attributes);
-    return made;
+    const assay_access_token *token = atomic_load(&kept->token);
+    int64_t allowed = atomic_load(&kept->renew_allowed_ms);
+    int64_t from = token != NULL && token->renew_ms > allowed ? token->renew_ms : allowed;
+    if (token == NULL || token->until_ms <= from)
+        return;
+    int64_t most = (token->until_ms - from) / 4;
+    atomic_store(&kept->renew_allowed_ms, from + most * (int64_t)(salt >> 48) / 65536);
 }
 
 /* The condition's waiters did not come along: it is made anew rather than destroyed, which would wait for them. */
-void assay_kept_forked(assay_kept *kept)
+void assay_kept_forked(assay_kept *kept, uint64_t salt)
 {
-    (void)init_condition(&kept->landed);
+    put_off(kept, salt);
+    (void)assay_clock_init_condition(&kept->landed);
     kept->waiting = NULL;
     kept->flying = false;
     kept->pins = 0;
@@ -117,7 +119,7 @@ static assay_kept *make(const assay_token_request *wanted)
     atomic_init(&kept->renew_allowed_ms, INT64_MIN);
     kept->gate_ms = INT64_MIN;
     atomic_init(&kept->called_ms, INT64_MIN / 2);
-    if (init_condition(&kept->landed))
+    if (assay_clock_init_condition(&kept->landed))
         return kept;
     assay_token_request_drop(kept->wanted);
     assay_release(kept);

@@ -62,8 +62,11 @@ assay_kept *assay_kept_find_scope(assay_kept_tokens *tokens, const char *scope);
 assay_kept *assay_kept_need(assay_kept_tokens *tokens, const assay_token_request *wanted);
 /* With the lock: replace its token by this one (a reference, or NULL). */
 void assay_kept_put(assay_kept_tokens *tokens, assay_kept *kept, assay_access_token *token);
-/* In the child of a fork, with the lock: the flight and all who waited for it are in the parent. */
-void assay_kept_forked(assay_kept *kept);
+/*
+ * In the child of a fork, with the lock: the flight and all who waited for it are in the parent. Its token is renewed later than the parent renews it, by up to a quarter
+ * of the time that it serves from then on: how much, the upper bits of @p salt tell, which differs from child to child.
+ */
+void assay_kept_forked(assay_kept *kept, uint64_t salt);
 /* With the lock: the first one, and the one after it; NULL: no more. */
 assay_kept *assay_kept_next(assay_kept_tokens *tokens, const assay_kept *kept);
 

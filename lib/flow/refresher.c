@@ -10,10 +10,9 @@
 #include <stdio.h>
 
 typedef struct assay_refresher {
-    const assay_runtime *runtime;
     assay_driver *driver;
     pthread_t thread;
-    pthread_mutex_t working; /* held by the thread but while it sleeps: whoever forks takes it first */
+    pthread_mutex_t working; /* held by the thread but while it sleeps: whoever forks takes it before all locks */
     atomic_bool stop;
     unsigned process; /* assay_fork_generation() */
 } assay_refresher;
@@ -32,7 +31,7 @@ static void work(assay_refresher *refresher)
     assay_driver_go_on(refresher->driver);
     (void)pthread_mutex_unlock(&refresher->working);
     assay_runtime_keep_log(NULL);
-    assay_runtime_give_log(refresher->runtime, lines);
+    assay_runtime_give_log(lines);
 }
 
 static void *run(void *argument)
@@ -60,15 +59,13 @@ static int start_thread(assay_refresher *refresher)
     return result;
 }
 
-static int make(const assay_runtime *runtime, assay_refresher_watch watch, void *owner, assay_refresher **refresher,
-                assay_failure *failure)
+static int make(assay_refresher_watch watch, void *owner, assay_refresher **refresher, assay_failure *failure)
 {
     const assay_driver_hooks none = {NULL, NULL, NULL, NULL};
     *refresher = assay_zalloc(sizeof **refresher);
     if (*refresher == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
     (*refresher)->process = assay_fork_generation();
-    (*refresher)->runtime = runtime;
     int code = assay_driver_make(&none, &(*refresher)->driver, failure);
     if (code == ASSAY_OK) /* not counted: the last reference ends the thread */
         code = watch((*refresher)->driver, owner, failure);
@@ -137,8 +134,7 @@ static int launch(assay_refresher_slot *slot, assay_refresher *refresher, assay_
     return result;
 }
 
-int assay_refresher_start(assay_refresher_slot *slot, const assay_runtime *runtime, assay_refresher_watch watch,
-                          void *owner, assay_failure *failure)
+int assay_refresher_start(assay_refresher_slot *slot, assay_refresher_watch watch, void *owner, assay_failure *failure)
 {
     assay_refresher *refresher, *rest;
     (void)pthread_mutex_lock(slot->lock);
@@ -146,7 +142,7 @@ int assay_refresher_start(assay_refresher_slot *slot, const assay_runtime *runti
     (void)pthread_mutex_unlock(slot->lock);
     if (is_running)
         return ASSAY_OK;
-    int code = make(runtime, watch, owner, &refresher, failure);
+    int code = make(watch, owner, &refresher, failure);
     if (code != ASSAY_OK)
         return code;
     int result = launch(slot, refresher, &rest);
@@ -188,11 +184,10 @@ static bool is_self(const assay_refresher *refresher)
     return pthread_equal(refresher->thread, pthread_self()) != 0;
 }
 
-void assay_refresher_hold(assay_refresher_slot *slot)
+bool assay_refresher_try_hold(assay_refresher_slot *slot)
 {
     assay_refresher *refresher = atomic_load(&slot->refresher);
-    if (refresher != NULL && !is_self(refresher))
-        (void)pthread_mutex_lock(&refresher->working);
+    return refresher == NULL || is_self(refresher) || pthread_mutex_trylock(&refresher->working) == 0;
 }
 
 void assay_refresher_release(assay_refresher_slot *slot)

@@ -115,13 +115,15 @@ int assay_runtime_take_store_directory(assay_runtime *runtime, const char *path,
 
 static _Thread_local assay_log_line ***kept_end;
 
-/* Without memory it is lost. */
-static void keep_line(int level, const char *text, size_t len)
+/* Without memory it is lost. The runtime need not be that of who keeps it: a function of the host may use others. */
+static void keep_line(const assay_runtime *runtime, int level, const char *text, size_t len)
 {
     assay_log_line *line = assay_alloc(sizeof *line + len + 1);
     if (line == NULL)
         return;
-    *line = (assay_log_line){NULL, level, len};
+    assay_runtime *taken = (assay_runtime *)(uintptr_t)runtime; /* for its count alone */
+    (void)atomic_fetch_add_explicit(&taken->references, 1, memory_order_relaxed);
+    *line = (assay_log_line){NULL, taken, level, len};
     memcpy(line->text, text, len + 1);
     **kept_end = line;
     *kept_end = &line->next;
@@ -142,7 +144,7 @@ void assay_runtime_log(const assay_runtime *runtime, int level, const char *form
     if (kept_end == NULL)
         runtime->log(runtime->log_data, level, line, shown);
     else
-        keep_line(level, line, shown);
+        keep_line(runtime, level, line, shown);
 }
 
 void assay_runtime_keep_log(assay_log_line ***end)
@@ -150,11 +152,12 @@ void assay_runtime_keep_log(assay_log_line ***end)
     kept_end = end;
 }
 
-void assay_runtime_give_log(const assay_runtime *runtime, assay_log_line *lines)
+void assay_runtime_give_log(assay_log_line *lines)
 {
     for (assay_log_line *line = lines, *next; line != NULL; line = next) {
         next = line->next;
-        runtime->log(runtime->log_data, line->level, line->text, line->len);
+        line->runtime->log(line->runtime->log_data, line->level, line->text, line->len);
+        assay_runtime_drop(line->runtime);
         assay_release(line);
     }
 }

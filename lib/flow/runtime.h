@@ -54,6 +54,7 @@ void assay_runtime_log(const assay_runtime *runtime, int level, const char *form
 /* A line that waits to be given to the host. */
 typedef struct assay_log_line {
     struct assay_log_line *next;
+    assay_runtime *runtime; /* a reference */
     int level;
     size_t len;
     char text[];
@@ -61,8 +62,8 @@ typedef struct assay_log_line {
 
 /* From now on what this thread logs is kept at *end, and each line moves *end on; NULL: lines go to the host again. */
 void assay_runtime_keep_log(assay_log_line ***end);
-/* Give kept lines to the host, and release them. */
-void assay_runtime_give_log(const assay_runtime *runtime, assay_log_line *lines);
+/* Give kept lines to the host, each to the log of its runtime, and release them. */
+void assay_runtime_give_log(assay_log_line *lines);
 
 /* Versions of this library and those underneath, static. */
 const char *assay_runtime_versions(void);

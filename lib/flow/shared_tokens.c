@@ -52,12 +52,12 @@ static void log_once(const assay_credential *credential, trouble what, const cha
 /* Real milliseconds of a challenge: a token of that very moment may be what was challenged. */
 static bool is_wanted(const assay_access_token *token, int64_t made_ms, int64_t now_wall, int64_t now_ms)
 {
-    return assay_access_token_serves(token, now_wall, now_ms) && !assay_access_token_is_due(token, now_wall, now_ms) &&
-           (made_ms == 0 || token->obtained_real_ms > made_ms);
+    return assay_access_token_serves(token, now_wall, now_ms) && (made_ms == 0 || token->obtained_real_ms > made_ms);
 }
 
-/* A token that serves; NULL: there is none, whatever the reason. */
-static assay_access_token *load(const assay_credential *credential, const assay_shared_name *name, int64_t made_ms)
+/* A token that serves; NULL: there is none, whatever the reason. @p fresh: nor is it due. */
+static assay_access_token *load(const assay_credential *credential, const assay_shared_name *name, int64_t made_ms,
+                                bool fresh)
 {
     assay_failure failure;
     assay_token_record record;
@@ -75,10 +75,25 @@ static assay_access_token *load(const assay_credential *credential, const assay_
         return NULL;
     }
     assay_access_token *token = now_wall < 0 ? NULL : assay_access_token_from_record(&record, source, now_wall, now_ms);
-    if (token != NULL && is_wanted(token, made_ms, now_wall, now_ms))
+    if (token != NULL && is_wanted(token, made_ms, now_wall, now_ms) &&
+        !(fresh && assay_access_token_is_due(token, now_wall, now_ms)))
         return token;
     assay_access_token_unref(token);
     return NULL;
+}
+
+/* Whether a shared one may be taken for this, and how it is called. */
+static bool may_have(const assay_credential *credential, const assay_token_request *wanted, assay_shared_name *name)
+{
+    return credential->shared != NULL &&
+           !assay_token_request_is_over(wanted, assay_clock_wall(&credential->runtime->clock)) &&
+           assay_shared_name_of(credential, wanted, name);
+}
+
+assay_access_token *assay_shared_spare(assay_credential *credential, const assay_token_request *wanted, int64_t made_ms)
+{
+    assay_shared_name name;
+    return may_have(credential, wanted, &name) ? load(credential, &name, made_ms, false) : NULL;
 }
 
 assay_shared_answer assay_shared_get(assay_credential *credential, const assay_token_request *wanted, int64_t made_ms,
@@ -87,9 +102,9 @@ assay_shared_answer assay_shared_get(assay_credential *credential, const assay_t
     assay_failure failure;
     assay_shared_name name;
     *token = NULL;
-    if (credential->shared == NULL || *lock >= 0 || !assay_shared_name_of(credential, wanted, &name))
+    if (*lock >= 0 || !may_have(credential, wanted, &name))
         return ASSAY_SHARED_NOTHING;
-    *token = load(credential, &name, made_ms);
+    *token = load(credential, &name, made_ms, true);
     if (*token != NULL)
         return ASSAY_SHARED_TOKEN;
     int code = assay_store_claim(credential->shared->store, name.text, ASSAY_LIMIT_SHARED_HOLD, lock, &failure);
@@ -100,7 +115,7 @@ assay_shared_answer assay_shared_get(assay_credential *credential, const assay_t
         return ASSAY_SHARED_NOTHING;
     }
     /* Whoever had the claim until this moment may have shared one since the first look. */
-    *token = load(credential, &name, made_ms);
+    *token = load(credential, &name, made_ms, true);
     if (*token == NULL)
         return ASSAY_SHARED_NOTHING;
     assay_shared_unlock(lock);

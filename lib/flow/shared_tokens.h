@@ -19,17 +19,23 @@ int assay_shared_open(const char *path, assay_shared_tokens **shared, assay_fail
 void assay_shared_close(assay_shared_tokens *shared);
 
 typedef enum assay_shared_answer {
-    ASSAY_SHARED_NOTHING, /* obtain one: *lock is held meanwhile, or -1 where there is no directory or it can't be used */
-    ASSAY_SHARED_WAIT,    /* another process obtains it: ask again in a moment */
-    ASSAY_SHARED_TOKEN    /* *token is a reference to one that serves */
+    ASSAY_SHARED_NOTHING, /* obtain one: *lock is held meanwhile, or -1 where there is no directory, or it can't be used, or nobody need wait */
+    ASSAY_SHARED_WAIT, /* another process obtains it: ask again in a moment */
+    ASSAY_SHARED_TOKEN /* *token is a reference to one that serves */
 } assay_shared_answer;
 
 /*
  * A token that another process obtained. @p lock: -1 at first; kept between calls. One that is due for renewal, or was obtained before the request was made (a claims challenge), is
- * none. Reads files; never waits. Without a directory this is one comparison.
+ * none, nor is there one for a user whose own token has expired. Reads files; never waits. Without a directory this is one comparison.
  */
 assay_shared_answer assay_shared_get(assay_credential *credential, const assay_token_request *wanted, int64_t made_ms,
                                      int *lock, assay_access_token **token);
+/*
+ * For whoever has none and gets none, since another process obtains it at the moment, or the server does not answer: one that is due for renewal and serves still. A
+ * reference; NULL: there is none. Reads a file.
+ */
+assay_access_token *assay_shared_spare(assay_credential *credential, const assay_token_request *wanted,
+                                       int64_t made_ms);
 /* Share one that was just obtained. A failure is logged and does no harm. */
 void assay_shared_put(assay_credential *credential, const assay_token_request *wanted, const assay_access_token *token);
 /* Let go of the lock, if it is held; *lock is -1 then. */

@@ -318,6 +318,32 @@ static void test_case_97_over_the_network(void **state)
     sweep("a secret over TLS", get_secret, 5);
 }
 
+/* A token that is kept is found without memory, also for a request, which may hold a user's token. */
+static void kept(void **state)
+{
+    static const char user[] = "e30.e30.c2ln";
+    assay_token_request *request = NULL;
+    assay_access_token *token = NULL;
+    (void)state;
+    assay_credential *credential = exchange_scene_secret(&scene);
+    token = exchange_scene_get(credential, EXCHANGE_SCOPE);
+    assay_access_token_unref(token);
+    assert_int_equal(assay_token_request_new(EXCHANGE_SCOPE, &request, NULL), ASSAY_OK);
+    arm(1, true);
+    int by_scope = assay_credential_get_token(credential, EXCHANGE_SCOPE, 0, &token, NULL);
+    assay_access_token_unref(token);
+    int by_request = assay_credential_get_token_for(credential, request, 0, &token, NULL);
+    assay_access_token_unref(token);
+    disarm();
+    assert_int_equal(seen, 0);
+    assert_int_equal(by_scope, ASSAY_OK);
+    assert_int_equal(by_request, ASSAY_OK);
+    assert_int_equal(assay_token_request_set_user_assertion(request, user, sizeof user - 1, NULL), ASSAY_OK);
+    assert_int_equal(assay_credential_get_token_for(credential, request, 0, &token, NULL), ASSAY_E_TOKEN_NEEDED);
+    assay_token_request_free(request);
+    assay_credential_unref(credential);
+}
+
 static int setup(void **state)
 {
     if (client_keys_make(state) != 0)
@@ -340,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_case_97_configuring),
         cmocka_unit_test(test_case_97_by_steps),
         cmocka_unit_test(test_case_97_over_the_network),
+        cmocka_unit_test(kept),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Kept tokens: given at once, renewed behind whoever asks, told apart, replaced and forgotten (cases 20, 37 to 40, 43 to 46). */
 #include "support/acquire_trial.h"
+#include "support/process.h"
+#include "support/store_folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +12,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OTHER_SCOPE "https://storage.azure.com/.default"
 #define OTHER_TENANT "bbbbcccc-1111-dddd-2222-eeee3333ffff"
@@ -425,6 +428,93 @@ static void test_description(void **state)
     assay_access_token_unref(token);
 }
 
+static assay_credential *sharing_credential(void)
+{
+    assay_credential *made = exchange_scene_secret(&scene);
+    assert_int_equal(assay_credential_set_cache_directory(made, store_directory, NULL), ASSAY_OK);
+    return made;
+}
+
+/* A token of another process is in the directory, and due; what @p kind says is wrong with the server. It is given, and renewed as soon as that is possible. */
+static void given_though_due(const char *kind, int64_t value, int64_t timeout_ms)
+{
+    assay_credential *before = sharing_credential();
+    assay_access_token *token = exchange_scene_get(before, EXCHANGE_SCOPE), *got = NULL;
+    exchange_scene_advance(&scene, 2900);
+    trial_fault(&scene, kind, value, -1);
+    assay_credential *fresh = sharing_credential();
+    assert_int_equal(assay_credential_get_token(fresh, EXCHANGE_SCOPE, timeout_ms, &got, NULL), ASSAY_OK);
+    assert_string_equal(assay_access_token_text(got, NULL), assay_access_token_text(token, NULL));
+    assert_int_equal(trial_stat(fresh, ASSAY_CREDENTIAL_STAT_SHARED), 1);
+    trial_fault(&scene, "none", -1, -1);
+    exchange_scene_advance(&scene, 31);
+    assay_access_token_unref(exchange_scene_get(fresh, EXCHANGE_SCOPE)); /* which calls for it */
+    assay_access_token *second = trial_renewed(fresh, EXCHANGE_SCOPE, got);
+    assert_string_not_equal(assay_access_token_text(second, NULL), assay_access_token_text(token, NULL));
+    exchange_scene_advance(&scene, -2931);
+    assay_access_token_unref(second);
+    assay_access_token_unref(got);
+    assay_access_token_unref(token);
+    assay_credential_unref(fresh);
+    assay_credential_unref(before);
+}
+
+static void test_shared_token_that_is_due(void **state)
+{
+    assert_int_equal(store_folder_open(state), 0);
+    given_though_due("aadsts", 7000215, 5000); /* the server refuses, */
+    assay_credential_forget(credential, NULL);
+    assert_int_equal(store_folder_remove(state), 0);
+    assert_int_equal(store_folder_open(state), 0);
+    given_though_due("slow", 1500, 300); /* or takes longer than there is time */
+    assert_int_equal(store_folder_remove(state), 0);
+}
+
+typedef struct meanwhile {
+    int ready[2];
+} meanwhile;
+
+/* Another process is about to obtain it, and takes its time. */
+static int renew_slowly(void *argument)
+{
+    const meanwhile *it = argument;
+    assay_credential *slow = sharing_credential();
+    assay_access_token *got = NULL;
+    (void)write(it->ready[1], "x", 1);
+    int code = assay_credential_get_token(slow, EXCHANGE_SCOPE, 20000, &got, NULL);
+    assay_access_token_unref(got);
+    _exit(code == ASSAY_OK ? 0 : 1);
+}
+
+static void test_nobody_waits_for_a_renewal_of_another_process(void **state)
+{
+    char byte;
+    meanwhile it;
+    assert_int_equal(store_folder_open(state), 0);
+    assert_int_equal(pipe(it.ready), 0);
+    assay_credential *before = sharing_credential();
+    assay_access_token *token = exchange_scene_get(before, EXCHANGE_SCOPE);
+    exchange_scene_advance(&scene, 2900);
+    trial_fault(&scene, "slow", 3000, 1);
+    int pid = process_start(renew_slowly, &it, 60);
+    assert_int_equal(read(it.ready[0], &byte, 1), 1);
+    while (exchange_scene_requests(&scene) < 2)
+        trial_sleep(1);
+    assay_credential *fresh = sharing_credential();
+    int64_t began = trial_now_ms();
+    assay_access_token *got = exchange_scene_get(fresh, EXCHANGE_SCOPE);
+    assert_in_range(trial_now_ms() - began, 0, 2000);
+    assert_string_equal(assay_access_token_text(got, NULL), assay_access_token_text(token, NULL));
+    assert_int_equal(process_wait(pid), 0);
+    (void)close(it.ready[0]);
+    (void)close(it.ready[1]);
+    assay_access_token_unref(got);
+    assay_access_token_unref(token);
+    assay_credential_unref(fresh);
+    assay_credential_unref(before);
+    assert_int_equal(store_folder_remove(state), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_credential, close_credential)
@@ -443,6 +533,8 @@ int main(void)
         TEST(test_refresh_due),
         TEST(test_statistics),
         TEST(test_description),
+        TEST(test_shared_token_that_is_due),
+        TEST(test_nobody_waits_for_a_renewal_of_another_process),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a fork leaves of a credential (case 48): the tokens, and nothing of flights, operations, drivers and threads of the parent. */
 #include "flow/credential.h"
+#include "flow/fork.h"
 #include "support/acquire_trial.h"
 #include "support/loop.h"
 #include "support/process.h"
@@ -112,30 +113,87 @@ static void test_child_inherits_and_works(void **state)
     assay_access_token_unref(token);
 }
 
-static void *hold_the_lock(void *argument)
+static void lock_credential(void)
 {
     assay_credential_lock(credential);
-    atomic_store((atomic_bool *)argument, true);
-    trial_sleep(200);
-    atomic_store((atomic_bool *)argument, false);
+}
+
+static void unlock_credential(void)
+{
     assay_credential_unlock(credential);
+}
+
+static void lock_context(void)
+{
+    (void)pthread_mutex_lock(&credential->context.lock);
+}
+
+static void unlock_context(void)
+{
+    (void)pthread_mutex_unlock(&credential->context.lock);
+}
+
+static void lock_readers(void)
+{
+    assay_readers_hold(credential->kept.readers);
+}
+
+static void unlock_readers(void)
+{
+    assay_readers_release(credential->kept.readers);
+}
+
+/* Every lock that a call may hold for a moment. */
+static const struct {
+    void (*lock)(void), (*unlock)(void);
+} locks[] = {
+    {lock_credential, unlock_credential},  {lock_context, unlock_context},
+    {lock_readers, unlock_readers},        {assay_credential_hold_freezing, assay_credential_release_freezing},
+    {assay_fork_hold, assay_fork_release},
+};
+
+typedef struct holding {
+    size_t which;
+    atomic_bool held;
+} holding;
+
+static void *hold_the_lock(void *argument)
+{
+    holding *it = argument;
+    locks[it->which].lock();
+    atomic_store(&it->held, true);
+    trial_sleep(200);
+    atomic_store(&it->held, false);
+    locks[it->which].unlock();
     return NULL;
+}
+
+/* The child also uses a credential for the first time, and has no thread of the parent to wait for. */
+static int begin_and_work_in_child(void *argument)
+{
+    assay_credential *fresh = exchange_scene_secret(&scene);
+    assay_access_token *token = NULL;
+    EXPECT(assay_credential_get_token(fresh, EXCHANGE_SCOPE, 0, &token, NULL) == ASSAY_E_TOKEN_NEEDED);
+    assay_credential_unref(fresh);
+    return work_in_child(argument);
 }
 
 static void test_case_48_forked_while_locked(void **state)
 {
-    pthread_t thread;
-    atomic_bool held = false;
     (void)state;
     assay_access_token *token = exchange_scene_get(credential, EXCHANGE_SCOPE);
-    assert_int_equal(pthread_create(&thread, NULL, hold_the_lock, &held), 0);
-    while (!atomic_load(&held))
-        trial_sleep(1);
-    int pid = process_start(work_in_child, token, SECONDS);
-    assert_false(atomic_load(&held)); /* the fork waited for it */
-    assert_int_equal(process_wait(pid), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-    trial_still(credential, EXCHANGE_SCOPE, token);
+    for (size_t i = 0; i < sizeof locks / sizeof locks[0]; i++) {
+        pthread_t thread;
+        holding it = {.which = i};
+        assert_int_equal(pthread_create(&thread, NULL, hold_the_lock, &it), 0);
+        while (!atomic_load(&it.held))
+            trial_sleep(1);
+        int pid = process_start(begin_and_work_in_child, token, SECONDS);
+        assert_false(atomic_load(&it.held)); /* the fork waited for it */
+        assert_int_equal(process_wait(pid), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        trial_still(credential, EXCHANGE_SCOPE, token);
+    }
     assay_access_token_unref(token);
 }
 
@@ -179,6 +237,7 @@ static int use_inherited(void *argument)
     assay_op *const ops[] = {from->leading, from->waiting, from->fresh};
     assay_access_token *token = NULL;
     bool same;
+    EXPECT(assay_op_wait_ms(from->waiting) == 1); /* nothing to wait for */
     for (size_t i = 0; i < 3; i++) {
         EXPECT(assay_op_step(ops[i]) == ASSAY_WANT_NOTHING);
         EXPECT(assay_op_token(ops[i], &token, NULL) == ASSAY_E_FORKED && token == NULL);
@@ -243,7 +302,7 @@ static int renew_in_child(void *argument)
     bool same = true;
     EXPECT(process_threads() == 1);
     EXPECT(!assay_refresher_poke(&credential->refreshing));
-    exchange_scene_advance(&scene, 2900);
+    exchange_scene_advance(&scene, 3100); /* with the delay of a child */
     EXPECT(try_scope(EXCHANGE_SCOPE, WAIT, token, &same) == ASSAY_OK && same);
     EXPECT(assay_refresher_poke(&credential->refreshing));
     for (int i = 0; i < WAIT && same; i++, trial_sleep(1))
@@ -277,6 +336,7 @@ static int renew_anew(void *argument)
 {
     const assay_access_token *token = argument;
     bool same = true;
+    exchange_scene_advance(&scene, 200); /* the delay of a child */
     for (int i = 0; i < WAIT && same; i++, trial_sleep(1))
         EXPECT(try_scope(EXCHANGE_SCOPE, WAIT, token, &same) == ASSAY_OK);
     EXPECT(!same);
@@ -298,6 +358,37 @@ static void test_forked_in_a_renewal(void **state)
     trial_requests(&scene, 3);
     assay_access_token_unref(token);
     assay_access_token_unref(second);
+}
+
+static int tell_due(void *argument)
+{
+    int64_t wait_ms = 0;
+    EXPECT(assay_credential_refresh_due(credential, &wait_ms) == ASSAY_OK);
+    EXPECT(write(*(const int *)argument, &wait_ms, sizeof wait_ms) == sizeof wait_ms);
+    return leave();
+}
+
+/* Workers that have one token do not all ask for the next one at the same moment. */
+static void test_children_renew_one_after_the_other(void **state)
+{
+    enum { COUNT = 8 };
+    int ends[2];
+    int64_t own = 0, before, due[COUNT];
+    (void)state;
+    assay_access_token_unref(exchange_scene_get(credential, EXCHANGE_SCOPE));
+    assert_int_equal(assay_credential_refresh_due(credential, &own), ASSAY_OK);
+    assert_int_equal(pipe(ends), 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(process_run(tell_due, &ends[1], SECONDS), 0);
+        assert_int_equal(read(ends[0], &due[i], sizeof due[i]), sizeof due[i]);
+        assert_in_range(due[i], own, own + (3570 * 1000 - own) / 4);
+        for (size_t j = 0; j < i; j++)
+            assert_int_not_equal(due[i], due[j]);
+    }
+    assert_int_equal(assay_credential_refresh_due(credential, &before), ASSAY_OK);
+    assert_int_equal(before, own); /* the parent is as it was */
+    (void)close(ends[0]);
+    (void)close(ends[1]);
 }
 
 static atomic_int forks, forks_failed;
@@ -395,6 +486,7 @@ int main(void)
         TEST(test_operations_and_drivers_are_the_parents),
         TEST(test_refresh_thread_starts_again_in_the_child),
         TEST(test_forked_in_a_renewal),
+        TEST(test_children_renew_one_after_the_other),
         TEST(test_forked_by_the_refresh_thread),
         TEST(test_forked_among_readers),
     };

@@ -262,14 +262,44 @@ static void test_readers_while_tokens_change(void **state)
     assert_int_equal(tokens.count, ASSAY_LIMIT_KEPT_TOKENS);
 }
 
+static int64_t allowed_after_fork(uint64_t salt, int64_t before)
+{
+    const assay_token_request wanted = {.scope = (char[]){"a"}};
+    assay_kept *kept = assay_kept_find(&tokens, &wanted);
+    atomic_store(&kept->renew_allowed_ms, before);
+    assay_kept_forked(kept, salt);
+    return atomic_load(&kept->renew_allowed_ms);
+}
+
+/* Each child renews the token of its parent later than that, by a delay of its own. */
+static void test_renewals_of_children_are_spread(void **state)
+{
+    (void)state;
+    const assay_token_request wanted = {.scope = (char[]){"a"}};
+    assay_kept *kept = assay_kept_need(&tokens, &wanted);
+    assert_true(allowed_after_fork(UINT64_MAX, INT64_MIN) == INT64_MIN); /* there is nothing to renew */
+    assay_access_token *token = make_token("text");
+    int64_t most = (token->until_ms - token->renew_ms) / 4;
+    assay_kept_put(&tokens, kept, token);
+    assert_int_equal(allowed_after_fork(0, INT64_MIN), token->renew_ms);
+    assert_int_equal(allowed_after_fork(UINT64_C(1) << 63, INT64_MIN), token->renew_ms + most / 2);
+    assert_in_range(allowed_after_fork(UINT64_MAX, INT64_MIN), token->renew_ms + most - 100, token->renew_ms + most);
+    /* After a renewal that failed: from when it may be tried again. */
+    int64_t failed = token->renew_ms + 60000;
+    assert_int_equal(allowed_after_fork(0, failed), failed);
+    assert_int_equal(allowed_after_fork(UINT64_C(1) << 63, failed), failed + (token->until_ms - failed) / 8);
+    assert_int_equal(allowed_after_fork(UINT64_MAX, token->until_ms + 1), token->until_ms + 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_tokens, close_tokens)
     const struct CMUnitTest tests[] = {
-        TEST(test_case_43_separate_entries), TEST(test_scope_that_is_too_long),
-        TEST(test_user_token_is_not_kept),   TEST(test_case_47_user_tokens_are_bounded),
-        TEST(test_other_tokens_are_bounded), TEST(test_what_is_in_use_stays),
-        TEST(test_replacing_counts_tokens),  TEST(test_readers_while_tokens_change),
+        TEST(test_case_43_separate_entries),        TEST(test_scope_that_is_too_long),
+        TEST(test_user_token_is_not_kept),          TEST(test_case_47_user_tokens_are_bounded),
+        TEST(test_other_tokens_are_bounded),        TEST(test_what_is_in_use_stays),
+        TEST(test_replacing_counts_tokens),         TEST(test_readers_while_tokens_change),
+        TEST(test_renewals_of_children_are_spread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

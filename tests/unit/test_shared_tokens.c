@@ -98,6 +98,23 @@ static void none_without_a_directory(void **state)
     sharing_close(&s);
 }
 
+/* What was got on behalf of a user ends with the user's own token, whoever got it (exchange.md 2.5). */
+static void none_for_a_user_who_is_gone(void **state)
+{
+    (void)state;
+    sharing s;
+    sharing_open_at(&s, NOW, 5000);
+    s.wanted.has_user = true;
+    s.wanted.user_expiry = NOW + 60;
+    sharing_put(&s, SHARING_TOKEN, LIFE);
+    s.wall += 59;
+    sharing_has(&s, SHARING_TOKEN);
+    s.wall += 1;
+    assert_int_equal(sharing_ask(&s), ASSAY_SHARED_NOTHING);
+    assert_int_equal(s.lock, -1); /* there is nothing to wait for */
+    sharing_close(&s);
+}
+
 static int write_one(void *argument)
 {
     sharing s;
@@ -159,6 +176,10 @@ static void it_serves_until_it_is_due(void **state)
     for (int64_t wall = NOW + LIFE - 720; wall < NOW + 3 * LIFE; wall += 600) { /* due, then expired */
         reader.wall = wall;
         sharing_has_none(&reader);
+        assay_access_token *spare = assay_shared_spare(&reader.credential, &reader.wanted, 0);
+        assert_int_equal(spare != NULL, wall < NOW + LIFE - 30);
+        assay_access_token_unref(spare);
+        assert_null(assay_shared_spare(&reader.credential, &reader.wanted, assay_clock_real_ms() + 10000));
     }
     reader.wall = NOW - 60;
     sharing_has(&reader, SHARING_TOKEN);
@@ -413,6 +434,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_directory_of_this_user_alone, store_folder_open, store_folder_remove),
         cmocka_unit_test_setup_teardown(none_without_a_directory, store_folder_open, store_folder_remove),
+        cmocka_unit_test_setup_teardown(none_for_a_user_who_is_gone, store_folder_open, store_folder_remove),
         cmocka_unit_test_setup_teardown(one_process_serves_another, store_folder_open, store_folder_remove),
         cmocka_unit_test_setup_teardown(it_serves_until_it_is_due, store_folder_open, store_folder_remove),
         cmocka_unit_test_setup_teardown(untold_lifetimes, store_folder_open, store_folder_remove),

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* Who leads, stepped by hand: hosts that are late, or silent, or go, and those who wait for them (case 49). */
+#include "flow/credential.h"
+#include "support/acquire_trial.h"
+#include "support/stepped.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define WAIT STEPPED_WAIT
+#define GOOD STEPPED_GOOD
+#define GOOD_TOO "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"token-2\"}"
+#define REFUSED "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: no\",\"error_codes\":[7000215]}"
+
+static assay_credential *credential;
+
+static int open_credential(void **state)
+{
+    (void)state;
+    credential = stepped_open();
+    return 0;
+}
+
+static int close_credential(void **state)
+{
+    (void)state;
+    assay_credential_unref(credential);
+    stepped_close();
+    return 0;
+}
+
+static void test_host_that_never_answers(void **state)
+{
+    (void)state;
+    assay_op *op = stepped_ask(120), *waiting = stepped_ask(WAIT);
+    assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
+    assert_int_equal(assay_op_step(waiting), ASSAY_WANT_WAIT);
+    trial_sleep(130);
+    stepped_failed(op, ASSAY_E_TIMEOUT);
+    assert_int_equal(assay_op_step(waiting), ASSAY_WANT_FETCH); /* it begins anew */
+    stepped_answer(waiting, 200, GOOD);
+    stepped_done(waiting, "token-1");
+}
+
+/* The host forgets the operation altogether: whoever waits takes over when the lease has ended. */
+static void test_host_that_is_silent(void **state)
+{
+    (void)state;
+    assay_op *silent = stepped_ask(100), *waiting = stepped_ask(WAIT);
+    assert_int_equal(assay_op_step(silent), ASSAY_WANT_FETCH);
+    assert_int_equal(assay_op_step(waiting), ASSAY_WANT_WAIT);
+    trial_sleep(100 + 250 + 20);
+    assert_int_equal(assay_op_step(waiting), ASSAY_WANT_FETCH);
+    stepped_answer(silent, 200, GOOD); /* late, and as good */
+    stepped_done(silent, "token-1");
+    assert_int_equal(assay_op_step(waiting), ASSAY_WANT_FETCH); /* it leads: its own request is under way */
+    stepped_answer(waiting, 200, GOOD_TOO);
+    stepped_done(waiting, "token-2");
+    assay_op *op = stepped_ask(WAIT);
+    stepped_done(op, "token-2");
+}
+
+/* By the time it fails another one has got the token. */
+static void test_late_failure_is_none(void **state)
+{
+    (void)state;
+    assay_op *silent = stepped_ask(100), *waiting = stepped_ask(WAIT);
+    assert_int_equal(assay_op_step(silent), ASSAY_WANT_FETCH);
+    assert_int_equal(assay_op_step(waiting), ASSAY_WANT_WAIT);
+    trial_sleep(100 + 250 + 20);
+    assert_int_equal(assay_op_step(waiting), ASSAY_WANT_FETCH);
+    stepped_answer(waiting, 200, GOOD);
+    stepped_done(waiting, "token-1");
+    stepped_answer(silent, 401, REFUSED);
+    stepped_done(silent, "token-1");
+    assert_int_equal(trial_stat(credential, ASSAY_CREDENTIAL_STAT_FAILURES), 0);
+}
+
+/* A flight is over, and the token is to be renewed in its time: not when the lease of somebody who is gone has ended. */
+static void expect_no_flight(void)
+{
+    int64_t wait_ms = 0;
+    assert_int_equal(assay_credential_refresh_due(credential, &wait_ms), ASSAY_OK);
+    assert_in_range(wait_ms, 2000000, 3000000);
+}
+
+/* The token comes late, from one whose lead was taken over: before the heir of the next leader begins, and before there is one. */
+static void test_heir_that_need_not_lead(void **state)
+{
+    for (int before = 0; before < 2; before++) {
+        assay_op *silent = stepped_ask(100), *leader = stepped_ask(WAIT), *heir = stepped_ask(WAIT);
+        assert_int_equal(assay_op_step(silent), ASSAY_WANT_FETCH);
+        assert_int_equal(assay_op_step(leader), ASSAY_WANT_WAIT);
+        assert_int_equal(assay_op_step(heir), ASSAY_WANT_WAIT);
+        trial_sleep(100 + 250 + 20);
+        assert_int_equal(assay_op_step(leader), ASSAY_WANT_FETCH);
+        if (before == 1)
+            stepped_answer(silent, 200, GOOD);
+        assay_op_free(leader);
+        if (before == 0)
+            stepped_answer(silent, 200, GOOD);
+        stepped_done(silent, "token-1");
+        stepped_done(heir, "token-1");
+        expect_no_flight();
+        (void)close_credential(state);
+        (void)open_credential(state);
+    }
+}
+
+/* A renewal that its host forgot is due again, for whoever keeps tokens fresh. */
+static void test_silent_renewal_is_due_again(void **state)
+{
+    (void)state;
+    int64_t wait_ms = 0;
+    stepped_first();
+    atomic_fetch_add(&stepped_clock_ms, 2900000);
+    assay_op *silent = stepped_renew(100);
+    assert_int_equal(assay_op_step(silent), ASSAY_WANT_FETCH);
+    assert_int_equal(assay_credential_refresh_due(credential, &wait_ms), ASSAY_OK);
+    assert_in_range(wait_ms, 1, 350); /* when its time and the grace are over */
+    trial_sleep(370);
+    assert_int_equal(assay_credential_refresh_due(credential, &wait_ms), ASSAY_OK);
+    assert_int_equal(wait_ms, 0);
+    assay_op *op = stepped_renew(WAIT);
+    assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
+    stepped_answer(op, 200, GOOD_TOO);
+    assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING);
+    assert_int_equal(assay_op_result(op, NULL, NULL), ASSAY_OK);
+    assay_op_free(op);
+    assay_op_free(silent);
+    op = stepped_ask(WAIT);
+    stepped_done(op, "token-2");
+}
+
+static void test_case_49_cancelling(void **state)
+{
+    (void)state;
+    assay_op *leader = stepped_ask(WAIT), *waiting = stepped_ask(WAIT), *patient = stepped_ask(2 * WAIT);
+    assert_int_equal(assay_op_step(leader), ASSAY_WANT_FETCH);
+    assert_int_equal(assay_op_step(waiting), ASSAY_WANT_WAIT);
+    assert_int_equal(assay_op_step(patient), ASSAY_WANT_WAIT);
+    assay_op_cancel(waiting);
+    stepped_failed(waiting, ASSAY_E_CANCELLED);
+    assert_int_equal(assay_op_step(leader), ASSAY_WANT_FETCH); /* for the others it goes on */
+    assay_op_cancel(leader);
+    assert_null(assay_op_fetch_url(leader));
+    stepped_failed(leader, ASSAY_E_CANCELLED);
+    assert_int_equal(assay_op_step(patient), ASSAY_WANT_FETCH);
+    assay_op_cancel(patient);
+    stepped_failed(patient, ASSAY_E_CANCELLED);
+    stepped_first(); /* nothing is left behind */
+}
+
+/* The heir goes before it leads: the next one does at once, not when some lease has ended. */
+static void test_heir_that_goes(void **state)
+{
+    (void)state;
+    assay_op *leader = stepped_ask(WAIT), *heir = stepped_ask(2 * WAIT), *next = stepped_ask(WAIT);
+    assert_int_equal(assay_op_step(leader), ASSAY_WANT_FETCH);
+    assert_int_equal(assay_op_step(heir), ASSAY_WANT_WAIT);
+    assert_int_equal(assay_op_step(next), ASSAY_WANT_WAIT);
+    assay_op_free(leader);
+    assert_int_equal(assay_op_step(next), ASSAY_WANT_WAIT); /* the other one has more time */
+    assay_op_free(heir);
+    assert_int_equal(assay_op_step(next), ASSAY_WANT_FETCH);
+    stepped_answer(next, 200, GOOD);
+    stepped_done(next, "token-1");
+}
+
+static void test_leaders_who_go_are_limited(void **state)
+{
+    enum { COUNT = 12 };
+    assay_op *ops[COUNT];
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        ops[i] = stepped_ask(WAIT - i * 100);
+        assert_int_equal(assay_op_step(ops[i]), i == 0 ? ASSAY_WANT_FETCH : ASSAY_WANT_WAIT);
+    }
+    int led = 0, over = 0;
+    for (int i = 0; i < COUNT; i++) {
+        int want = assay_op_step(ops[i]);
+        led += want == ASSAY_WANT_FETCH;
+        over += want == ASSAY_WANT_NOTHING;
+        assay_op_free(ops[i]);
+    }
+    assert_int_equal(led, ASSAY_LIMIT_ABANDONED);
+    assert_int_equal(led + over, COUNT);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_credential, close_credential)
+    const struct CMUnitTest tests[] = {
+        TEST(test_host_that_never_answers), TEST(test_host_that_is_silent),         TEST(test_late_failure_is_none),
+        TEST(test_heir_that_need_not_lead), TEST(test_silent_renewal_is_due_again), TEST(test_case_49_cancelling),
+        TEST(test_heir_that_goes),          TEST(test_leaders_who_go_are_limited),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
