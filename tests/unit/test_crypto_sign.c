@@ -108,7 +108,9 @@ static char *pem_of(const test_signer *signer)
     char *bytes = NULL;
     assert_int_equal(PEM_write_bio_PKCS8PrivateKey(out, signer->pkey, NULL, NULL, 0, NULL, NULL), 1);
     long len = BIO_get_mem_data(out, &bytes);
-    char *text = strndup(bytes, (size_t)len);
+    char *text = calloc(1, (size_t)len + 1); /* what OpenSSL lends has no terminator */
+    assert_non_null(text);
+    memcpy(text, bytes, (size_t)len);
     BIO_free(out);
     return text;
 }
