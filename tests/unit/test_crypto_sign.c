@@ -316,7 +316,9 @@ static void dates_are_seconds(void **state)
         assert_int_equal(PEM_write_bio_X509(out, certificate), 1);
         char *bytes = NULL;
         long len = BIO_get_mem_data(out, &bytes);
-        char *pem = strndup(bytes, (size_t)len);
+        char *pem = calloc(1, (size_t)len + 1);
+        assert_non_null(pem);
+        memcpy(pem, bytes, (size_t)len);
         assay_sign_key *key = NULL;
         assert_int_equal(load_text(pem, &key, NULL), ASSAY_OK);
         assert_int_equal(assay_sign_key_not_before(key), rows[i].not_before);
