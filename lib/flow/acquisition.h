@@ -4,7 +4,8 @@
 
 /*
  * One flight for each token that is wanted, whoever waits for it: one of them leads, which means it runs the machine, and all share how it ends.
- * Where the leader leaves or falls silent, the lead passes to one that waits, with a machine of its own (architecture, section 3). Nothing in here waits.
+ * Where the leader leaves or falls silent, the lead passes to one that waits, with a machine of its own (architecture, section 3). Nothing in here waits but
+ * assay_acquisition_wait() and _join().
  */
 
 #include "flow/credential.h"

@@ -62,7 +62,7 @@ void assay_driver_wake(assay_driver *driver)
         assay_wakeup_raise(driver->wakeup);
 }
 
-/* From any thread, under the lock of some keyring. */
+/* From any thread, under the lock of some keyring or credential. */
 static void on_wake(assay_waker *waker)
 {
     assay_driver *driver = (assay_driver *)waker; /* its first member */
