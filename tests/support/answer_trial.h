@@ -43,7 +43,7 @@ static inline void ask(trial *t, assay_answer_form form, int status, const char 
     assert_int_equal(t->answer.expires_at, 0);
     for (size_t at = 0; at + 16 < sizeof TOKEN; at++) { /* case 93: no 16 bytes of it in a row */
         char piece[17] = "";
-        memcpy(piece, TOKEN + at, 16);
+        memcpy(piece, &TOKEN[at], 16);
         assert_null(strstr(t->failure.note, piece));
     }
     for (const char *at = t->failure.note; *at != '\0'; at++)
