@@ -46,18 +46,24 @@ int assay_store_touch(int fd, int64_t seconds, uint32_t nanoseconds)
     return futimens(fd, times);
 }
 
-/* Open it, or make it, with a time that says that nobody had a turn yet. -1 with errno. */
+/*
+ * Open it, or make it, with a time that says that nobody had a turn yet. -1 with errno. Others make locks and remove old ones meanwhile, so that it may be gone
+ * again when it was just there.
+ */
 static int open_or_make(const assay_store *store, const char *file)
 {
-    int fd = assay_store_open_file(store, file, O_RDWR);
-    if (fd >= 0 || errno != ENOENT)
-        return fd;
-    fd = assay_store_open_file(store, file, O_RDWR | O_CREAT | O_EXCL);
-    if (fd < 0 && errno == EEXIST) /* somebody else made it meanwhile */
-        return assay_store_open_file(store, file, O_RDWR);
-    if (fd >= 0)
-        (void)assay_store_touch(fd, 0, 0);
-    return fd;
+    enum { ATTEMPTS = 16 };
+    for (int i = 0; i < ATTEMPTS; i++) {
+        int fd = assay_store_open_file(store, file, O_RDWR);
+        if (fd >= 0 || errno != ENOENT)
+            return fd;
+        fd = assay_store_open_file(store, file, O_RDWR | O_CREAT | O_EXCL);
+        if (fd >= 0)
+            (void)assay_store_touch(fd, 0, 0);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return -1;
 }
 
 int assay_store_open_lock(const assay_store *store, const char *name, int *lock, assay_failure *failure)
