@@ -67,7 +67,7 @@ class Rows(Checked):
             with self.subTest(number):
                 self.issuer.call("/fault", {"target": "token", "kind": "aadsts", "value": number})
                 transient = row in (36, 38)
-                said = self.doctor("--timeout", "3" if transient else "30")
+                said = self.doctor("--timeout", "15" if transient else "30")
                 self.row(said, row, 3 if transient else 1)
                 self.assertEqual(said["failure"]["server_code"], f"AADSTS{number}")
                 self.assertRegex(said["failure"]["correlation_id"], r"\A[0-9a-f-]{36}\Z")
@@ -82,7 +82,7 @@ class Rows(Checked):
         self.issuer.call("/fault", {"target": "token", "kind": "throttled", "value": 60})
         self.row(self.doctor("--timeout", "2"), 36, 3)
         self.issuer.call("/fault", {"target": "token", "kind": "status-html", "value": 502})
-        self.row(self.doctor("--timeout", "3"), 38, 3)
+        self.row(self.doctor("--timeout", "15"), 38, 3)
 
     def machine(self, answer, *options):
         """IMDS that is there, and then says this."""
