@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const struct {
-    const char *name;    /* of the command line */
-    const char *library; /* of the library */
+    const char *name;      /* of the command line */
+    const char *kind_name; /* of the library */
     bool azure;
 } kinds[CREDENTIAL_KINDS] = {
     [CREDENTIAL_DEFAULT] = {"default", NULL, true},
@@ -112,7 +112,7 @@ const char *credential_kind_name(enum credential_kind kind)
 
 const char *credential_library_kind(enum credential_kind kind)
 {
-    return kinds[kind].library;
+    return kinds[kind].kind_name;
 }
 
 bool credential_kind_is_azure(enum credential_kind kind)
