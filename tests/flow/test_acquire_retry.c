@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is asked for again, after how long, and who is told instead (cases 21 to 23, 51 to 57, 59). The clock stands still but for the test. */
 #include "support/acquire_trial.h"
+#include "support/pace.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -267,8 +268,7 @@ static void test_case_57_propagation(void **state)
 /* What a machine that others use too may take beyond a deadline. */
 static int64_t slack(void)
 {
-    const char *sanitized = getenv("ASSAY_SANITIZED");
-    return sanitized != NULL && strcmp(sanitized, "none") != 0 ? 1000 : 150;
+    return pace_is_sanitized() ? 1000 : 150;
 }
 
 static void test_case_59_deadlines(void **state)

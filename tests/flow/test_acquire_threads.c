@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Many threads and one credential (cases 41, 42, 49, 99): one exchange for all, one result for all, and nobody is forgotten. */
 #include "support/acquire_trial.h"
+#include "support/pace.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,12 +19,6 @@
 
 static exchange_scene scene;
 static assay_credential *credential;
-
-static bool is_sanitized(void)
-{
-    const char *sanitized = getenv("ASSAY_SANITIZED");
-    return sanitized != NULL && strcmp(sanitized, "none") != 0;
-}
 
 static int start(void **state)
 {
@@ -60,7 +55,7 @@ static int close_credential(void **state)
 /* Slow enough that all are there before it answers. */
 static void slow_server(void)
 {
-    trial_fault(&scene, "slow", is_sanitized() ? 2000 : 700, -1);
+    trial_fault(&scene, "slow", pace_is_sanitized() ? 2000 : 700, -1);
 }
 
 static void call_all(trial_caller *callers, size_t count, int64_t timeout_ms)
@@ -122,7 +117,7 @@ static void test_case_49_waiters_that_go(void **state)
     call_all(callers + 1, 9, PATIENT);
     for (size_t i = 0; i < 10; i++) {
         trial_answered(&hurried[i], ASSAY_E_TIMEOUT);
-        assert_true(hurried[i].took_ms < (is_sanitized() ? 1500 : 400));
+        assert_true(hurried[i].took_ms < (pace_is_sanitized() ? 1500 : 400));
         trial_release(&hurried[i]);
     }
     for (size_t i = 0; i < 10; i++) {
@@ -285,7 +280,7 @@ static void check_token(const assay_access_token *token, const char *scope)
 
 static void *get_on(void *argument)
 {
-    unsigned which = *(const unsigned *)argument, times = is_sanitized() ? 1000 : 10000;
+    unsigned which = *(const unsigned *)argument, times = pace_is_sanitized() ? 1000 : 10000;
     for (unsigned i = 0; i < times || !atomic_load(&ended); i++) {
         assay_access_token *token = NULL;
         const char *scope = (which + i) % 2 == 0 ? EXCHANGE_SCOPE : OTHER_SCOPE;
@@ -321,7 +316,7 @@ static void test_case_99_gets_while_tokens_are_renewed(void **state)
         storage = fresh;
     }
     join_threads(threads, READERS);
-    assert_true(atomic_load(&gets) >= (long)READERS * (is_sanitized() ? 1000 : 10000));
+    assert_true(atomic_load(&gets) >= (long)READERS * (pace_is_sanitized() ? 1000 : 10000));
     trial_requests(&scene, 2 + 2 * ROUNDS);
     assert_int_equal(trial_stat(credential, ASSAY_CREDENTIAL_STAT_REFRESHES), 2 * ROUNDS);
     assert_int_equal(trial_stat(credential, ASSAY_CREDENTIAL_STAT_FAILURES), 0);

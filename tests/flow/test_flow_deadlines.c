@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Nothing waits longer than it was given: slow, dripping and silent issuers, and time-outs out of range (attack 64). */
+#include "support/pace.h"
 #include "support/scene.h"
 
 #include <setjmp.h>
@@ -12,7 +13,7 @@
 #include <cmocka.h>
 
 /* Beyond the deadline: 100 ms are promised; sanitizers on two busy cores need more. */
-#define GRACE (getenv("ASSAY_SANITIZED") != NULL && strcmp(getenv("ASSAY_SANITIZED"), "none") != 0 ? 1500 : 250)
+#define GRACE (pace_is_sanitized() ? 1500 : 250)
 
 static scene at;
 

@@ -2,6 +2,7 @@
 /* A driver that keeps keys fresh, and one that meets what hangs: many issuers at once, a slow one, a name server that never answers. */
 #include "support/deaf_dns.h"
 #include "support/loop.h"
+#include "support/pace.h"
 #include "support/scene.h"
 
 #include <pthread.h>
@@ -199,13 +200,6 @@ static void refresh_that_came_forward_is_made(void **state)
     loop_close(&turning);
 }
 
-static bool is_slowed(void)
-{
-    const char *sanitized = getenv("ASSAY_SANITIZED"), *preloaded = getenv("LD_PRELOAD");
-    return (sanitized != NULL && strcmp(sanitized, "none") != 0) ||
-           (preloaded != NULL && strstr(preloaded, "vgpreload") != NULL);
-}
-
 static atomic_int asked;
 
 static void count_lines(void *user_data, int level, const char *line, size_t len)
@@ -217,13 +211,35 @@ static void count_lines(void *user_data, int level, const char *line, size_t len
         atomic_fetch_add(&asked, 1);
 }
 
-static void five_hundred_issuers_at_once(void **state)
+/*
+ * Of all that is ready, a turn does only so much: no call into the driver takes longer than this of processor time. What else
+ * the machine does only adds to it, so the shortest of three attempts counts.
+ */
+#define LONGEST_CALL_US 5000
+
+static void keeps_calls_short(int64_t (*longest_call)(void))
 {
-    (void)state;
+    int64_t shortest = INT64_MAX;
+    for (int attempt = 0; attempt < 3 && shortest > LONGEST_CALL_US; attempt++) {
+        if (attempt > 0) {
+            close_scene(NULL);
+            open_plain(NULL);
+        }
+        int64_t took = longest_call();
+        shortest = took < shortest ? took : shortest;
+        if (pace_is_slowed())
+            return;
+    }
+    assert_in_range(shortest, 0, LONGEST_CALL_US);
+}
+
+static int64_t call_of_five_hundred_issuers(void)
+{
     assay_issuer *issuers[ISSUERS];
     assay_validator *validator = NULL;
     assay_runtime *runtime = NULL;
     const char *pem = dev_issuer_ca_pem(at.issuer);
+    atomic_store(&asked, 0);
     assert_int_equal(assay_runtime_new(&runtime, NULL), ASSAY_OK);
     assert_int_equal(assay_runtime_set_ca_pem(runtime, pem, strlen(pem), NULL), ASSAY_OK);
     assert_int_equal(assay_runtime_set_log(runtime, ASSAY_LOG_DEBUG, count_lines, NULL, NULL, NULL), ASSAY_OK);
@@ -249,19 +265,23 @@ static void five_hundred_issuers_at_once(void **state)
     assert_int_equal(scene_requests(&at, "jwks"), ISSUERS);
     print_message("%d issuers: longest call %d us, %d us of processor time\n", ISSUERS, (int)turning.longest_wall,
                   (int)turning.longest_cpu);
-    if (!is_slowed())
-        assert_in_range(turning.longest_cpu, 0, 5000); /* of all that is ready, a turn does only so much */
     loop_close(&turning);
     assay_validator_unref(validator);
     assay_runtime_unref(runtime);
     for (size_t i = 0; i < ISSUERS; i++)
         assay_issuer_free(issuers[i]);
+    return turning.longest_cpu;
+}
+
+static void five_hundred_issuers_at_once(void **state)
+{
+    (void)state;
+    keeps_calls_short(call_of_five_hundred_issuers);
 }
 
 /* 2000 operations wait for an issuer that takes 3 s for each document, while the loop has a heartbeat of 1 ms. */
-static void loop_never_pauses_for_long(void **state)
+static int64_t call_of_two_thousand_operations(void)
 {
-    (void)state;
     char *token = scene_mint(&at, "{}");
     int64_t longest_beat = 0;
     dev_issuer_fault(at.issuer, "metadata", "slow", 3000, -1);
@@ -285,10 +305,15 @@ static void loop_never_pauses_for_long(void **state)
     print_message("%d operations, an issuer of 3 s: longest call %d us, %d us of processor time; longest beat %d ms\n",
                   WAITING, (int)turning.longest_wall, (int)turning.longest_cpu, (int)longest_beat);
     assert_int_equal(scene_requests(&at, "jwks"), 1);
-    if (!is_slowed())
-        assert_in_range(turning.longest_cpu, 0, 5000);
     loop_close(&turning);
     free(token);
+    return turning.longest_cpu;
+}
+
+static void loop_never_pauses_for_long(void **state)
+{
+    (void)state;
+    keeps_calls_short(call_of_two_thousand_operations);
 }
 
 /* In a network of its own whose name server is deaf. */
@@ -297,7 +322,7 @@ static int ask_the_deaf(void)
     assay_issuer *issuer = NULL;
     assay_validator *validator = NULL;
     assay_op *op = NULL;
-    int64_t most = is_slowed() ? 2000 : 100;
+    int64_t most = pace_is_slowed() ? 2000 : 100;
     if (!deaf_dns())
         return DEAF_DNS_NOT_PERMITTED;
     assert_int_equal(assay_issuer_new("https://issuer.example", &issuer, NULL), ASSAY_OK);

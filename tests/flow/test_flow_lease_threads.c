@@ -3,6 +3,7 @@
 #include "flow/flight.h"
 #include "flow/validator.h"
 #include "support/fetch.h"
+#include "support/pace.h"
 #include "support/scene.h"
 
 #include <poll.h>
@@ -29,8 +30,7 @@ static char *token;
 static int open_scene(void **state)
 {
     (void)state;
-    const char *sanitized = getenv("ASSAY_SANITIZED");
-    unit = sanitized != NULL && strcmp(sanitized, "none") != 0 ? 4 : 1;
+    unit = pace_is_sanitized() ? 4 : 1;
     scene_open(&at, NULL);
     token = scene_mint(&at, "{}");
     return 0;

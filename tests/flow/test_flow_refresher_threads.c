@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The thread that keeps keys fresh: started, stopped, never paid for, never in the way. Run under TSan too. */
+#include "support/pace.h"
 #include "support/process.h"
 #include "support/scene.h"
 
@@ -229,8 +230,7 @@ static void last_reference_ends_it_during_a_fetch(void **state)
         scene_validator(&at);
     }
     print_message("released during a fetch: longest %d ms\n", (int)longest);
-    const char *sanitized = getenv("ASSAY_SANITIZED");
-    assert_in_range(longest, 0, sanitized != NULL && strcmp(sanitized, "none") != 0 ? 2000 : 200);
+    assert_in_range(longest, 0, pace_is_sanitized() ? 2000 : 200);
 }
 
 /* Everybody starts and stops it while everybody validates. */

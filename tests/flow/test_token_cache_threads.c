@@ -3,6 +3,7 @@
  * The token cache under threads, while keys come, go and are purged and the clock passes the end of tokens: once a call that takes a key away has returned, no token of it
  * is accepted; as long as it is served, every one is; and nobody gets another's claims. Run under TSan too.
  */
+#include "support/pace.h"
 #include "support/process.h"
 #include "support/trial.h"
 
@@ -286,8 +287,7 @@ static void forks_while_threads_use_it(void **state)
 {
     (void)state;
     pthread_t threads[THREADS];
-    const char *sanitized = getenv("ASSAY_SANITIZED");
-    if (sanitized != NULL && strcmp(sanitized, "none") != 0) /* their allocators may be locked for ever in a child */
+    if (pace_is_sanitized()) /* their allocators may be locked for ever in a child */
         skip();
     open_with(4);
     for (size_t i = 0; i < THREADS; i++)

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "http/client.h"
 #include "support/certificates.h"
+#include "support/pace.h"
 #include "support/raw_server.h"
 
 #include <openssl/ssl.h>
@@ -235,18 +236,10 @@ static void test_body_limit_is_exact(void **state)
     }
 }
 
-/* Whether this process is slowed down so much that times say little. */
-static bool is_instrumented(void)
-{
-    const char *preloaded = getenv("LD_PRELOAD"), *sanitized = getenv("ASSAY_SANITIZED");
-    return (preloaded != NULL && strstr(preloaded, "vgpreload") != NULL) ||
-           (sanitized != NULL && strcmp(sanitized, "none") != 0);
-}
-
 /* Each within 100 ms of its deadline; a busy machine gets two more tries. */
 static void expect_timeout(const raw_script *script, const char *scheme)
 {
-    int64_t most = is_instrumented() ? 3000 : 500, least_taken = INT64_MAX;
+    int64_t most = pace_is_slowed() ? 3000 : 500, least_taken = INT64_MAX;
     for (int i = 0; i < 3 && least_taken > most; i++) {
         outcome got;
         raw_server *server = raw_server_start(script);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "support/certificates.h"
 #include "support/multi_loop.h"
+#include "support/pace.h"
 #include "support/raw_server.h"
 
 #include <dev_issuer.h>
@@ -141,18 +142,10 @@ static void test_broken_and_endless_answers(void **state)
     expect_failure(&(raw_script){.head = OK_HEAD, .chunk = "A:b\r\n", .times = 100000}, ASSAY_E_RESPONSE_SIZE);
 }
 
-/* Whether this process is slowed down so much that times say little. */
-static bool is_instrumented(void)
-{
-    const char *preloaded = getenv("LD_PRELOAD"), *sanitized = getenv("ASSAY_SANITIZED");
-    return (preloaded != NULL && strstr(preloaded, "vgpreload") != NULL) ||
-           (sanitized != NULL && strcmp(sanitized, "none") != 0);
-}
-
 /* Within 100 ms of its deadline; a busy machine gets two more tries. */
 static void expect_timeout(const raw_script *script, const char *scheme)
 {
-    int64_t most = is_instrumented() ? 3000 : 500, least_taken = INT64_MAX;
+    int64_t most = pace_is_slowed() ? 3000 : 500, least_taken = INT64_MAX;
     for (int i = 0; i < 3 && least_taken > most; i++) {
         multi_result got;
         raw_server *server = raw_server_start(script);
