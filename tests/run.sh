@@ -11,9 +11,9 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 
 export ASSAY_TEST_DATA=${ASSAY_TEST_DATA:-$PWD/../shared/data}
-export MESON_TESTTHREADS=${MESON_TESTTHREADS:-2}
 export LC_ALL=C.UTF-8
 jobs=${ASSAY_JOBS:-2}
+processes=$((jobs * 2)) # tests at a time: half of them wait for something, most of the time
 fuzz_seconds=${ASSAY_FUZZ_SECONDS:-10}
 logs=build/logs
 passed=0 failed=0 skipped=0
@@ -125,7 +125,7 @@ run_tests() {
     local name=$1 log=$2
     shift 2
     rm -f "build/$name/meson-logs/$log"*
-    meson test -C "build/$name" --no-rebuild --print-errorlogs --num-processes "$jobs" --logbase "$log" "$@" >"$logs/$name-$log.log" 2>&1
+    meson test -C "build/$name" --no-rebuild --print-errorlogs --num-processes "$processes" --logbase "$log" "$@" >"$logs/$name-$log.log" 2>&1
     local status=$? numbers
     numbers=$(python3 tests/support/count_tests.py "build/$name/meson-logs/$log"*.json 2>>"$logs/$name-$log.log") || numbers='0 1 0'
     # shellcheck disable=SC2086
@@ -146,8 +146,9 @@ build_and_test() {
 }
 
 not_static=(--no-suite lint --no-suite abi)
-# What starts whole programs takes a third of the time, and runs with gcc and, built by clang, under the sanitizers.
-in_process=("${not_static[@]}" --no-suite cli --no-suite examples)
+# Everything runs with gcc. What starts whole programs runs again under AddressSanitizer only, what is long not at all.
+not_long=("${not_static[@]}" --no-suite long)
+in_process=("${not_long[@]}" --no-suite cli --no-suite examples)
 export ASAN_OPTIONS=abort_on_error=0:detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
@@ -165,12 +166,13 @@ stage_gcc() {
     build_and_test gcc all gcc '' "${not_static[@]}"
     tests/vectors/summary.sh build/gcc/meson-logs/all.json || true # counted above; shown here
 }
-stage_clang() { build_and_test clang all clang '' "${in_process[@]}"; }
+# By clang too, but without the suite that waits: the sanitizers' builds are by clang, and run that.
+stage_clang() { build_and_test clang all clang '' "${in_process[@]}" --no-suite flow; }
 stage_asan() {
-    build_and_test asan all clang '-Db_sanitize=address,undefined -Db_lundef=false' "${not_static[@]}"
+    build_and_test asan all clang '-Db_sanitize=address,undefined -Db_lundef=false' "${not_long[@]}"
 }
 stage_tsan() {
-    build_and_test tsan threads clang '-Db_sanitize=thread -Db_lundef=false' --suite threads --suite flow
+    build_and_test tsan threads clang '-Db_sanitize=thread -Db_lundef=false' --suite threads --suite flow --no-suite long
 }
 stage_valgrind() { build_and_test gcc unit gcc '' --setup=valgrind --suite unit --no-suite threads; }
 stage_abi() { build_and_test gcc abi gcc '' --suite abi; }

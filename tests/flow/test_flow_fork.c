@@ -2,6 +2,7 @@
 /* What a fork leaves: validators made before, a refresh thread at work, drivers and operations that belong to the parent. */
 #include "support/far_issuer.h"
 #include "support/loop.h"
+#include "support/pace.h"
 #include "support/process.h"
 #include "support/scene.h"
 
@@ -93,18 +94,9 @@ static int leave_with_memory_of_threads(void)
     _exit(0);
 }
 
-/* AddressSanitizer's allocator, unlike the C library's, may be locked for ever in a child if a thread was in it, and a thread that starts is. */
-static bool has_fragile_allocator(void)
-{
-    const char *sanitized = getenv("ASSAY_SANITIZED");
-    return sanitized != NULL && strstr(sanitized, "address") != NULL;
-}
-
 static void start_thread(void)
 {
     assert_int_equal(assay_validator_start_refresh_thread(validator, NULL), ASSAY_OK);
-    if (has_fragile_allocator())
-        pause_ms(20);
 }
 
 static int serve_as_worker(void *argument)
@@ -304,7 +296,6 @@ static int two_generations_down(void *argument)
     int64_t left = *(int64_t *)argument - 1;
     EXPECT(far_issuer_try(validator, good, 0) == ASSAY_OK);
     EXPECT(assay_validator_start_refresh_thread(validator, NULL) == ASSAY_OK);
-    pause_ms(has_fragile_allocator() ? 20 : 0);
     if (left > 0)
         EXPECT(process_run(two_generations_down, &left, SECONDS) == 0);
     EXPECT(assay_validator_refresh(validator, NULL, WAIT, NULL) == ASSAY_OK);
@@ -376,7 +367,7 @@ static void forks_while_threads_validate(void **state)
 {
     (void)state;
     pthread_t threads[4];
-    if (has_fragile_allocator())
+    if (pace_has_fragile_allocator())
         skip();
     warm_up();
     atomic_store(&stop, false);
@@ -408,7 +399,7 @@ static void fork_while_threads_wait_for_a_flight(void **state)
     (void)state;
     pthread_t threads[4];
     int codes[4];
-    if (has_fragile_allocator())
+    if (pace_has_fragile_allocator())
         skip();
     far_issuer_fault(&issuer, "all", "slow", 300, -1);
     for (int i = 0; i < 4; i++)

@@ -21,6 +21,12 @@ bool pace_is_slowed(void)
     return pace_is_sanitized() || pace_is_valgrind();
 }
 
+bool pace_has_fragile_allocator(void)
+{
+    const char *sanitized = getenv("ASSAY_SANITIZED");
+    return sanitized != NULL && strstr(sanitized, "address") != NULL;
+}
+
 size_t pace_rounds(size_t often)
 {
     if (!pace_is_valgrind())

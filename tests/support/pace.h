@@ -12,6 +12,8 @@ bool pace_is_sanitized(void);
 bool pace_is_valgrind(void);
 /* Either: times say little. */
 bool pace_is_slowed(void);
+/* AddressSanitizer's allocator, unlike the C library's, is locked for ever in a child if a thread of the parent was in it. */
+bool pace_has_fragile_allocator(void);
 
 /* @p often where a check can be repeated; a fiftieth, and at least 1, under valgrind, which looks at memory and not at results. */
 size_t pace_rounds(size_t often);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "process.h"
 
+#include "pace.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -108,9 +111,37 @@ uint64_t process_blocked_in_other_thread(const int *known, int count)
     return others == 1 ? mask : 0;
 }
 
+static bool sleeps(int id)
+{
+    char path[64], line[512] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", id);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return true; /* it is gone */
+    const char *name_end = fgets(line, sizeof line, file) == NULL ? NULL : strrchr(line, ')');
+    fclose(file);
+    return name_end != NULL && name_end[1] == ' ' && name_end[2] == 'S';
+}
+
+/* A thread that waits for a socket or a lock is not in the allocator; bounded, as there are threads that never do. */
+static void wait_until_others_sleep(void)
+{
+    static const struct timespec pause = {0, 1000000};
+    int ids[64], quiet = 0;
+    for (int i = 0; i < 2000 && quiet < 5; i++) {
+        int count = process_thread_ids(ids, 64), at = 0;
+        while (at < count && (ids[at] == gettid() || sleeps(ids[at])))
+            at++;
+        quiet = at == count ? quiet + 1 : 0;
+        nanosleep(&pause, NULL);
+    }
+}
+
 int process_start(process_body body, void *argument, unsigned seconds)
 {
     fflush(NULL);
+    if (pace_has_fragile_allocator())
+        wait_until_others_sleep();
     int pid = fork();
     if (pid < 0)
         abort();
