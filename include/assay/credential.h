@@ -50,8 +50,10 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_new(assay_runtime *runtime, cons
  *
  * @param kind [in] one of assay_credential_new(); NULL for the default chain: the first of client-secret, client-certificate,
  *                  workload-identity, github-actions and azure-pipelines that is configured, and only where none is, managed-identity.
- *                  What is configured and fails is an error, never a reason to try the next one
- * @retval ASSAY_E_CONFIG_CREDENTIAL a variable is broken, or the kind has no variables. One that is missing is told by the first use
+ *                  What is configured and fails is an error, never a reason to try the next one. AZURE_TOKEN_CREDENTIALS narrows
+ *                  this chain, to one source by its name
+ * @retval ASSAY_E_CONFIG_CREDENTIAL a variable is broken, the kind has no variables, or AZURE_TOKEN_CREDENTIALS names what is not configured
+ *         or not here. Others that are missing are told by the first use
  * @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_new_from_environment(assay_runtime *runtime, const char *kind,
