@@ -69,6 +69,7 @@ typedef struct credential_settings {
     bool wait_for_propagation;
 
     /* worked out of these */
+    bool kind_of_environment; /* no option says which kind */
     int64_t timeout_ms;
     cli_text secret; /* wiped, as the next ones */
     cli_text passphrase;
@@ -87,9 +88,16 @@ const char *credential_kind_name(enum credential_kind kind);
 const char *credential_library_kind(enum credential_kind kind);
 /* Entra's or an agent's of Azure: a resource is all that is asked for. */
 bool credential_kind_is_azure(enum credential_kind kind);
-/* The first kind of the default chain that the environment configures; CREDENTIAL_DEFAULT where none is. */
-enum credential_kind credential_kind_of_environment(void);
 void credential_settings_free(credential_settings *settings);
+
+#define CREDENTIAL_CHOICE "AZURE_TOKEN_CREDENTIALS"
+/* credential_environment.c: the first kind of the default chain that the environment configures, or that CREDENTIAL_CHOICE names; CREDENTIAL_DEFAULT
+ * where none is. */
+enum credential_kind credential_kind_of_environment(void);
+/* The one credential that CREDENTIAL_CHOICE names; NULL: the whole chain, or a problem. */
+const char *credential_choice(void);
+/* Why there is nothing that CREDENTIAL_CHOICE names, as the library will say too; NULL: there is. */
+const char *credential_choice_problem(void);
 
 /* credential_check.c: what options mean where no kind is named, and what they contradict; reads the files of secrets. CLI_PARSED, or a
  * usage error. */

@@ -64,6 +64,16 @@ static int check_fitting(const credential_settings *s)
     return CLI_PARSED;
 }
 
+static int take_kind_of_environment(credential_settings *s)
+{
+    const char *problem = credential_choice_problem();
+    if (problem != NULL)
+        return cli_usage_error(s->command, CREDENTIAL_CHOICE " is %s", problem);
+    s->kind = credential_kind_of_environment();
+    s->kind_of_environment = true;
+    return CLI_PARSED;
+}
+
 /* Where no kind is named, an option that only one kind has means it; others belong to what the environment configures first. */
 static int settle_kind(credential_settings *s)
 {
@@ -86,7 +96,7 @@ static int settle_kind(credential_settings *s)
         s->kind = CREDENTIAL_MANAGED;
     else if (s->tenant != NULL || s->client_id != NULL || s->authority != NULL || s->send_chain ||
              s->wait_for_propagation || s->token_proxy_mode != NULL)
-        s->kind = credential_kind_of_environment();
+        return take_kind_of_environment(s);
     return CLI_PARSED;
 }
 

@@ -126,7 +126,8 @@ static enum credential_kind proof_kind(const credential_settings *s)
     if (s->token_file != NULL || s->token_proxy != NULL)
         return CREDENTIAL_WORKLOAD;
     enum credential_kind kind = credential_kind_of_environment();
-    return kind == CREDENTIAL_DEFAULT ? CREDENTIAL_WORKLOAD : kind;
+    bool none = kind == CREDENTIAL_DEFAULT && credential_choice_problem() == NULL; /* of that the library tells */
+    return none ? CREDENTIAL_WORKLOAD : kind;
 }
 
 static bool has_variables(enum credential_kind kind)

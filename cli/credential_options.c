@@ -120,32 +120,6 @@ bool credential_kind_is_azure(enum credential_kind kind)
     return kinds[kind].azure;
 }
 
-static bool is_set(const char *variable)
-{
-    const char *value = variable == NULL ? "" : getenv(variable);
-    return variable == NULL || (value != NULL && value[0] != '\0');
-}
-
-/* The order of assay_credential_new_from_environment(). */
-enum credential_kind credential_kind_of_environment(void)
-{
-    /* All variables of a row; runners set the first one of CI for every job, whatever it is for. */
-    static const struct {
-        const char *variables[2];
-        enum credential_kind kind;
-    } signs[] = {
-        {{"AZURE_CLIENT_SECRET", NULL}, CREDENTIAL_SECRET},
-        {{"AZURE_CLIENT_CERTIFICATE_PATH", NULL}, CREDENTIAL_CERTIFICATE},
-        {{"AZURE_FEDERATED_TOKEN_FILE", NULL}, CREDENTIAL_WORKLOAD},
-        {{"ACTIONS_ID_TOKEN_REQUEST_URL", "AZURE_TENANT_ID"}, CREDENTIAL_GITHUB},
-        {{"SYSTEM_OIDCREQUESTURI", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"}, CREDENTIAL_PIPELINES},
-    };
-    for (size_t i = 0; i < CLI_COUNT_OF(signs); i++)
-        if (is_set(signs[i].variables[0]) && is_set(signs[i].variables[1]))
-            return signs[i].kind;
-    return CREDENTIAL_DEFAULT;
-}
-
 void credential_settings_free(credential_settings *settings)
 {
     cli_list_free(&settings->resources);

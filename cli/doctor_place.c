@@ -83,17 +83,50 @@ static void say_nothing_here(doctor *d)
         d->offline ? "" : ", and no machine of Azure answers");
 }
 
+/* The variable that narrows the default chain. False: it names what is not there, so there is nothing to examine. */
+static bool check_choice(doctor *d, bool named)
+{
+    const char *problem = credential_choice_problem(), *choice = credential_choice();
+    if (!has(CREDENTIAL_CHOICE))
+        return true;
+    if (named && d->kind != CREDENTIAL_ON_BEHALF_OF) {
+        doctor_say(d, "environment", CREDENTIAL_CHOICE, DOCTOR_SKIPPED, 0,
+                   "set, but it is for the default chain alone, and the command line names a kind");
+        return true;
+    }
+    if (problem != NULL)
+        doctor_fail(d, "environment", CREDENTIAL_CHOICE, 0, CLI_EXIT_USAGE, "%s", problem);
+    else
+        doctor_say(d, "environment", CREDENTIAL_CHOICE, DOCTOR_OK, 0, "%s",
+                   choice == NULL ? "prod: the whole default chain" : choice);
+    return problem == NULL;
+}
+
+static const char *reason_of(const doctor *d, bool named)
+{
+    if (named)
+        return "as the command line says";
+    if (!d->configured)
+        return "which is to be expected here";
+    return credential_choice() != NULL ? "as " CREDENTIAL_CHOICE " says"
+                                       : "the first of the default chain that the environment configures";
+}
+
 void doctor_place(doctor *d)
 {
     d->where = place();
     d->kind = d->credential->kind;
-    bool named = d->kind != CREDENTIAL_DEFAULT;
+    bool named = d->kind != CREDENTIAL_DEFAULT && !d->credential->kind_of_environment;
+    doctor_say(d, "environment", "place", DOCTOR_OK, 0, "%s", place_text(d->where));
+    if (!check_choice(d, named)) {
+        d->kind = CREDENTIAL_DEFAULT;
+        return;
+    }
     if (!named)
         d->kind = credential_kind_of_environment();
     d->configured = d->kind != CREDENTIAL_DEFAULT;
     if (!d->configured)
         d->kind = expected_at(d->where);
-    doctor_say(d, "environment", "place", DOCTOR_OK, 0, "%s", place_text(d->where));
     if (d->kind == CREDENTIAL_DEFAULT && !d->offline && doctor_imds(d, false)) {
         d->where = "vm";
         d->kind = CREDENTIAL_MANAGED;
@@ -103,7 +136,5 @@ void doctor_place(doctor *d)
         return;
     }
     doctor_say(d, "environment", "credential", DOCTOR_OK, 0, "%s, %s", credential_kind_name(d->kind),
-               named           ? "as the command line says"
-               : d->configured ? "the first of the default chain that the environment configures"
-                               : "which is to be expected here");
+               reason_of(d, named));
 }

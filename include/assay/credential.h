@@ -50,8 +50,10 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_new(assay_runtime *runtime, cons
  *
  * @param kind [in] one of assay_credential_new(); NULL for the default chain: the first of client-secret, client-certificate,
  *                  workload-identity, github-actions and azure-pipelines that is configured, and only where none is, managed-identity.
- *                  What is configured and fails is an error, never a reason to try the next one
- * @retval ASSAY_E_CONFIG_CREDENTIAL a variable is broken, or the kind has no variables. One that is missing is told by the first use
+ *                  What is configured and fails is an error, never a reason to try the next one. AZURE_TOKEN_CREDENTIALS narrows
+ *                  this chain, to one source by its name
+ * @retval ASSAY_E_CONFIG_CREDENTIAL a variable is broken, the kind has no variables, or AZURE_TOKEN_CREDENTIALS names what is not configured
+ *         or not here. Others that are missing are told by the first use
  * @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_new_from_environment(assay_runtime *runtime, const char *kind,
@@ -67,7 +69,12 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_new_from_environment(assay_runti
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_new_chain(assay_runtime *runtime, assay_credential *const *members,
                                                           size_t count, assay_credential **credential,
                                                           assay_error **error);
-/** Make a credential from one JSON document; `docs/configuration.md` lists its members. A member that is unknown is an error. @since 0.1 */
+/**
+ * Make a credential from one JSON document; `docs/configuration.md` lists its members, and `docs/credential.schema.json` is a JSON Schema of it.
+ * A member that is unknown, or that the kind has no use for, is an error.
+ * @retval ASSAY_E_CONFIG_MEMBER such a member, or one of the wrong type. @retval other what the setter of a member answers
+ * @since 0.1
+ */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_from_json(assay_runtime *runtime, const char *json, size_t len,
                                                           assay_credential **credential, assay_error **error);
 /** Take one more reference. Any thread. @since 0.1 */
@@ -248,7 +255,8 @@ enum assay_credential_stat {
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_get_stat(const assay_credential *credential, int stat, uint64_t *value);
 /**
  * Describe the credential as one JSON text, without secrets and without tokens: `{"kind","source","tenant","client_id","authority","token_file",
- * "members":[kind],"skipped":[{"source","reason"}],"tokens":[{"scope","tenant","expires_in_seconds","refresh_in_seconds","last_failure"}]}`. For people and tools.
+ * "members":[kind],"skipped":[{"source","reason"}],"tokens":[{"scope","tenant","expires_in_seconds","refresh_in_seconds","last_failure"}]}`. For people and tools; `$defs/description` of
+ * `docs/credential.schema.json` is its schema.
  * @param json [out] NULL unless ASSAY_OK; terminated; release with assay_bytes_free()
  * @since 0.1
  */

@@ -245,7 +245,7 @@ static int row_of(assay_credential_kind kind, unsigned pieces)
 }
 
 /* The failure borrows its detail, so these live as long as the program. */
-static void advise(int row, assay_failure *failure)
+void assay_settings_advise(int row, assay_failure *failure)
 {
     static const assay_failure_detail details[] = {{.row = 49}, {.row = 50}, {.row = 65}};
     const assay_diagnosis_row *found = assay_diagnosis_find(row);
@@ -269,7 +269,7 @@ static int refuse_missing(assay_credential_kind kind, unsigned pieces, assay_fai
         used += wrote > 0 ? (size_t)wrote : 0;
     }
     int code = assay_fail_note(failure, ASSAY_E_CONFIG_CREDENTIAL, "%s lacks %.220s", names[kind], list);
-    advise(row_of(kind, pieces), failure);
+    assay_settings_advise(row_of(kind, pieces), failure);
     return code;
 }
 

@@ -180,8 +180,13 @@ int assay_settings_set_service_account(assay_credential_settings *settings, cons
 /* from_environment.c: what the environment configures for one kind; the process's own environment is read here and nowhere else. `settings` is
  * of that kind and otherwise empty. ASSAY_E_CONFIG_CREDENTIAL where it is broken; what is missing is found by the check. */
 int assay_settings_from_environment(assay_credential_settings *settings, assay_failure *failure);
-/* Which kinds of the default chain are configured: the one to use is first. The others, and those that are not, are told in *skipped (owned), a line each. */
-int assay_environment_choose(assay_credential_kind *kinds, size_t capacity, size_t *count, char **skipped,
+/*
+ * Which kinds of the default chain are configured: the one to use is first. The others, and those that are not, are told in *skipped (owned), a line each.
+ * *named: AZURE_TOKEN_CREDENTIALS names the one source that there is. ASSAY_E_CONFIG_CREDENTIAL: it names none, or one that is not configured.
+ */
+int assay_environment_choose(assay_credential_kind *kinds, size_t capacity, size_t *count, char **skipped, bool *named,
                              assay_failure *failure);
+/* Layer, fix and number of a row about settings: 49, 50, 65; others change nothing. */
+void assay_settings_advise(int row, assay_failure *failure);
 
 #endif

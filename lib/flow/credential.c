@@ -292,15 +292,17 @@ static int make_default(assay_runtime *runtime, assay_credential **credential, a
 {
     assay_credential_kind kinds[ASSAY_CREDENTIAL_KINDS];
     size_t count = 0;
+    bool named = false;
     ASSAY_AUTO_RELEASE char *skipped = NULL;
-    int code = assay_environment_choose(kinds, ASSAY_COUNT_OF(kinds), &count, &skipped, failure);
+    int code = assay_environment_choose(kinds, ASSAY_COUNT_OF(kinds), &count, &skipped, &named, failure);
     if (code == ASSAY_OK)
         code = make_one(runtime, kinds[0], credential, failure);
     if (code != ASSAY_OK)
         return code;
     assay_release((*credential)->settings.skipped);
     (*credential)->settings.skipped = ASSAY_STEAL(skipped);
-    (*credential)->settings.probe = kinds[0] == ASSAY_CREDENTIAL_MANAGED;
+    /* Where it is named there is nothing to find out: an agent that starts slowly is waited for as by the kind alone. */
+    (*credential)->settings.probe = kinds[0] == ASSAY_CREDENTIAL_MANAGED && !named;
     return ASSAY_OK;
 }
 

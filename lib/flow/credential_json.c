@@ -101,50 +101,67 @@ static int take_proxy_mode(assay_credential *credential, const char *text, assay
     return assay_fail_note(failure, ASSAY_E_CONFIG_MEMBER, "token_proxy_mode must be automatic, on or off");
 }
 
-#define TEXT(name, member)                                                                                             \
+#define KIND(name) (1u << ASSAY_CREDENTIAL_##name)
+
+/* The kinds that a member is for. In another one it would be passed over in silence, and with it what somebody meant by it. */
+enum {
+    ANY = KIND(CHAIN) - 1, /* in the order of the kinds: those before it */
+    ENTRA = KIND(MANAGED) - 1,
+    EXCHANGE = KIND(EXCHANGE) | KIND(GOOGLE),
+    OAUTH = KIND(CLIENT) | KIND(EXCHANGE),
+    SERVER = OAUTH | KIND(GOOGLE),
+    SIGNED = KIND(CERTIFICATE) | OAUTH,
+    ENVIRONMENT = (ENTRA & ~(KIND(ASSERTION) | KIND(FEDERATED))) | KIND(MANAGED) | KIND(GOOGLE),
+};
+
+#define TEXT(name, member, kinds)                                                                                      \
     {                                                                                                                  \
-        name, NULL, false, offsetof(assay_credential_settings, member), 0                                              \
+        name, NULL, false, offsetof(assay_credential_settings, member), 0, kinds                                       \
     }
-#define FLAG(name, member)                                                                                             \
+#define FLAG(name, member, kinds)                                                                                      \
     {                                                                                                                  \
-        name, NULL, false, 0, offsetof(assay_credential_settings, member)                                              \
+        name, NULL, false, 0, offsetof(assay_credential_settings, member), kinds                                       \
     }
 
 static const struct {
     const char *name;
-    take_text take; /* NULL: a plain text, or a flag */
+    take_text take; /* NULL: a plain text, or a flag; neither: a function of its own */
     bool several;   /* a text or an array of texts */
     size_t text, flag;
+    unsigned kinds;
 } rows[] = {
-    {"tenant", take_tenant, false, 0, 0},
-    {"additional_tenants", add_tenant, true, 0, 0},
-    {"authority", take_authority, false, 0, 0},
-    {"secret_file", take_secret_file, false, 0, 0},
-    {"passphrase_file", take_passphrase_file, false, 0, 0},
-    {"client_method", take_client_method, false, 0, 0},
-    {"service_account", take_account, false, 0, 0},
-    {"identity_client_id", take_identity_client, false, 0, 0},
-    {"identity_object_id", take_identity_object, false, 0, 0},
-    {"identity_resource_id", take_identity_resource, false, 0, 0},
-    {"audiences", add_audience, true, 0, 0},
-    {"resources", add_resource, true, 0, 0},
-    {"cache_directory", assay_credential_share, false, 0, 0},
-    {"token_proxy_mode", take_proxy_mode, false, 0, 0},
-    TEXT("client_id", client_id),
-    TEXT("token_file", token_file),
-    TEXT("certificate_file", certificate_path),
-    TEXT("key_file", key_path),
-    TEXT("signing_algorithm", signing_algorithm),
-    TEXT("signing_key_id", signing_key_id),
-    TEXT("assertion_audience", assertion_audience),
-    TEXT("token_endpoint", token_endpoint),
-    TEXT("subject_token_type", subject_token_type),
-    TEXT("requested_token_type", requested_token_type),
-    TEXT("actor_token_file", actor_token_file),
-    TEXT("actor_token_type", actor_token_type),
-    FLAG("send_certificate_chain", send_chain),
-    FLAG("wait_for_propagation", wait_for_propagation),
-    FLAG("allow_loopback_http", allow_loopback_http),
+    {"from_environment", NULL, false, 0, 0, ENVIRONMENT},
+    {"tenant", take_tenant, false, 0, 0, ENTRA},
+    {"additional_tenants", add_tenant, true, 0, 0, ENTRA},
+    {"authority", take_authority, false, 0, 0, ENTRA | KIND(MANAGED)}, /* names of resources are of a cloud */
+    {"secret_file", take_secret_file, false, 0, 0, KIND(SECRET) | OAUTH},
+    {"passphrase_file", take_passphrase_file, false, 0, 0, SIGNED},
+    {"client_method", take_client_method, false, 0, 0, OAUTH},
+    {"service_account", take_account, false, 0, 0, KIND(GOOGLE)},
+    {"identity_client_id", take_identity_client, false, 0, 0, KIND(MANAGED)},
+    {"identity_object_id", take_identity_object, false, 0, 0, KIND(MANAGED)},
+    {"identity_resource_id", take_identity_resource, false, 0, 0, KIND(MANAGED)},
+    {"audiences", add_audience, true, 0, 0, KIND(GITHUB) | SERVER},
+    {"resources", add_resource, true, 0, 0, SERVER},
+    {"cache_directory", assay_credential_share, false, 0, 0, ANY},
+    {"token_proxy", NULL, false, 0, 0, KIND(WORKLOAD)},
+    {"token_proxy_mode", take_proxy_mode, false, 0, 0, KIND(WORKLOAD)},
+    {"source", NULL, false, 0, 0, KIND(FEDERATED) | EXCHANGE},
+    TEXT("client_id", client_id, ENTRA | SERVER),
+    TEXT("token_file", token_file, KIND(WORKLOAD) | EXCHANGE),
+    TEXT("certificate_file", certificate_path, SIGNED),
+    TEXT("key_file", key_path, SIGNED),
+    TEXT("signing_algorithm", signing_algorithm, OAUTH),
+    TEXT("signing_key_id", signing_key_id, OAUTH),
+    TEXT("assertion_audience", assertion_audience, OAUTH),
+    TEXT("token_endpoint", token_endpoint, SERVER),
+    TEXT("subject_token_type", subject_token_type, EXCHANGE),
+    TEXT("requested_token_type", requested_token_type, EXCHANGE),
+    TEXT("actor_token_file", actor_token_file, KIND(EXCHANGE)),
+    TEXT("actor_token_type", actor_token_type, KIND(EXCHANGE)),
+    FLAG("send_certificate_chain", send_chain, SIGNED),
+    FLAG("wait_for_propagation", wait_for_propagation, ENTRA),
+    FLAG("allow_loopback_http", allow_loopback_http, ANY),
 };
 
 static int take_list(assay_credential *credential, size_t row, const assay_json *value, assay_failure *failure)
@@ -233,16 +250,37 @@ static int take_source(assay_credential *credential, const assay_json *source, u
 static int take_any(assay_credential *credential, const char *name, const assay_json *value, unsigned depth,
                     assay_failure *failure)
 {
-    if (strcmp(name, "kind") == 0 || strcmp(name, "from_environment") == 0)
-        return ASSAY_OK; /* it was made by these */
+    assay_credential_kind kind = credential->settings.kind;
+    size_t row = 0;
+    if (strcmp(name, "kind") == 0)
+        return ASSAY_OK; /* it was made by that */
+    while (row < ASSAY_COUNT_OF(rows) && strcmp(rows[row].name, name) != 0)
+        row++;
+    if (row == ASSAY_COUNT_OF(rows))
+        return assay_config_unknown("a credential", name, failure);
+    if ((rows[row].kinds & 1u << kind) == 0)
+        return assay_config_unknown(assay_credential_kind_name(kind), name, failure);
+    if (strcmp(name, "from_environment") == 0)
+        return ASSAY_OK; /* it was taken before the others */
     if (strcmp(name, "token_proxy") == 0)
         return take_proxy(credential, value, failure);
     if (strcmp(name, "source") == 0)
         return take_source(credential, value, depth, failure);
-    for (size_t row = 0; row < ASSAY_COUNT_OF(rows); row++)
-        if (strcmp(rows[row].name, name) == 0)
-            return take_member(credential, row, value, failure);
-    return assay_config_unknown("a credential", name, failure);
+    return take_member(credential, row, value, failure);
+}
+
+/* Which of two stands is no matter of their order. */
+static int check_alternatives(const assay_json *object, assay_failure *failure)
+{
+    static const char *const pairs[][2] = {{"identity_client_id", "identity_object_id"},
+                                           {"identity_client_id", "identity_resource_id"},
+                                           {"identity_object_id", "identity_resource_id"},
+                                           {"source", "token_file"}};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(pairs); i++)
+        if (assay_json_get(object, pairs[i][0]) != NULL && assay_json_get(object, pairs[i][1]) != NULL)
+            return assay_fail_note(failure, ASSAY_E_CONFIG_MEMBER, "give one of %s and %s, not both", pairs[i][0],
+                                   pairs[i][1]);
+    return ASSAY_OK;
 }
 
 /* What only the platform knows, such as where its agent is: the other members go before it. */
@@ -292,7 +330,9 @@ static int read_object(assay_runtime *runtime, const assay_json *object, unsigne
     ASSAY_CLEANUP(assay_credential_drop_p) assay_credential *made = NULL;
     if (assay_credential_make(runtime, kind, &made) != ASSAY_OK)
         return assay_fail(failure, ASSAY_E_MEMORY);
-    int code = take_environment(made, object, failure);
+    int code = check_alternatives(object, failure);
+    if (code == ASSAY_OK)
+        code = take_environment(made, object, failure);
     while (code == ASSAY_OK && (name = assay_json_object_next(object, &iterator, &value)) != NULL)
         code = take_any(made, name, value, depth, failure);
     if (code != ASSAY_OK)

@@ -68,7 +68,7 @@ static void every_example_loads(void **state)
             fail_msg("example %d: %s", count + 1, assay_error_message(error));
         assay_credential_unref(credential);
     }
-    assert_int_equal(count, 5);
+    assert_int_equal(count, 8);
     free(document);
 }
 
@@ -76,7 +76,7 @@ static void every_example_loads(void **state)
 static void every_member_is_described(void **state)
 {
     static const char *const forms[] = {"\n    {\"", "\n    TEXT(\"", "\n    FLAG(\""};
-    static const char *const more[] = {"kind", "members", "source", "token_proxy", "from_environment"};
+    static const char *const more[] = {"kind", "members", "source", "token_proxy"};
     char *source = source_text_read("lib/flow/credential_json.c"), *document = read_document();
     char *table = strstr(source, "rows[] = {"), *end = strstr(table, "\n};");
     int count = 0;
@@ -159,51 +159,87 @@ static void nesting_ends_at_four(void **state)
            "four deep");
 }
 
+typedef struct member {
+    const char *kind, *name;
+} member;
+
+static const member texts[] = {{"client-secret", "tenant"},
+                               {"managed-identity", "authority"},
+                               {"google", "client_id"},
+                               {"google", "token_file"},
+                               {"client-secret", "secret_file"},
+                               {"token-exchange", "passphrase_file"},
+                               {"client-certificate", "certificate_file"},
+                               {"client-credentials", "key_file"},
+                               {"token-exchange", "signing_algorithm"},
+                               {"client-credentials", "signing_key_id"},
+                               {"token-exchange", "assertion_audience"},
+                               {"google", "token_endpoint"},
+                               {"client-credentials", "client_method"},
+                               {"google", "subject_token_type"},
+                               {"token-exchange", "requested_token_type"},
+                               {"token-exchange", "actor_token_file"},
+                               {"token-exchange", "actor_token_type"},
+                               {"google", "service_account"},
+                               {"managed-identity", "identity_client_id"},
+                               {"managed-identity", "identity_object_id"},
+                               {"managed-identity", "identity_resource_id"},
+                               {"azure-pipelines", "cache_directory"},
+                               {"workload-identity", "token_proxy_mode"}};
+static const member lists[] = {
+    {"federated", "additional_tenants"}, {"github-actions", "audiences"}, {"google", "resources"}};
+static const member flags[] = {{"client-certificate", "send_certificate_chain"},
+                               {"client-assertion", "wait_for_propagation"},
+                               {"managed-identity", "allow_loopback_http"}};
+
+static void refuse_type(const member *each, const char *value)
+{
+    char json[160];
+    (void)snprintf(json, sizeof json, "{\"kind\":\"%s\",\"%s\":%s}", each->kind, each->name, value);
+    refuse(json, ASSAY_E_CONFIG_MEMBER, " must be ");
+    refuse(json, ASSAY_E_CONFIG_MEMBER, each->name);
+}
+
 /* Every plain member refuses every type that it does not have. */
 static void wrong_types(void **state)
 {
-    static const char *const texts[] = {"tenant",
-                                        "authority",
-                                        "client_id",
-                                        "token_file",
-                                        "secret_file",
-                                        "passphrase_file",
-                                        "certificate_file",
-                                        "key_file",
-                                        "signing_algorithm",
-                                        "signing_key_id",
-                                        "assertion_audience",
-                                        "token_endpoint",
-                                        "client_method",
-                                        "subject_token_type",
-                                        "requested_token_type",
-                                        "actor_token_file",
-                                        "actor_token_type",
-                                        "service_account",
-                                        "identity_client_id",
-                                        "identity_object_id",
-                                        "identity_resource_id",
-                                        "cache_directory",
-                                        "token_proxy_mode"};
-    static const char *const lists[] = {"additional_tenants", "audiences", "resources"};
-    static const char *const flags[] = {"send_certificate_chain", "wait_for_propagation", "allow_loopback_http"};
     static const char *const values[] = {"1", "null", "{}", "[\"a\"]", "[1]", "true", "\"a\""};
-    char json[160];
     (void)state;
     for (size_t v = 0; v < 7; v++) {
-        for (size_t i = 0; v != 6 && i < sizeof texts / sizeof texts[0]; i++) {
-            (void)snprintf(json, sizeof json, "{\"kind\":\"google\",\"%s\":%s}", texts[i], values[v]);
-            refuse(json, ASSAY_E_CONFIG_MEMBER, texts[i]);
-        }
-        for (size_t i = 0; v != 3 && v != 6 && i < 3; i++) {
-            (void)snprintf(json, sizeof json, "{\"kind\":\"google\",\"%s\":%s}", lists[i], values[v]);
-            refuse(json, ASSAY_E_CONFIG_MEMBER, lists[i]);
-        }
-        for (size_t i = 0; v != 5 && i < 3; i++) {
-            (void)snprintf(json, sizeof json, "{\"kind\":\"google\",\"%s\":%s}", flags[i], values[v]);
-            refuse(json, ASSAY_E_CONFIG_MEMBER, flags[i]);
-        }
+        for (size_t i = 0; v != 6 && i < sizeof texts / sizeof texts[0]; i++)
+            refuse_type(&texts[i], values[v]);
+        for (size_t i = 0; v != 3 && v != 6 && i < 3; i++)
+            refuse_type(&lists[i], values[v]);
+        for (size_t i = 0; v != 5 && i < 3; i++)
+            refuse_type(&flags[i], values[v]);
     }
+}
+
+/* One that it would pass over: the identity of the machine instead of the one that was meant, a proof that is never shown. */
+static void members_of_another_kind(void **state)
+{
+    (void)state;
+    refuse("{\"kind\":\"managed-identity\",\"client_id\":\"22222222-3333-4444-5555-666666666666\"}",
+           ASSAY_E_CONFIG_MEMBER, "managed-identity has no member \"client_id\"");
+    refuse("{\"kind\":\"workload-identity\",\"secret_file\":\"/s\"}", ASSAY_E_CONFIG_MEMBER, "secret_file");
+    refuse("{\"kind\":\"client-certificate\",\"signing_algorithm\":\"RS256\"}", ASSAY_E_CONFIG_MEMBER,
+           "signing_algorithm");
+    refuse("{\"kind\":\"token-exchange\",\"from_environment\":false}", ASSAY_E_CONFIG_MEMBER, "from_environment");
+    refuse("{\"kind\":\"client-secret\",\"token_proxy\":{}}", ASSAY_E_CONFIG_MEMBER, "token_proxy");
+    refuse("{\"kind\":\"client-secret\",\"source\":{}}", ASSAY_E_CONFIG_MEMBER, "source");
+}
+
+static void members_that_exclude_one_another(void **state)
+{
+    (void)state;
+    refuse("{\"kind\":\"managed-identity\",\"identity_client_id\":\"a\",\"identity_object_id\":\"b\"}",
+           ASSAY_E_CONFIG_MEMBER, "not both");
+    refuse("{\"kind\":\"managed-identity\",\"identity_resource_id\":\"/a\",\"identity_object_id\":\"b\"}",
+           ASSAY_E_CONFIG_MEMBER, "not both");
+    refuse("{\"kind\":\"managed-identity\",\"identity_client_id\":\"a\",\"identity_resource_id\":\"/b\"}",
+           ASSAY_E_CONFIG_MEMBER, "not both");
+    refuse("{\"kind\":\"google\",\"token_file\":\"/t\",\"source\":{\"credential\":{\"kind\":\"managed-identity\"}}}",
+           ASSAY_E_CONFIG_MEMBER, "source and token_file");
 }
 
 static void wrong_values(void **state)
@@ -313,6 +349,8 @@ int main(void)
         cmocka_unit_test(nested_shapes_that_are_refused),
         cmocka_unit_test(nesting_ends_at_four),
         cmocka_unit_test(wrong_types),
+        cmocka_unit_test(members_of_another_kind),
+        cmocka_unit_test(members_that_exclude_one_another),
         cmocka_unit_test(wrong_values),
         cmocka_unit_test(secret_of_a_file),
         cmocka_unit_test(from_the_environment),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The part of JSON Schema (draft 2020-12) that docs/configuration.schema.json uses; any other keyword is an error."""
+"""The part of JSON Schema (draft 2020-12) that the schemas of docs use; any other keyword is an error."""
 
 import re
 
@@ -53,6 +53,9 @@ class Schema:
 
     def check_minLength(self, least, value, _):
         return not isinstance(value, str) or len(value) >= least
+
+    def check_maxLength(self, most, value, _):
+        return not isinstance(value, str) or len(value) <= most
 
     def check_pattern(self, pattern, value, _):
         return not isinstance(value, str) or re.search(pattern.replace("$", r"\Z"), value) is not None

@@ -214,6 +214,33 @@ class Machine(Acquiring):
         self.assertEqual((said["status"], said["where"], said["kind"]), (0, "vm", "managed"), said)
         self.assertEqual((said["token"]["claims"]["oid"], said["token"]["source"]), (OTHER, "managed-identity (IMDS)"))
 
+    def test_by_name(self):
+        """A pod with workload identity, whose chain is narrowed."""
+        env = self.pod(AZURE_POD_IDENTITY_AUTHORITY_HOST=self.agent.base, AZURE_TOKEN_CREDENTIALS="managedidentitycredential")
+        for options in ([], ["--offline"]):
+            said = self.doctor(*options, env=env)
+            self.assertEqual((said["status"], said["kind"]), (0, "managed"), said)
+            self.assertEqual(self.check(said, "AZURE_TOKEN_CREDENTIALS")["text"], "ManagedIdentityCredential")
+            self.assertEqual(self.check(said, "credential")["text"], "managed, as AZURE_TOKEN_CREDENTIALS says")
+        said = self.doctor("--offline", "workload", env=env)
+        self.assertEqual((said["kind"], self.check(said, "AZURE_TOKEN_CREDENTIALS")["result"]), ("workload", "skipped"))
+        for options in ([], ["--client-id", APP]):
+            said = self.doctor("--offline", *options, env=self.pod(AZURE_TOKEN_CREDENTIALS="WorkloadIdentityCredential", AZURE_CLIENT_SECRET="x"))
+            self.assertEqual((said["kind"], self.check(said, "AZURE_TOKEN_CREDENTIALS")["result"]), ("workload", "ok"))
+        said = self.doctor("--offline", env=self.pod(AZURE_TOKEN_CREDENTIALS="prod"))
+        self.assertEqual((said["kind"], self.check(said, "AZURE_TOKEN_CREDENTIALS")["text"]), ("workload", "prod: the whole default chain"))
+        said = self.doctor("--offline")
+        self.assertNotIn("AZURE_TOKEN_CREDENTIALS", [check["check"] for check in said["checks"]])
+
+    def test_by_a_name_of_nothing(self):
+        for value in ("dev", "AzureCliCredential", "sesame", "EnvironmentCredential"):
+            said = self.doctor("--offline", env=self.pod(AZURE_TOKEN_CREDENTIALS=value))
+            self.assertEqual((said["status"], said["failed_layer"], said["kind"]), (2, "environment", None), said)
+            self.assertEqual(self.checks(said, "failed"), ["AZURE_TOKEN_CREDENTIALS"])
+            self.assertNotIn("sesame", json.dumps(said))
+        said = self.doctor("--offline", env=self.bare(AZURE_TOKEN_CREDENTIALS="WorkloadIdentityCredential"))
+        self.assertEqual((said["status"], said["diagnosis"]["row"]), (2, 49), said)
+
     def test_rows_40_and_44(self):
         env = self.bare(AZURE_POD_IDENTITY_AUTHORITY_HOST=self.agent.base)
         said = self.doctor("managed", "--identity", f"client-id:{TENANT}", env=env)

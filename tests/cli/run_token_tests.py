@@ -139,6 +139,27 @@ class Token(Acquiring):
         self.works(self.token("--resource", "keyvault", "--json"), "workload-identity")
         self.works(self.token("default", "--resource", "keyvault", "--json", env=self.pod(AZURE_CLIENT_SECRET=SECRET)), "client-secret")
 
+    def test_default_chain_by_name(self):
+        both = {"AZURE_CLIENT_SECRET": SECRET}
+        for value, source in (("prod", "client-secret"), ("EnvironmentCredential", "client-secret"), ("WORKLOADIDENTITYCREDENTIAL", "workload-identity")):
+            env = self.pod(AZURE_TOKEN_CREDENTIALS=value, **both)
+            for options in ([], ["--client-id", APP]):  # which says who, and not how
+                self.works(self.token("--resource", "keyvault", "--json", *options, env=env), source)
+        for value in ("dev", "AzureCliCredential", SECRET):
+            for options in ([], ["--client-id", APP], ["on-behalf-of", "--user-token", self.token_file]):
+                done = self.token("--resource", "keyvault", *options, env=self.pod(AZURE_TOKEN_CREDENTIALS=value))
+                self.assertEqual((done.status, done.out), (2, ""))
+                self.assertIn("AZURE_TOKEN_CREDENTIALS is " if value != SECRET or options[:1] == ["--client-id"] else "AZURE_TOKEN_CREDENTIALS has", done.err)
+                self.assertNotIn(SECRET, done.err)
+        env = self.pod(AZURE_TOKEN_CREDENTIALS="EnvironmentCredential")
+        for options in ([], ["--client-id", APP]):
+            self.assertIn("neither AZURE_CLIENT_SECRET nor", self.token("--resource", "keyvault", *options, env=env).err)
+        # a kind that is named stands
+        self.works(self.token("workload", "--resource", "keyvault", "--json", env=self.pod(AZURE_TOKEN_CREDENTIALS="dev")), "workload-identity")
+        # why the others were skipped is told
+        env = self.pod(AZURE_TOKEN_CREDENTIALS="WorkloadIdentityCredential", AZURE_FEDERATED_TOKEN_FILE="/nowhere")
+        self.assertIn("left out, since AZURE_TOKEN_CREDENTIALS is WorkloadIdentityCredential", self.token("--resource", "keyvault", env=env).err)
+
     def test_case_03_options_win(self):
         env = self.pod(AZURE_TENANT_ID=OTHER, AZURE_CLIENT_ID=API, AZURE_FEDERATED_TOKEN_FILE="/nowhere", AZURE_AUTHORITY_HOST="https://a.example")
         options = ["--tenant", TENANT, "--client-id", APP, "--token-file", self.token_file, "--authority", self.issuer.base]

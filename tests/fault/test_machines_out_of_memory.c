@@ -143,8 +143,9 @@ static int choose(void)
 {
     assay_credential_kind kinds[ASSAY_CREDENTIAL_KINDS];
     size_t count = 0;
+    bool named = false;
     char *skipped = NULL;
-    int code = assay_environment_choose(kinds, ASSAY_COUNT_OF(kinds), &count, &skipped, NULL);
+    int code = assay_environment_choose(kinds, ASSAY_COUNT_OF(kinds), &count, &skipped, &named, NULL);
     must((code == ASSAY_OK) == (skipped != NULL));
     assay_release(skipped);
     return code;

@@ -20,9 +20,13 @@
 static dev_issuer *node; /* whose agent works */
 static char volume[128]; /* as the kubelet lays it out */
 
-static const char *const variables[] = {
-    "AZURE_POD_IDENTITY_AUTHORITY_HOST", "AZURE_CLIENT_ID",      "AZURE_TENANT_ID",
-    "AZURE_FEDERATED_TOKEN_FILE",        "AZURE_AUTHORITY_HOST", "AZURE_CLIENT_SECRET"};
+static const char *const variables[] = {"AZURE_POD_IDENTITY_AUTHORITY_HOST",
+                                        "AZURE_CLIENT_ID",
+                                        "AZURE_TENANT_ID",
+                                        "AZURE_FEDERATED_TOKEN_FILE",
+                                        "AZURE_AUTHORITY_HOST",
+                                        "AZURE_CLIENT_SECRET",
+                                        "AZURE_TOKEN_CREDENTIALS"};
 
 static void set(const char *name, const char *value)
 {
@@ -233,6 +237,62 @@ static void every_skipped_source_is_explained(void **state)
     assay_credential_unref(credential);
 }
 
+/* The one way to the node's identity where workload identity is configured: it is asked for by its name. Then nothing looks whether it is there first. */
+static void a_named_identity_is_asked_at_once(void **state)
+{
+    (void)state;
+    be_a_pod();
+    project(NULL);
+    set("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential");
+    assay_credential *credential = from_environment(NULL);
+    got_from(credential, "managed-identity (IMDS)");
+    assert_int_equal(dev_issuer_stats(node, "imds"), 1);
+    json_t *document = described(credential);
+    assert_string_equal(json_string_value(json_object_get(document, "kind")), "managed-identity");
+    assert_non_null(strstr(reason_of(document, "workload-identity"), "left out, since AZURE_TOKEN_CREDENTIALS is"));
+    assert_non_null(strstr(reason_of(document, "client-secret"), "AZURE_TOKEN_CREDENTIALS"));
+    json_decref(document);
+    assay_credential_unref(credential);
+    (void)unsetenv("AZURE_FEDERATED_TOKEN_FILE");
+    set("AZURE_TOKEN_CREDENTIALS", "prod");
+    credential = from_environment(NULL);
+    dev_issuer_stats_reset(node);
+    got_from(credential, "managed-identity (IMDS)");
+    assert_int_equal(dev_issuer_stats(node, "imds"), 2); /* it was looked for */
+    assay_credential_unref(credential);
+}
+
+/* What AZURE_TOKEN_CREDENTIALS names is all there is: what is missing or not here is said, and nothing is asked. */
+static void nothing_steps_in_for_a_named_credential(void **state)
+{
+    static const struct {
+        const char *value, *unset;
+        int row;
+    } all[] = {{"WorkloadIdentityCredential", "AZURE_FEDERATED_TOKEN_FILE", 49},
+               {"EnvironmentCredential", "AZURE_CLIENT_SECRET", 0},
+               {"AzureCliCredential", "AZURE_CLIENT_SECRET", 0},
+               {"dev", "AZURE_CLIENT_SECRET", 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        assay_credential *credential = (assay_credential *)&all[i];
+        assay_error *error = NULL;
+        be_a_pod();
+        project(NULL);
+        (void)unsetenv(all[i].unset);
+        set("AZURE_TOKEN_CREDENTIALS", all[i].value);
+        int code = assay_credential_new_from_environment(the_scene.runtime, NULL, &credential, &error);
+        assert_int_equal(code, ASSAY_E_CONFIG_CREDENTIAL);
+        assert_null(credential);
+        assert_int_equal(assay_error_diagnosis(error), all[i].row);
+        assert_non_null(strstr(assay_error_message(error), all[i].value));
+        assay_error_free(error);
+        /* It narrows the chain, and says nothing of a kind that the program names. */
+        credential = from_environment("managed-identity");
+        got_from(credential, "managed-identity (IMDS)");
+        assay_credential_unref(credential);
+    }
+}
+
 static assay_credential *chain_of(assay_credential *first, assay_credential *second)
 {
     assay_credential *chain = NULL;
@@ -325,6 +385,8 @@ int main(void)
         cmocka_unit_test_setup(configured_but_broken, clear),
         cmocka_unit_test_setup(configured_and_failing, clear),
         cmocka_unit_test_setup(every_skipped_source_is_explained, clear),
+        cmocka_unit_test_setup(a_named_identity_is_asked_at_once, clear),
+        cmocka_unit_test_setup(nothing_steps_in_for_a_named_credential, clear),
         cmocka_unit_test_setup(chain_of_ones_own, clear),
         cmocka_unit_test_setup(absent_member_is_passed_over_quickly, clear),
     };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the environment configures: each kind's variables, which agent there is, and which kind is chosen. */
+/* What the environment configures: each kind's variables, and which agent there is. */
 #include "acquire/from_environment.h"
 
 #include "support/machine_world.h"
@@ -380,92 +380,6 @@ static void the_client_id_selects_a_user_assigned_identity(void **state)
     assert_string_equal(settings.identity_value, GUID);
 }
 
-static void expect_choice(const char *kinds, const char *skipped)
-{
-    assay_credential_kind chosen[ASSAY_CREDENTIAL_KINDS];
-    char text[256] = "", *told = NULL;
-    size_t count = 0;
-    assert_int_equal(assay_environment_choose(chosen, ASSAY_COUNT_OF(chosen), &count, &told, &failure), ASSAY_OK);
-    for (size_t i = 0; i < count; i++) {
-        size_t used = strlen(text);
-        (void)snprintf(text + used, sizeof text - used, "%s%s", i == 0 ? "" : " ",
-                       assay_credential_kind_name(chosen[i]));
-    }
-    assert_string_equal(text, kinds);
-    assert_string_equal(told, skipped);
-    assay_release(told);
-}
-
-static void where_nothing_is_configured_the_platform_is_asked(void **state)
-{
-    (void)state;
-    expect_choice("managed-identity", "client-secret: AZURE_CLIENT_SECRET is not set\n"
-                                      "client-certificate: AZURE_CLIENT_CERTIFICATE_PATH is not set\n"
-                                      "workload-identity: AZURE_FEDERATED_TOKEN_FILE is not set\n"
-                                      "github-actions: ACTIONS_ID_TOKEN_REQUEST_URL is not set\n"
-                                      "azure-pipelines: SYSTEM_OIDCREQUESTURI is not set");
-    set_entra(); /* says nothing of how */
-    set("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "sesame");
-    set("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "c");
-    set("AZURE_CLIENT_SECRET", "");
-    expect_choice("managed-identity", "client-secret: AZURE_CLIENT_SECRET is not set\n"
-                                      "client-certificate: AZURE_CLIENT_CERTIFICATE_PATH is not set\n"
-                                      "workload-identity: AZURE_FEDERATED_TOKEN_FILE is not set\n"
-                                      "github-actions: ACTIONS_ID_TOKEN_REQUEST_URL is not set\n"
-                                      "azure-pipelines: SYSTEM_OIDCREQUESTURI is not set");
-}
-
-static void a_named_token_file_is_enough_for_workload_identity(void **state)
-{
-    (void)state;
-    set("AZURE_FEDERATED_TOKEN_FILE", "/nowhere");
-    set("IDENTITY_ENDPOINT", "http://127.0.0.1:1/identity");
-    set("IDENTITY_HEADER", "header");
-    expect_choice("workload-identity", "client-secret: AZURE_CLIENT_SECRET is not set\n"
-                                       "client-certificate: AZURE_CLIENT_CERTIFICATE_PATH is not set\n"
-                                       "github-actions: ACTIONS_ID_TOKEN_REQUEST_URL is not set\n"
-                                       "azure-pipelines: SYSTEM_OIDCREQUESTURI is not set\n"
-                                       "managed-identity: not asked, since workload-identity is configured");
-}
-
-static void what_is_configured_comes_in_order(void **state)
-{
-    (void)state;
-    set("SYSTEM_OIDCREQUESTURI", "https://p.example/");
-    set("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "c");
-    set("ACTIONS_ID_TOKEN_REQUEST_URL", "https://t.example/");
-    set("AZURE_TENANT_ID", "contoso.example");
-    set("AZURE_FEDERATED_TOKEN_FILE", "/t");
-    set("AZURE_CLIENT_CERTIFICATE_PATH", "/c.pem");
-    set("AZURE_CLIENT_SECRET", "sesame");
-    expect_choice("client-secret client-certificate workload-identity github-actions azure-pipelines",
-                  "client-certificate: configured too, but client-secret comes first\n"
-                  "workload-identity: configured too, but client-secret comes first\n"
-                  "github-actions: configured too, but client-secret comes first\n"
-                  "azure-pipelines: configured too, but client-secret comes first\n"
-                  "managed-identity: not asked, since client-secret is configured");
-    assay_credential_kind first = ASSAY_CREDENTIAL_KINDS;
-    char *told = NULL;
-    size_t count = 0;
-    assert_int_equal(assay_environment_choose(&first, 1, &count, &told, NULL), ASSAY_OK);
-    assert_int_equal(count, 1);
-    assert_int_equal(first, ASSAY_CREDENTIAL_SECRET);
-    assay_release(told);
-}
-
-/* Runners give the URL to every job with the permission, whatever that wants it for. */
-static void a_job_that_is_not_meant_for_entra_is_not_chosen(void **state)
-{
-    (void)state;
-    set("ACTIONS_ID_TOKEN_REQUEST_URL", "https://t.example/");
-    set("SYSTEM_OIDCREQUESTURI", "https://p.example/");
-    expect_choice("managed-identity", "client-secret: AZURE_CLIENT_SECRET is not set\n"
-                                      "client-certificate: AZURE_CLIENT_CERTIFICATE_PATH is not set\n"
-                                      "workload-identity: AZURE_FEDERATED_TOKEN_FILE is not set\n"
-                                      "github-actions: AZURE_TENANT_ID is not set\n"
-                                      "azure-pipelines: AZURESUBSCRIPTION_SERVICE_CONNECTION_ID is not set");
-}
-
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -483,10 +397,6 @@ int main(void)
         CASE(test_case_67_agents_are_looked_for_in_order),
         CASE(an_installed_arc_agent_is_found),
         CASE(the_client_id_selects_a_user_assigned_identity),
-        CASE(where_nothing_is_configured_the_platform_is_asked),
-        CASE(a_named_token_file_is_enough_for_workload_identity),
-        CASE(what_is_configured_comes_in_order),
-        CASE(a_job_that_is_not_meant_for_entra_is_not_chosen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
