@@ -13,7 +13,6 @@ cd "$(dirname "$0")/.." || exit 2
 export ASSAY_TEST_DATA=${ASSAY_TEST_DATA:-$PWD/../shared/data}
 export LC_ALL=C.UTF-8
 jobs=${ASSAY_JOBS:-2}
-processes=$((jobs * 2)) # tests at a time: half of them wait for something, most of the time
 fuzz_seconds=${ASSAY_FUZZ_SECONDS:-10}
 logs=build/logs
 passed=0 failed=0 skipped=0
@@ -120,9 +119,9 @@ build() {
     }
 }
 # run_tests NAME LOG ARGUMENTS…: run meson's tests of a tree and count what each of them says (with a setup, meson puts its
-# name behind that of the log)
+# name behind that of the log). Half of them wait for something, most of the time, hence twice as many as there are processors.
 run_tests() {
-    local name=$1 log=$2
+    local name=$1 log=$2 processes=${processes:-$((jobs * 2))}
     shift 2
     rm -f "build/$name/meson-logs/$log"*
     meson test -C "build/$name" --no-rebuild --print-errorlogs --num-processes "$processes" --logbase "$log" "$@" >"$logs/$name-$log.log" 2>&1
@@ -174,7 +173,8 @@ stage_asan() {
 stage_tsan() {
     build_and_test tsan threads clang '-Db_sanitize=thread -Db_lundef=false' --suite threads --suite flow --no-suite long
 }
-stage_valgrind() { build_and_test gcc unit gcc '' --setup=valgrind --suite unit --no-suite threads; }
+# What is bounded in time has no time to spare there.
+stage_valgrind() { processes=$jobs build_and_test gcc unit gcc '' --setup=valgrind --suite unit --no-suite threads; }
 stage_abi() { build_and_test gcc abi gcc '' --suite abi; }
 stage_consumer() {
     one build-gcc build gcc gcc || return
