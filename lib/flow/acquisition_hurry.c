@@ -19,7 +19,8 @@ void assay_acquisition_note_progress(assay_acquisition *acquisition)
         kept->learnt = true;
         kept->answered = acquisition->answered;
     } else if (leads && (acquisition->answered || !kept->answered)) {
-        kept->learnt = false; /* what failed has succeeded since; an heir that was not answered yet knows nothing of it */
+        kept->learnt =
+            false; /* what failed has succeeded since; an heir that was not answered yet knows nothing of it */
     }
     assay_credential_unlock(acquisition->credential);
 }
