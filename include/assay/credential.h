@@ -220,6 +220,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_cache_directory(assay_creden
  * @param token      [out] NULL unless ASSAY_OK; release with assay_access_token_unref()
  * @retval ASSAY_E_TOKEN_NEEDED none is kept, and @p timeout_ms is 0
  * @retval ASSAY_E_CONFIG_CREDENTIAL, ASSAY_E_CONFIG_SCOPE nothing was sent
+ * @retval ASSAY_E_TIMEOUT the time ended before the first answer. Where it ends before another try, or during it, the code is that of the last try which
+ *         failed, with all that is known of that, and the message says that the time was up
  * @retval other a code of the category ASSAY_CATEGORY_CREDENTIAL or ASSAY_CATEGORY_NETWORK; assay_error_diagnosis() has its row
  * @since 0.1
  */

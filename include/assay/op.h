@@ -61,7 +61,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_op_new_refresh(assay_validator *validator, 
  * operation it renews it behind that.
  *
  * @param request    [in] copied
- * @param timeout_ms [in] milliseconds from now to the result, 1 to 600000
+ * @param timeout_ms [in] milliseconds from now to the result, 1 to 600000; what is told where they end is the same, too
  * @param op         [out] release with assay_op_free(); holds a reference to @p credential
  * @retval ASSAY_E_CONFIG_CREDENTIAL, ASSAY_E_CONFIG_SCOPE, ASSAY_E_CONFIG_TENANT nothing would be sent
  * @since 0.1

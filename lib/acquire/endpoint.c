@@ -22,12 +22,18 @@ static const char *source_name(const assay_machine *machine)
                                                    : assay_credential_kind_name(machine->settings->kind);
 }
 
-int assay_endpoint_fail(assay_endpoint *endpoint, int code)
+/* By which its support finds the request, where the server told nothing better. */
+static void tell_correlation(assay_endpoint *endpoint)
 {
     assay_machine *machine = &endpoint->machine;
-    machine->code = code;
     if (machine->failure.detail != NULL && machine->detail.correlation_id[0] == '\0')
         memcpy(machine->detail.correlation_id, endpoint->correlation, sizeof endpoint->correlation);
+}
+
+int assay_endpoint_fail(assay_endpoint *endpoint, int code)
+{
+    endpoint->machine.code = code;
+    tell_correlation(endpoint);
     endpoint->state = ASSAY_ENDPOINT_DONE;
     return code;
 }
@@ -81,6 +87,9 @@ static void go_on_after_failure(assay_endpoint *endpoint, const assay_http_respo
         endpoint->state = ASSAY_ENDPOINT_PROOF;
         return;
     }
+    /* Whoever has no time for the next try is told this, so it is told whole. */
+    assay_endpoint_explain(endpoint);
+    tell_correlation(endpoint);
     int64_t pause = next_try(endpoint, response);
     if (pause >= 0) {
         endpoint->state = ASSAY_ENDPOINT_PAUSE;
@@ -89,7 +98,6 @@ static void go_on_after_failure(assay_endpoint *endpoint, const assay_http_respo
     }
     if (machine->code == ASSAY_E_GRANT)
         assay_endpoint_forget_assertion(endpoint); /* what was refused for good is not shown the next time */
-    assay_endpoint_explain(endpoint);
     (void)assay_endpoint_fail(endpoint, machine->code);
 }
 
@@ -165,6 +173,7 @@ static void read_answer(assay_endpoint *endpoint, const assay_http_response *res
             return;
         }
         assay_secret_move(&endpoint->first, &machine->answer.token);
+        assay_machine_forget_failure(machine);
         endpoint->tries = 0;
         endpoint->state = ASSAY_ENDPOINT_ASK;
     } else {
@@ -227,6 +236,7 @@ static assay_machine_want next(assay_machine *machine, const assay_moment *now)
         assay_machine_want want = assay_endpoint_prove(endpoint, now, &ready);
         if (!ready)
             return want;
+        assay_machine_forget_failure(machine);
         endpoint->state = ASSAY_ENDPOINT_ASK;
         endpoint->tries = 0;
     }

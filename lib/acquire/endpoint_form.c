@@ -242,23 +242,24 @@ static int read_proxy_ca(assay_endpoint *endpoint)
 {
     const assay_token_proxy *proxy = &endpoint->machine.settings->proxy;
     assay_acquire_context *context = endpoint->machine.context;
-    assay_failure *failure = &endpoint->machine.failure;
+    assay_failure failure; /* the machine's still says how an earlier try failed */
     ASSAY_CLEANUP(assay_trust_free_p) assay_trust *trust = NULL;
     size_t len = 0;
     ASSAY_AUTO_RELEASE char *pem = assay_alloc(ASSAY_LIMIT_CA_BYTES);
     if (pem == NULL)
-        return assay_fail(failure, ASSAY_E_MEMORY);
-    int code = assay_file_read(proxy->ca_file, pem, ASSAY_LIMIT_CA_BYTES, &len, ASSAY_E_CONFIG_CA, failure);
+        return assay_fail(&endpoint->machine.failure, ASSAY_E_MEMORY);
+    int code = assay_file_read(proxy->ca_file, pem, ASSAY_LIMIT_CA_BYTES, &len, ASSAY_E_CONFIG_CA, &failure);
     if (code == ASSAY_OK)
-        code = assay_trust_from_pem(pem, len, &trust, failure);
+        code = assay_trust_from_pem(pem, len, &trust, &failure);
     (void)pthread_mutex_lock(&context->lock);
     bool kept = code == ASSAY_OK ? assay_secret_set(&context->proxy_ca, pem, len) : context->proxy_ca.len > 0;
     if (kept)
         kept = assay_secret_copy(&endpoint->ca, &context->proxy_ca);
     (void)pthread_mutex_unlock(&context->lock);
     if (kept)
-        return assay_fail(failure, ASSAY_OK);
-    return code != ASSAY_OK ? code : assay_fail(failure, ASSAY_E_MEMORY);
+        return ASSAY_OK;
+    endpoint->machine.failure = failure;
+    return code != ASSAY_OK ? code : assay_fail(&endpoint->machine.failure, ASSAY_E_MEMORY);
 }
 
 static int go_through_proxy(assay_endpoint *endpoint)

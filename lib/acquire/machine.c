@@ -50,6 +50,12 @@ assay_machine_want assay_machine_end(assay_machine *machine, int code)
     return ASSAY_MACHINE_DONE;
 }
 
+void assay_machine_forget_failure(assay_machine *machine)
+{
+    machine->code = assay_fail(&machine->failure, ASSAY_OK);
+    memset(&machine->detail, 0, sizeof machine->detail);
+}
+
 static void take_failure(assay_machine *machine, const assay_machine *inner)
 {
     machine->code = inner->code;

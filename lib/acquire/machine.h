@@ -54,7 +54,7 @@ typedef struct assay_machine {
     /* While it wants to wait: steady milliseconds. Who has no time for that ends it with `code`, `failure` and `detail`, which say what it waits for. */
     int64_t wait_until;
 
-    /* Once it is done. */
+    /* Once it is done. Before that: how the last try of this stage failed, while another one is waited for or made; ASSAY_OK: there was none. */
     int code;
     assay_failure failure;
     assay_failure_detail detail; /* failure.detail points here, or is NULL */
@@ -94,6 +94,8 @@ static inline void assay_machine_answered(assay_machine *machine, const assay_ht
 
 /* For the kinds: be done with @p code; what machine->failure and ->detail say stays. */
 assay_machine_want assay_machine_end(assay_machine *machine, int code);
+/* A stage is over and was a success: what went wrong on the way to it is not why the next one fails. */
+void assay_machine_forget_failure(assay_machine *machine);
 /* Take over how an inner machine ended: its failure, or its answer. */
 void assay_machine_take(assay_machine *machine, assay_machine *inner);
 /* Fail as the check of these settings did: what they lack is the answer. Returns its code. */

@@ -145,10 +145,12 @@ static void unanswered(assay_managed *managed, int missed, const assay_failure *
 static void challenged(assay_managed *managed, const assay_http_response *response, const assay_moment *now)
 {
     int code = assay_managed_prove(managed, response);
-    if (code != ASSAY_OK)
+    if (code != ASSAY_OK) {
         (void)finish(managed, code);
-    else
-        (void)send(managed, ASSAY_MANAGED_PROVE, now);
+        return;
+    }
+    assay_machine_forget_failure(&managed->machine);
+    (void)send(managed, ASSAY_MANAGED_PROVE, now);
 }
 
 static void asked(assay_managed *managed, const assay_http_response *response, const assay_moment *now)

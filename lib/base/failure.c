@@ -125,6 +125,21 @@ int assay_fail_found(assay_failure *failure, int code, const char *expected, con
     return code;
 }
 
+void assay_fail_add(assay_failure *failure, const char *more)
+{
+    static const char cut[] = "...", between[] = "; ";
+    char *note = failure->note;
+    size_t len = strlen(note), needed = strlen(more) + strlen(between);
+    if (len + needed >= sizeof failure->note) {
+        len = sizeof failure->note - needed - sizeof cut;
+        while (len > 0 && ((unsigned char)note[len] & 0xc0) == 0x80) /* not within a character (RFC 3629, section 3) */
+            len--;
+        memcpy(note + len, cut, sizeof cut);
+        len += sizeof cut - 1;
+    }
+    (void)snprintf(note + len, sizeof failure->note - len, "%s%s", len == 0 ? "" : between, more);
+}
+
 /* Answered where there is no memory for a real one; never released. */
 static assay_error out_of_memory = {.row = NULL,
                                     .message = "out of memory",

@@ -47,6 +47,9 @@ int assay_fail_note(assay_failure *failure, int code, const char *format, ...) _
 /* The same with what was demanded (our text) and what was found (any bytes: escaped and cut). Each may be NULL. */
 int assay_fail_found(assay_failure *failure, int code, const char *expected, const char *found, size_t found_len);
 
+/* Add a part of a sentence to what the note says, of which so much is cut as it needs. @p more is short and ours. */
+void assay_fail_add(assay_failure *failure, const char *more);
+
 /* One row of the registry; errors.def. */
 typedef struct assay_code_row {
     int code;

@@ -49,7 +49,9 @@ static assay_turn lead(assay_acquisition *acquisition)
     assay_acquisition_leave_place(acquisition);
     if (kept->flying) {
         kept->heirs++;
+        kept->learnt = kept->learnt && kept->answered; /* what is here it looks at anew */
     } else {
+        kept->learnt = false;
         kept->flight++;
         kept->heirs = 0;
         kept->flying = true;
@@ -59,13 +61,6 @@ static assay_turn lead(assay_acquisition *acquisition)
     acquisition->began = assay_clock_real_ms();
     kept->lease_until = acquisition->began + ASSAY_LIMIT_LEASE_GRACE_MS;
     return ASSAY_TURN_LEAD;
-}
-
-static assay_turn no_time(assay_acquisition *acquisition, int *code, assay_failure *failure)
-{
-    assay_acquisition_leave_flight(acquisition, false);
-    *code = assay_fail_note(failure, ASSAY_E_TIMEOUT, "no time was left to obtain a token");
-    return ASSAY_TURN_OVER;
 }
 
 /* The server asked to wait, and nobody asks it before (exchange.md 2.9, case 54). */
@@ -104,6 +99,7 @@ static assay_turn landed(assay_acquisition *acquisition, int *code, assay_failur
     assay_acquisition_leave_place(acquisition);
     assay_acquisition_give_failure(&kept->landing, failure, detail);
     *code = kept->landing_code;
+    acquisition->hurried = kept->background;
     return ASSAY_TURN_OVER;
 }
 
@@ -119,7 +115,7 @@ static assay_turn take_part(assay_acquisition *acquisition, int *code, assay_fai
     if (gate > 0 && (may_lead || now + gate >= acquisition->deadline))
         return gated(acquisition, gate, code, failure, detail);
     if (now >= acquisition->deadline)
-        return no_time(acquisition, code, failure);
+        return assay_acquisition_no_time(acquisition, code, failure, detail);
     if (may_lead)
         return lead(acquisition);
     assay_acquisition_take_place(acquisition);
@@ -146,7 +142,7 @@ static assay_turn board_locked(assay_acquisition *acquisition, int *code, assay_
     if (acquisition->renewal && assay_credential_now(acquisition->credential) < allowed)
         return assay_acquisition_over(acquisition, ASSAY_E_TOKEN_NEEDED, code, failure);
     if (assay_clock_real_ms() >= acquisition->deadline)
-        return no_time(acquisition, code, failure);
+        return assay_acquisition_no_time(acquisition, code, failure, detail);
     return lead(acquisition);
 }
 
@@ -193,7 +189,7 @@ assay_turn assay_acquisition_report(assay_acquisition *acquisition, const assay_
     if (assay_acquisition_is_inherited(acquisition) || acquisition->machine == NULL)
         return assay_acquisition_board(acquisition, code, failure, detail);
     if (missed == ASSAY_E_TIMEOUT && acquisition->own_time)
-        return assay_acquisition_end_hurried(acquisition, code, failure);
+        return assay_acquisition_end_hurried(acquisition, why, code, failure, detail);
     const assay_moment now = assay_acquisition_moment(acquisition->credential);
     assay_failure local;
     if (why == NULL)
@@ -202,6 +198,7 @@ assay_turn assay_acquisition_report(assay_acquisition *acquisition, const assay_
         local = *why;
     if (missed == ASSAY_OK)
         missed = check_answer(acquisition, response, &local);
+    acquisition->answered = true;
     assay_machine_answered(acquisition->machine, response, missed, &local, &now);
     return assay_acquisition_run(acquisition, code, failure, detail);
 }

@@ -23,6 +23,7 @@ typedef struct assay_acquisition {
     unsigned process; /* assay_fork_generation() */
 
     assay_access_token *got; /* a reference: what the flight brought; NULL: nothing */
+    bool hurried;            /* it is over for want of time: a driver that has more may go on */
 
     bool waits;
     uint64_t ticket, flight, lease;
@@ -31,6 +32,7 @@ typedef struct assay_acquisition {
     /* Of the leader. */
     assay_machine *machine;
     assay_machine_want want;
+    bool answered;    /* some request of the machine was, or failed */
     bool own_time;    /* its own deadline ends the request, not the time for one */
     int64_t until;    /* real milliseconds: an answer after this one is too late */
     int64_t began;    /* real milliseconds */
@@ -48,6 +50,7 @@ void assay_acquisition_wake_by(assay_acquisition *acquisition, assay_waker *wake
 /*
  * Begin a flight, take part in one, or look how it goes on. ASSAY_TURN_LEAD: carry out assay_acquisition_request() and report. ASSAY_TURN_WAIT: look again when woken or
  * at assay_acquisition_look_at(). ASSAY_TURN_OVER: *code is ASSAY_OK (a token arrived since `seen`), or why none did; failure->detail then points to *detail.
+ * Where its own time ended, that is what the last try of the flight failed with, and ASSAY_E_TIMEOUT where there was none, or what followed it is another stage.
  */
 assay_turn assay_acquisition_board(assay_acquisition *acquisition, int *code, assay_failure *failure,
                                    assay_failure_detail *detail);

@@ -114,13 +114,17 @@ bool assay_acquisition_is_heir(const assay_acquisition *acquisition)
 
 void assay_acquisition_leave_flight(assay_acquisition *acquisition, bool leads)
 {
+    static const char why[] = "whoever obtained it went away";
     assay_failure gone;
+    assay_failure_detail detail;
     bool inherits = assay_acquisition_is_heir(acquisition);
     assay_acquisition_leave_place(acquisition);
     if (!leads && !inherits)
         return;
-    (void)assay_fail_note(&gone, ASSAY_E_TIMEOUT, "whoever obtained it went away");
-    assay_acquisition_give_up_lead(acquisition, assay_clock_real_ms(), ASSAY_E_TIMEOUT, &gone);
+    int code = assay_acquisition_tell_learnt(acquisition, why, &gone, &detail);
+    if (code == ASSAY_OK)
+        code = assay_fail_note(&gone, ASSAY_E_TIMEOUT, "%s", why);
+    assay_acquisition_give_up_lead(acquisition, assay_clock_real_ms(), code, &gone);
 }
 
 assay_turn assay_acquisition_over(assay_acquisition *acquisition, int result, int *code, assay_failure *failure)
@@ -137,6 +141,22 @@ void assay_acquisition_give_failure(const assay_failure *from, assay_failure *fa
         *detail = *from->detail;
         failure->detail = detail;
     }
+}
+
+/* Of the leader's own machine, though another one may lead by now; of others what the leader last noted. */
+int assay_acquisition_tell_learnt(const assay_acquisition *acquisition, const char *more, assay_failure *failure,
+                                  assay_failure_detail *detail)
+{
+    const assay_machine *machine = acquisition->machine;
+    const assay_kept *kept = acquisition->kept;
+    bool own = machine != NULL && machine->code != ASSAY_OK;
+    if (!own && !(kept->flying && kept->learnt))
+        return ASSAY_OK;
+    assay_acquisition_give_failure(own ? &machine->failure : &kept->landing, failure, detail);
+    /* It may have waited as long as the server asked, and another one not yet. */
+    failure->retry_after = (assay_acquisition_gate_left(acquisition->credential, kept) + 999) / 1000;
+    assay_fail_add(failure, more);
+    return own ? machine->code : kept->landing_code;
 }
 
 bool assay_acquisition_is_own_lead(const assay_acquisition *acquisition)

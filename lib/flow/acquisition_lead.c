@@ -61,6 +61,7 @@ void assay_acquisition_clear_lead(assay_acquisition *acquisition)
 {
     assay_shared_unlock(&acquisition->shared_lock);
     assay_machine_free(ASSAY_STEAL(acquisition->machine));
+    acquisition->answered = false;
     assay_http_ca_clear(&acquisition->ca);
     acquisition->lease = 0;
 }
@@ -148,7 +149,7 @@ static void take(assay_acquisition *acquisition, assay_access_token *token)
 }
 
 /* What another process shared, and serves still though it is due: for whoever has none, where none is to be had. */
-static assay_access_token *spare_of(const assay_acquisition *acquisition)
+assay_access_token *assay_acquisition_spare(const assay_acquisition *acquisition)
 {
     return acquisition->renewal
                ? NULL
@@ -156,8 +157,8 @@ static assay_access_token *spare_of(const assay_acquisition *acquisition)
 }
 
 /* @p token is a reference; @p failure says with @p why what was wrong with an exchange, ASSAY_OK: there was none. */
-static assay_turn take_shared(assay_acquisition *acquisition, assay_access_token *token, int why, int *code,
-                              assay_failure *failure)
+assay_turn assay_acquisition_take_shared(assay_acquisition *acquisition, assay_access_token *token, int why, int *code,
+                                         assay_failure *failure)
 {
     settle(acquisition, token, why, failure);
     assay_credential_count(acquisition->credential, ASSAY_CREDENTIAL_STAT_SHARED);
@@ -187,7 +188,7 @@ static assay_turn finish(assay_acquisition *acquisition, int *code, assay_failur
         token = make_token(acquisition, code, &local);
     if (token != NULL)
         assay_shared_put(credential, acquisition->kept->wanted, token);
-    assay_access_token *spare = token != NULL ? NULL : spare_of(acquisition);
+    assay_access_token *spare = token != NULL ? NULL : assay_acquisition_spare(acquisition);
     if (spare == NULL)
         settle(acquisition, token, *code, &local);
     if (token == NULL && spare == NULL && atomic_load(&acquisition->kept->generation) != acquisition->seen)
@@ -197,7 +198,7 @@ static assay_turn finish(assay_acquisition *acquisition, int *code, assay_failur
     log_end(credential, acquisition->kept, *code, &local, spare != NULL);
     assay_acquisition_give_failure(&local, failure, detail);
     if (spare != NULL)
-        return take_shared(acquisition, spare, *code, code, failure);
+        return assay_acquisition_take_shared(acquisition, spare, *code, code, failure);
     take(acquisition, token);
     return ASSAY_TURN_OVER;
 }
@@ -225,49 +226,6 @@ static int take_ca(assay_acquisition *acquisition, assay_failure *failure)
     return code;
 }
 
-/* Nobody who waits has the time that it takes: whoever keeps tokens fresh has it, for those that it knows how to ask for. */
-static bool may_be_got_behind(const assay_acquisition *acquisition)
-{
-    const assay_kept *kept = acquisition->kept;
-    return !kept->flying && !acquisition->renewal && !assay_kept_is_of_user(kept) && kept->wanted->claims == NULL;
-}
-
-/* The leader's own time is up: that says nothing about the server. One who has more than it had begins anew, or whoever keeps tokens fresh. */
-assay_turn assay_acquisition_end_hurried(assay_acquisition *acquisition, int *code, assay_failure *failure)
-{
-    assay_credential *credential = acquisition->credential;
-    assay_kept *kept = acquisition->kept;
-    assay_access_token *spare = spare_of(acquisition);
-    if (spare != NULL)
-        return take_shared(acquisition, spare, ASSAY_OK, code, failure);
-    *code = assay_fail_note(failure, ASSAY_E_TIMEOUT, "no time was left to obtain a token");
-    assay_credential_lock(credential);
-    if (assay_acquisition_is_own_lead(acquisition)) {
-        int64_t now = assay_clock_real_ms();
-        assay_acquisition_give_up_lead(acquisition, now + (now - acquisition->began), *code, failure);
-        kept->background = may_be_got_behind(acquisition);
-    }
-    bool background = kept->background;
-    assay_credential_unlock(credential);
-    assay_acquisition_clear_lead(acquisition);
-    if (background)
-        assay_acquire_call_keeper(credential, acquisition->blocks);
-    return ASSAY_TURN_OVER;
-}
-
-/* One that waits and has the time which the leader has not goes on, from the beginning. */
-static bool pass_on_to_patient(assay_acquisition *acquisition, int64_t until)
-{
-    assay_kept *kept = acquisition->kept;
-    assay_credential_lock(acquisition->credential);
-    bool may = assay_acquisition_is_own_lead(acquisition) && kept->heirs + 1 < ASSAY_LIMIT_ABANDONED;
-    uint64_t heir = may ? assay_kept_choose_heir(kept, until) : 0;
-    if (heir != 0)
-        assay_kept_pass_on(kept, heir);
-    assay_credential_unlock(acquisition->credential);
-    return heir != 0;
-}
-
 /* The machine waits because the server asked for it: whoever has not so much time is told at once, instead of when it is up. */
 static void tell_pause(assay_acquisition *acquisition)
 {
@@ -277,8 +235,7 @@ static void tell_pause(assay_acquisition *acquisition)
         return;
     assay_credential_lock(acquisition->credential);
     if (assay_acquisition_is_own_lead(acquisition) && kept->gate_ms != machine->wait_until) {
-        kept->gate_ms = machine->wait_until;
-        assay_kept_note_failure(kept, machine->code, &machine->failure);
+        kept->gate_ms = machine->wait_until; /* what was noted says why */
         assay_kept_wake_all(kept);
     }
     assay_credential_unlock(acquisition->credential);
@@ -293,8 +250,10 @@ static assay_turn wait_for_machine(assay_acquisition *acquisition, int *code, as
     int64_t left = machine->wait_until - assay_credential_now(acquisition->credential);
     left = left < 0 ? 0 : left;
     if (now + left >= acquisition->deadline) {
-        bool told = assay_acquisition_is_told_to_wait(machine->code, &machine->failure);
-        if (!told && pass_on_to_patient(acquisition, now + left)) {
+        bool told = assay_acquisition_is_told_to_wait(machine->code, &machine->failure); /* then it says how long */
+        if (!told && machine->code != ASSAY_OK)
+            assay_fail_add(&machine->failure, "no time was left to try again");
+        if (!told && assay_acquisition_pass_on_to_patient(acquisition, now + left)) {
             *code = machine->code;
             assay_acquisition_give_failure(&machine->failure, failure, detail);
             assay_acquisition_clear_lead(acquisition);
@@ -317,7 +276,7 @@ static assay_turn lend(assay_acquisition *acquisition, int *code, assay_failure 
     int64_t now = assay_clock_real_ms();
     int64_t own = acquisition->deadline - now;
     if (own <= 0)
-        return assay_acquisition_end_hurried(acquisition, code, failure);
+        return assay_acquisition_end_hurried(acquisition, NULL, code, failure, detail);
     acquisition->own_time = own < acquisition->machine->attempt_ms;
     acquisition->until = acquisition->own_time ? acquisition->deadline : now + acquisition->machine->attempt_ms;
     int trusted = take_ca(acquisition, &acquisition->machine->failure);
@@ -345,6 +304,8 @@ assay_turn assay_acquisition_run(assay_acquisition *acquisition, int *code, assa
 {
     const assay_moment now = assay_acquisition_moment(acquisition->credential);
     acquisition->want = assay_machine_next(acquisition->machine, &now);
+    if (acquisition->want != ASSAY_MACHINE_DONE)
+        assay_acquisition_note_progress(acquisition);
     switch (acquisition->want) {
     case ASSAY_MACHINE_FETCH:
         return lend(acquisition, code, failure, detail);
@@ -366,13 +327,13 @@ assay_turn assay_acquisition_begin(assay_acquisition *acquisition, int *code, as
     assay_shared_answer answer = assay_shared_get(credential, acquisition->kept->wanted, acquisition->wanted->made_ms,
                                                   &acquisition->shared_lock, &token);
     if (answer == ASSAY_SHARED_WAIT) /* nobody waits for a renewal, nor for that of another process */
-        token = spare_of(acquisition);
+        token = assay_acquisition_spare(acquisition);
     if (token != NULL)
-        return take_shared(acquisition, token, ASSAY_OK, code, failure);
+        return assay_acquisition_take_shared(acquisition, token, ASSAY_OK, code, failure);
     if (answer == ASSAY_SHARED_WAIT) {
         acquisition->look_at = assay_clock_real_ms() + ASSAY_LIMIT_STORE_LOOK_MS;
         if (acquisition->look_at >= acquisition->deadline)
-            return assay_acquisition_end_hurried(acquisition, code, failure);
+            return assay_acquisition_end_hurried(acquisition, NULL, code, failure, detail);
         if (!extend_lease(acquisition, acquisition->look_at))
             return fall_back(acquisition, code, failure, detail);
         acquisition->want = ASSAY_MACHINE_WAIT;

@@ -31,6 +31,9 @@ void assay_acquisition_give_up_lead(const assay_acquisition *acquisition, int64_
 bool assay_acquisition_is_heir(const assay_acquisition *acquisition);
 bool assay_acquisition_is_own_lead(const assay_acquisition *acquisition);
 void assay_acquisition_leave_flight(assay_acquisition *acquisition, bool leads);
+/* How the last try failed of the flight that is under way, and in @p more why there is no later news. ASSAY_OK: nothing is known. */
+int assay_acquisition_tell_learnt(const assay_acquisition *acquisition, const char *more, assay_failure *failure,
+                                  assay_failure_detail *detail);
 /* Nothing is left to wait for. */
 assay_turn assay_acquisition_over(assay_acquisition *acquisition, int result, int *code, assay_failure *failure);
 void assay_acquisition_give_failure(const assay_failure *from, assay_failure *failure, assay_failure_detail *detail);
@@ -45,8 +48,22 @@ assay_turn assay_acquisition_begin(assay_acquisition *acquisition, int *code, as
                                    assay_failure_detail *detail);
 assay_turn assay_acquisition_run(assay_acquisition *acquisition, int *code, assay_failure *failure,
                                  assay_failure_detail *detail);
-/* The leader's own time is up: that says nothing about the server. */
-assay_turn assay_acquisition_end_hurried(assay_acquisition *acquisition, int *code, assay_failure *failure);
+/* What another process shared, and serves still though it is due: for whoever has none, where none is to be had. */
+assay_access_token *assay_acquisition_spare(const assay_acquisition *acquisition);
+/* @p token is a reference; @p failure says with @p why what was wrong with an exchange, ASSAY_OK: there was none. */
+assay_turn assay_acquisition_take_shared(assay_acquisition *acquisition, assay_access_token *token, int why, int *code,
+                                         assay_failure *failure);
+
+/* acquisition_hurry.c: the own time of one caller. With the lock: it is up, and another one leads or nobody does. */
+assay_turn assay_acquisition_no_time(assay_acquisition *acquisition, int *code, assay_failure *failure,
+                                     assay_failure_detail *detail);
+/* Without it. The leader's own time is up: that says nothing about the server. @p why: where the last request of it was; may be NULL. */
+assay_turn assay_acquisition_end_hurried(assay_acquisition *acquisition, const assay_failure *why, int *code,
+                                         assay_failure *failure, assay_failure_detail *detail);
+/* One that waits and has the time which the leader has not goes on, from the beginning. @p until: real milliseconds. */
+bool assay_acquisition_pass_on_to_patient(assay_acquisition *acquisition, int64_t until);
+/* After each step of the machine: what is known by now is there for whose time ends before the flight does. */
+void assay_acquisition_note_progress(assay_acquisition *acquisition);
 
 /* acquisition.c: longest pause between looks, in milliseconds. */
 int64_t assay_acquisition_look_every(const assay_acquisition *acquisition);

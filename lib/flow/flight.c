@@ -1,56 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "flow/flight.h"
-
-#include "flow/fork.h"
+#include "flow/flight_private.h"
 #include "flow/stored_keys.h"
 
 #include <time.h>
-
-static void take_place(assay_seat *seat)
-{
-    assay_issuer_keys *keys = seat->keys;
-    seat->flight = keys->flight;
-    if (seat->waits)
-        return;
-    seat->waits = true;
-    seat->ticket = ++keys->tickets;
-    seat->next = keys->waiting;
-    seat->link = &keys->waiting;
-    if (keys->waiting != NULL)
-        keys->waiting->link = &seat->next;
-    keys->waiting = seat;
-}
-
-static void leave_place(assay_seat *seat)
-{
-    if (!seat->waits)
-        return;
-    seat->waits = false;
-    *seat->link = seat->next;
-    if (seat->next != NULL)
-        seat->next->link = seat->link;
-}
-
-static void wake_all(assay_issuer_keys *keys)
-{
-    (void)pthread_cond_broadcast(&keys->landed);
-    for (assay_seat *seat = keys->waiting; seat != NULL; seat = seat->next)
-        if (seat->waker != NULL)
-            seat->waker->wake(seat->waker);
-}
-
-/* The one that goes on where the leader is gone: of those with so much time the one that has waited longest. 0: nobody. */
-static uint64_t choose_heir(const assay_issuer_keys *keys, int64_t least_ms)
-{
-    int64_t now = assay_clock_real_ms();
-    uint64_t heir = 0;
-    for (const assay_seat *seat = keys->waiting; seat != NULL; seat = seat->next) {
-        bool fits = seat->flight == keys->flight && seat->deadline > now && seat->deadline - now >= least_ms;
-        if (fits && (heir == 0 || seat->ticket < heir))
-            heir = seat->ticket;
-    }
-    return heir;
-}
 
 static void land(assay_issuer_keys *keys, int code, const assay_failure *failure)
 {
@@ -59,7 +11,7 @@ static void land(assay_issuer_keys *keys, int code, const assay_failure *failure
     keys->lease = 0;
     atomic_store(&keys->flying, false);
     assay_issuer_keys_publish(keys);
-    wake_all(keys);
+    assay_seats_wake(keys);
 }
 
 /* The lead is free: for a moment it is the heir's, then anybody's who looks. */
@@ -69,7 +21,7 @@ static void pass_on(assay_issuer_keys *keys, uint64_t heir)
     keys->heir = heir;
     atomic_store(&keys->lease_until, assay_clock_real_ms() + ASSAY_LIMIT_LEASE_GRACE_MS);
     assay_issuer_keys_publish(keys);
-    wake_all(keys);
+    assay_seats_wake(keys);
 }
 
 /* Lend the next errand to the leader, with a lease. ASSAY_TURN_OVER: the flight has ended. */
@@ -109,7 +61,7 @@ static assay_turn lead(assay_seat *seat, int *code, assay_failure *failure)
 {
     assay_issuer_keys *keys = seat->keys;
     int64_t now = assay_issuer_keys_now(keys);
-    leave_place(seat);
+    assay_seat_leave_place(seat);
     if (atomic_load(&keys->flying)) {
         assay_source_abandoned(keys->source, now);
         keys->heirs++;
@@ -151,14 +103,14 @@ static bool may_take_over(const assay_seat *seat)
 
 static assay_turn no_time(assay_seat *seat, int *code, assay_failure *failure)
 {
-    leave_place(seat);
+    assay_seat_leave_place(seat);
     *code = assay_fail_note(failure, ASSAY_E_TIMEOUT, "no time was left to fetch the keys");
     return ASSAY_TURN_OVER;
 }
 
 static assay_turn over(assay_seat *seat, int result, int *code, assay_failure *failure)
 {
-    leave_place(seat);
+    assay_seat_leave_place(seat);
     *code = assay_fail(failure, result);
     return ASSAY_TURN_OVER;
 }
@@ -180,11 +132,11 @@ static assay_turn board_locked(assay_seat *seat, int *code, assay_failure *failu
             return no_time(seat, code, failure);
         if (may_take_over(seat))
             return lead(seat, code, failure);
-        take_place(seat);
+        assay_seat_take_place(seat);
         return ASSAY_TURN_WAIT;
     }
     if (waited) { /* the flight that it waited for has landed */
-        leave_place(seat);
+        assay_seat_leave_place(seat);
         if (failure != NULL)
             *failure = keys->landing;
         *code = keys->landing_code;
@@ -194,11 +146,6 @@ static assay_turn board_locked(assay_seat *seat, int *code, assay_failure *failu
         return over(seat, ASSAY_E_KEYS_NEEDED, code, failure);
     /* Without time nothing can be fetched: that is no failure of the issuer, and starts no pause. */
     return has_ms <= 0 ? no_time(seat, code, failure) : lead(seat, code, failure);
-}
-
-static bool is_inherited(const assay_seat *seat)
-{
-    return seat->process != assay_fork_generation();
 }
 
 /* What another process fetched meanwhile may spare this one the fetch that it is about to begin. */
@@ -230,7 +177,7 @@ static assay_turn equip(assay_seat *seat, assay_turn turn, int *code, assay_fail
 static assay_turn board(assay_seat *seat, int *code, assay_failure *failure)
 {
     *code = ASSAY_OK;
-    if (is_inherited(seat)) {
+    if (assay_seat_is_inherited(seat)) {
         *code = assay_fail(failure, ASSAY_E_FORKED);
         return ASSAY_TURN_OVER;
     }
@@ -256,7 +203,7 @@ static void end_hurried(assay_seat *seat, int code, const assay_failure *failure
     keys->hurried_ms = still && keys->hurried_ms > had_ms ? keys->hurried_ms : had_ms;
     keys->hurried_until = now + ASSAY_LIMIT_BACKOFF_MIN * 1000;
     assay_source_abandoned(keys->source, now);
-    uint64_t heir = keys->passed_on ? 0 : choose_heir(keys, 2 * had_ms);
+    uint64_t heir = keys->passed_on ? 0 : assay_seats_choose_heir(keys, 2 * had_ms);
     keys->passed_on = true;
     if (heir != 0)
         pass_on(keys, heir);
@@ -329,7 +276,7 @@ static assay_turn report(assay_seat *seat, const assay_http_response *response, 
     assay_failure local;
     struct left left = {0, 0, 0, false};
     *code = ASSAY_OK;
-    if (is_inherited(seat))
+    if (assay_seat_is_inherited(seat))
         return board(seat, code, failure);
     if (missed == ASSAY_OK) /* without the lock: others can use the keys meanwhile */
         assay_source_read(keys->source, seat->errand.metadata, &seat->errand.request, response, &reading);
@@ -369,7 +316,7 @@ static void give_up_lead(assay_issuer_keys *keys)
     (void)assay_fail_note(&gone, ASSAY_E_TIMEOUT, "whoever fetched them went away");
     assay_source_abandoned(keys->source, assay_issuer_keys_now(keys));
     /* Whoever lets callers come and go must not get around the budgets, which a lead that passes on does not ask. */
-    uint64_t heir = keys->heirs + 1 < ASSAY_LIMIT_ABANDONED ? choose_heir(keys, 1) : 0;
+    uint64_t heir = keys->heirs + 1 < ASSAY_LIMIT_ABANDONED ? assay_seats_choose_heir(keys, 1) : 0;
     if (heir != 0)
         pass_on(keys, heir);
     else
@@ -379,14 +326,14 @@ static void give_up_lead(assay_issuer_keys *keys)
 void assay_flight_leave(assay_seat *seat)
 {
     assay_issuer_keys *keys = seat->keys;
-    if (keys == NULL || is_inherited(seat)) {
+    if (keys == NULL || assay_seat_is_inherited(seat)) {
         assay_errand_clear(&seat->errand);
         return;
     }
     assay_issuer_keys_lock(keys);
     bool leads = seat->lease != 0 && seat->lease == keys->lease;
     bool inherits = seat->waits && keys->lease == 0 && seat->ticket == keys->heir && atomic_load(&keys->flying);
-    leave_place(seat);
+    assay_seat_leave_place(seat);
     if (leads || inherits)
         give_up_lead(keys);
     seat->lease = 0;

@@ -36,6 +36,8 @@ typedef struct assay_kept {
     unsigned heirs;
     int64_t gate_ms; /* steady: the server asked to wait until then; INT64_MIN: no */
     bool background; /* nobody who waits has time for it: whoever keeps tokens fresh gets it */
+    bool learnt;     /* while it flies: `landing` is how its last try failed */
+    bool answered;   /* that came of a request; false: of what was looked at here */
     int landing_code;
     assay_failure landing;
     assay_failure_detail landing_detail;

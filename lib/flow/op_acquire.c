@@ -135,7 +135,7 @@ void assay_op_end_acquisition(assay_op *op)
         }
     }
     /* It had not the time, but the driver has. */
-    bool hurried = op->fetched == ASSAY_E_TIMEOUT && op->wanted != NULL && op->driver != NULL;
+    bool hurried = op->fetched != ASSAY_OK && op->acquisition.hurried && op->wanted != NULL && op->driver != NULL;
     assay_op_finish(op, op->fetched);
     if (hurried)
         assay_driver_renew(op->driver, op->credential);

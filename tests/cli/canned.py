@@ -32,8 +32,11 @@ class Canned:
                     self.send_header(name, value)
                 self.send_header("Date", email.utils.formatdate(time.time() + ahead, usegmt=True))
                 self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                try:
+                    self.end_headers()
+                    self.wfile.write(body)
+                except ConnectionError:  # whoever asked did not wait for it
+                    self.close_connection = True
 
             do_GET = do_POST = serve
 

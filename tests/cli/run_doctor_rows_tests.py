@@ -8,6 +8,7 @@ import pathlib
 import random
 import re
 import sys
+import threading
 import unittest
 import uuid
 
@@ -110,6 +111,33 @@ class Rows(Checked):
             self.row(self.doctor(env=self.bare(IDENTITY_ENDPOINT=agent.url + "/msi/token", IDENTITY_HEADER="h" * 20)), 46)
         with Canned(lambda _: (401, {}, "")) as agent:
             self.row(self.doctor(env=self.bare(IDENTITY_ENDPOINT=agent.url + "/metadata/identity/oauth2/token", IMDS_ENDPOINT=agent.url)), 47, 1, 3)
+
+    def agent_that_falls_silent(self, answers, *options):
+        """App Service, which gives these answers and then none while anybody waits."""
+        left, ended = list(answers), threading.Event()
+
+        def serve(_):
+            if left:
+                return left.pop(0)
+            ended.wait(60)
+            return 500, {}, ""
+
+        with Canned(serve) as agent:
+            try:
+                return self.doctor("managed", *options, env=self.bare(IDENTITY_ENDPOINT=agent.url + "/msi/token", IDENTITY_HEADER="h" * 20))
+            finally:
+                ended.set()
+
+    def test_time_that_ends_before_the_second_answer(self):
+        said = self.agent_that_falls_silent([(503, {}, {"statusCode": 503, "message": "being moved"})], "--timeout", "3")
+        self.row(said, 46, 3)
+        self.assertEqual(said["failure"]["code"], "ASSAY_E_GRANT_UNAVAILABLE")
+        for text in (said["failure"]["message"], self.check(said, "token")["text"]):
+            self.assertIn("status 503: being moved; the time was up before another try was answered", text)
+        said = self.agent_that_falls_silent([], "--timeout", "1")
+        self.assertEqual((said["status"], said["failed_layer"], said["diagnosis"]), (3, "managed-identity", None))
+        self.assertEqual(said["failure"]["code"], "ASSAY_E_TIMEOUT")
+        self.assertIn("127.0.0.1", said["failure"]["message"])
 
     def test_case_92_rows_64_and_66_of_the_token(self):
         claims = {"aud": "spn:" + KUBERNETES, "tid": TENANT, "appid": APP, "oid": OTHER}

@@ -9,6 +9,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -239,6 +240,29 @@ class Token(Acquiring):
         self.refused(self.token(*ask, "--timeout", "2"), 3, "ASSAY_E_THROTTLED", "77 s", "36, throttled")
         self.issuer.call("/fault", {"target": "token", "kind": "status", "value": 503})
         self.refused(self.token(*ask, "--timeout", "4"), 3, "38, server-transient")
+
+    def falls_silent(self):
+        """Once one request has arrived."""
+        end = time.monotonic() + 30
+        while self.issuer.stats()["token"] < 1 and time.monotonic() < end:
+            time.sleep(0.02)
+        self.issuer.call("/fault", {"target": "token", "kind": "slow", "value": 6000})
+
+    def test_time_that_ends_before_the_second_answer(self):
+        ask = ["workload", "--resource", "keyvault"]
+        for form in ((), ("--json",)):
+            self.issuer.call("/stats/reset", {})
+            self.issuer.call("/fault", {"target": "token", "kind": "aadsts", "value": 90033})
+            changing = threading.Thread(target=self.falls_silent)
+            changing.start()
+            done = self.token(*ask, "--timeout", "3", *form)
+            changing.join(60)
+            if form:
+                self.assertEqual((done.status, done.json["code"], done.json["server_code"]), (3, "ASSAY_E_GRANT_UNAVAILABLE", "AADSTS90033"))
+                self.assertEqual(done.json["diagnosis"]["row"], 38)
+            else:
+                self.refused(done, 3, "AADSTS90033", "the time was up before another try was answered", "correlation id", "38, server-transient")
+        self.refused(self.token(*ask, "--timeout", "1"), 3, "ASSAY_E_TIMEOUT", "no complete answer in time from 127.0.0.1")
 
     def test_case_01_nothing_configured(self):
         done = self.token("workload", "--resource", "keyvault", env=self.bare())

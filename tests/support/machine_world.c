@@ -79,6 +79,7 @@ static void record(machine_world *world, int64_t began)
     sent->loopback_http = request->allow_loopback_http;
     sent->link_local_http = request->allow_link_local_http;
     sent->attempt_ms = world->machine->attempt_ms;
+    sent->learnt = world->machine->code;
     sent->at = world->now.steady - began;
 }
 

@@ -28,6 +28,7 @@ typedef struct machine_sent {
     char fields[512]; /* "Name: value\n" for each */
     bool direct, loopback_http, link_local_http;
     int64_t attempt_ms;
+    int learnt; /* how the try before failed in the same stage; ASSAY_OK: there was none */
     int64_t at; /* steady milliseconds since the beginning of the run */
 } machine_sent;
 

@@ -36,6 +36,13 @@ assay_credential *stepped_credential(const char *kind)
     return made;
 }
 
+assay_credential *stepped_chain(assay_credential *const *members, size_t count)
+{
+    assay_credential *made = NULL;
+    assert_int_equal(assay_credential_new_chain(runtime, members, count, &made, NULL), ASSAY_OK);
+    return made;
+}
+
 assay_credential *stepped_open(void)
 {
     atomic_store(&stepped_clock_ms, 5000000);
@@ -116,6 +123,28 @@ void stepped_failed(assay_op *op, int code)
     assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING);
     stepped_failure(op, code);
     assay_op_free(op);
+}
+
+assay_error *stepped_error(assay_op *op, int code)
+{
+    assay_access_token *token = NULL;
+    assay_error *error = NULL;
+    assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING);
+    int found = assay_op_token(op, &token, &error);
+    if (found != code)
+        fail_msg("%s instead of %s: %s", assay_code_name(found), assay_code_name(code), assay_error_message(error));
+    assert_null(token);
+    assay_op_free(op);
+    return error;
+}
+
+void stepped_ended(assay_op *op, int code, int row, const char *words)
+{
+    assay_error *error = stepped_error(op, code);
+    assert_int_equal(assay_error_diagnosis(error), row);
+    if (strstr(assay_error_message(error), words) == NULL)
+        fail_msg("\"%s\" is not in \"%s\"", words, assay_error_message(error));
+    assay_error_free(error);
 }
 
 void stepped_first(void)

@@ -20,6 +20,9 @@ void stepped_close(void);
 /* Another one of that runtime. */
 assay_credential *stepped_credential(const char *kind);
 
+/* The first of these that is there. */
+assay_credential *stepped_chain(assay_credential *const *members, size_t count);
+
 assay_op *stepped_acquire(assay_credential *from, const char *scope, int64_t timeout_ms);
 /* For EXCHANGE_SCOPE, of the credential that was opened; and a renewal. */
 assay_op *stepped_ask(int64_t timeout_ms);
@@ -31,6 +34,10 @@ void stepped_failure(const assay_op *op, int code);
 /* The same after one more step, with which it is done; the operation is freed. */
 void stepped_done(assay_op *op, const char *text);
 void stepped_failed(assay_op *op, int code);
+/* With one more step it is done, and this is why, for the caller to release; the operation is freed. */
+assay_error *stepped_error(assay_op *op, int code);
+/* The same with the row (0: none) and with words of the message. */
+void stepped_ended(assay_op *op, int code, int row, const char *words);
 /* The credential has got its first token, of STEPPED_GOOD. */
 void stepped_first(void);
 

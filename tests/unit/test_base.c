@@ -167,6 +167,38 @@ static void failures_say_why_once(void **state)
     assert_int_equal(assay_error_code(error), ASSAY_E_MEMORY);
 }
 
+static void a_note_takes_one_more_part(void **state)
+{
+    (void)state;
+    assay_failure failure;
+    const char *more = "and that was all";
+    (void)assay_fail(&failure, ASSAY_E_GRANT);
+    assay_fail_add(&failure, more);
+    assert_string_equal(failure.note, more);
+    assay_fail_add(&failure, "no more");
+    assert_string_equal(failure.note, "and that was all; no more");
+    for (size_t len = 200; len < sizeof failure.note; len++) { /* just fits, and does not */
+        char text[sizeof failure.note];
+        memset(text, 'a', len);
+        text[len] = '\0';
+        (void)assay_fail_note(&failure, ASSAY_E_GRANT, "%s", text);
+        assay_fail_add(&failure, more);
+        size_t whole = len + 2 + strlen(more);
+        bool cut = whole >= sizeof failure.note;
+        assert_int_equal(strlen(failure.note), cut ? sizeof failure.note - 1 : whole);
+        assert_non_null(strstr(failure.note, cut ? "aa...; and that was all" : "aa; and that was all"));
+    }
+    for (size_t len = 0; len < 3; len++) { /* a character is not cut in two */
+        char text[sizeof failure.note] = "aaa";
+        for (size_t at = len; at + 2 < sizeof text; at += 2)
+            memcpy(text + at, "\xc3\xbc", 3);
+        (void)assay_fail_note(&failure, ASSAY_E_GRANT, "%s", text);
+        assay_fail_add(&failure, more);
+        assert_true(assay_text_is_utf8(failure.note, strlen(failure.note)));
+        assert_non_null(strstr(failure.note, "\xc3\xbc...; and that was all"));
+    }
+}
+
 static void clocks_move(void **state)
 {
     (void)state;
@@ -187,6 +219,7 @@ int main(void)
         cmocka_unit_test(lists_and_buffers),
         cmocka_unit_test(wiping),
         cmocka_unit_test(failures_say_why_once),
+        cmocka_unit_test(a_note_takes_one_more_part),
         cmocka_unit_test(clocks_move),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

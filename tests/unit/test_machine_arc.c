@@ -328,6 +328,20 @@ static void an_identity_that_is_not_there_is_row_40(void **state)
     expect(run(replies, 2), ASSAY_E_IDENTITY, 40);
 }
 
+/* The agent's challenge is an answer: what went wrong before it is not why its token does not come. */
+static void a_challenge_is_a_step_on(void **state)
+{
+    (void)state;
+    const machine_reply busy = {.status = 503};
+    const machine_reply challenged = asks_for("good.key");
+    const machine_reply replies[] = {busy, challenged, busy, challenged, {.body = PLAIN}};
+    static const int learnt[] = {ASSAY_OK, ASSAY_E_GRANT_UNAVAILABLE, ASSAY_OK, ASSAY_E_GRANT_UNAVAILABLE, ASSAY_OK};
+    write_key("good.key", "sesame-key", 10);
+    expect(run(replies, ASSAY_COUNT_OF(replies)), ASSAY_OK, 0);
+    for (size_t i = 0; i < ASSAY_COUNT_OF(replies); i++)
+        assert_int_equal(world.sent[i].learnt, learnt[i]);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
@@ -345,6 +359,7 @@ int main(void)
         CASE(a_token_without_a_challenge_is_not_the_agents),
         CASE(a_key_that_the_agent_refuses_is_not_sent_again),
         CASE(after_a_pause_the_agent_names_a_new_key),
+        CASE(a_challenge_is_a_step_on),
         CASE(what_lasts_is_no_matter_of_imds),
         CASE(test_case_70_a_user_assigned_identity_must_be_confirmed),
         CASE(an_identity_that_is_not_there_is_row_40),

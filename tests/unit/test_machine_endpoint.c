@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine of a token endpoint with another credential as its source: what that one lacks, and what a chain makes of it. */
+/* The machine of a token endpoint: what a source of its assertions lacks, what a chain makes of that, and what is known of a failure between two requests. */
+#include "support/certificates.h"
 #include "support/machine_world.h"
 #include "support/store_folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -194,6 +196,101 @@ static void the_trust_of_the_proxy_ends_with_it(void **state)
     assert_int_equal(store_folder_remove(state), 0);
 }
 
+static void expect_learnt(size_t at, int code)
+{
+    if (world.sent[at].learnt != code)
+        fail_msg("request %zu after %s instead of %s", at, assay_code_name(world.sent[at].learnt),
+                 assay_code_name(code));
+}
+
+#define AGENT_TOKEN(name) "{\"access_token\":\"" name "\",\"expires_in\":\"86399\",\"token_type\":\"Bearer\"}"
+#define TOKEN "{\"access_token\":\"sesame\",\"expires_in\":3599,\"token_type\":\"Bearer\"}"
+
+/* What is known while a request is under way is why the one before failed: that of the same stage, and of the same assertion. */
+static void a_stage_that_succeeded_is_no_reason(void **state)
+{
+    (void)state;
+    const machine_reply busy = {.status = 503};
+    const machine_reply stale = {.status = 401, .body = "{\"error\":\"invalid_client\",\"error_codes\":[700024]}"};
+    source.kind = ASSAY_CREDENTIAL_MANAGED;
+    assert_int_equal(assay_credential_settings_check(&source, NULL), ASSAY_OK);
+    const machine_reply replies[] = {busy,  {.body = AGENT_TOKEN("a.b.c")}, busy,
+                                     stale, {.body = AGENT_TOKEN("a.b.d")}, {.body = TOKEN}};
+    assert_int_equal(machine_world_run(&world, SCOPE, replies, ASSAY_COUNT_OF(replies)), ASSAY_OK);
+    expect_learnt(0, ASSAY_OK);
+    expect_learnt(1, ASSAY_E_GRANT_UNAVAILABLE); /* of the agent */
+    expect_learnt(2, ASSAY_OK);
+    expect_learnt(3, ASSAY_E_GRANT_UNAVAILABLE); /* of the endpoint */
+    expect_learnt(4, ASSAY_OK);
+    expect_learnt(5, ASSAY_OK);
+}
+
+static void the_same_of_googles_two_requests(void **state)
+{
+    char path[128];
+    assert_int_equal(store_folder_open(state), 0);
+    (void)snprintf(path, sizeof path, "%s/token", store_folder);
+    store_write_path(path, PLAIN, sizeof PLAIN - 1);
+    const machine_reply busy = {.status = 503};
+    const machine_reply replies[] = {
+        busy,
+        {.body =
+             "{\"access_token\":\"sesame-1\",\"issued_token_type\":\"urn:ietf:params:oauth:token-type:access_token\","
+             "\"token_type\":\"Bearer\",\"expires_in\":3599}"},
+        busy,
+        {.body = "{\"accessToken\":\"sesame-2\",\"expireTime\":\"2033-05-18T03:33:20Z\"}"}};
+    world.settings.kind = ASSAY_CREDENTIAL_GOOGLE;
+    world.settings.inner = NULL;
+    machine_world_set(&world.settings.token_file, path);
+    machine_world_set(&world.settings.impersonation_url, "https://iam.example/sa:generateAccessToken");
+    assert_int_equal(machine_world_run(&world, SCOPE, replies, ASSAY_COUNT_OF(replies)), ASSAY_OK);
+    expect_learnt(1, ASSAY_E_GRANT_UNAVAILABLE);
+    expect_learnt(2, ASSAY_OK);
+    expect_learnt(3, ASSAY_E_GRANT_UNAVAILABLE);
+    assert_int_equal(store_folder_remove(state), 0);
+}
+
+/* The file of the proxy's CA certificates is read anew for it. */
+static void the_reason_stays_while_the_next_request_is_made(void **state)
+{
+    char path[128], ca_path[128];
+    size_t len = 0;
+    assay_machine *machine = NULL;
+    assay_http_response busy;
+    assert_int_equal(store_folder_open(state), 0);
+    assert_int_equal(certificates_make(state), 0);
+    char *pem = certificates_pem("ca", &len);
+    (void)snprintf(path, sizeof path, "%s/token", store_folder);
+    (void)snprintf(ca_path, sizeof ca_path, "%s/ca.pem", store_folder);
+    store_write_path(path, PLAIN, sizeof PLAIN - 1);
+    store_write_path(ca_path, pem, len);
+    free(pem);
+    world.settings.kind = ASSAY_CREDENTIAL_WORKLOAD;
+    world.settings.inner = NULL;
+    machine_world_set(&world.settings.token_file, path);
+    assert_int_equal(assay_settings_set_proxy(&world.settings, "https://10.0.0.1:443/p", NULL, ca_path, NULL, NULL),
+                     ASSAY_OK);
+    world.settings.proxy.mode = ASSAY_TOKEN_PROXY_ON;
+    assert_int_equal(assay_token_request_make(SCOPE, &world.wanted, NULL), ASSAY_OK);
+    assert_int_equal(assay_machine_new(&world.settings, world.wanted, &world.context, &machine), ASSAY_OK);
+    assert_int_equal(assay_machine_next(machine, &world.now), ASSAY_MACHINE_FETCH);
+    assay_http_response_init(&busy);
+    busy.status = 503;
+    assay_machine_answered(machine, &busy, ASSAY_OK, NULL, &world.now);
+    assert_int_equal(assay_machine_next(machine, &world.now), ASSAY_MACHINE_WAIT);
+    world.now.steady = machine->wait_until;
+    assert_int_equal(assay_machine_next(machine, &world.now), ASSAY_MACHINE_FETCH);
+    assert_int_equal(machine->code, ASSAY_E_GRANT_UNAVAILABLE);
+    assert_string_equal(machine->failure.note, "status 503");
+    assert_ptr_equal(machine->failure.detail, &machine->detail);
+    assert_int_equal(machine->detail.row, 60);
+    assert_int_equal(strlen(machine->detail.correlation_id), 36);
+    assay_http_response_clear(&busy);
+    assay_machine_free(machine);
+    assert_int_equal(certificates_remove(state), 0);
+    assert_int_equal(store_folder_remove(state), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
@@ -205,6 +302,9 @@ int main(void)
         CASE(a_chain_stops_at_an_agent_that_is_not_supported),
         CASE(the_trust_of_the_proxy_ends_with_it),
         CASE(advice_about_a_subject_file_is_not_that_of_a_pod),
+        CASE(a_stage_that_succeeded_is_no_reason),
+        CASE(the_same_of_googles_two_requests),
+        CASE(the_reason_stays_while_the_next_request_is_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
