@@ -66,8 +66,8 @@ static int add_resource(assay_credential *credential, const char *text, assay_fa
 /* The file holds the secret and perhaps one line end. */
 static int read_secret(const char *path, assay_secret *place, const char *what, assay_failure *failure)
 {
-    size_t len = 0;
-    char *bytes = assay_alloc(ASSAY_LIMIT_SECRET_BYTES);
+    size_t len = 0, room = 0;
+    char *bytes = assay_alloc_pages(ASSAY_LIMIT_SECRET_BYTES, &room);
     if (bytes == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
     int code = assay_file_read(path, bytes, ASSAY_LIMIT_SECRET_BYTES, &len, ASSAY_E_CONFIG_CREDENTIAL, failure);
@@ -75,7 +75,7 @@ static int read_secret(const char *path, assay_secret *place, const char *what, 
         len--;
     if (code == ASSAY_OK)
         code = assay_settings_set_secret(place, bytes, len, what, failure);
-    assay_release_wiped(bytes, ASSAY_LIMIT_SECRET_BYTES);
+    assay_release_pages(bytes, room);
     return code;
 }
 
