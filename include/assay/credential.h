@@ -85,7 +85,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_tenant(assay_credential *cre
 /** Let requests name this tenant beside the credential's own; "*" for any. None by default. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_add_tenant(assay_credential *credential, const char *tenant,
                                                            assay_error **error);
-/** The client id: of an app registration or user-assigned identity of Entra (its GUID), or of any OAuth client. @since 0.1 */
+/** The client id: of an app registration or user-assigned identity of Entra (its GUID), or of any OAuth client.
+ *  @retval ASSAY_E_CONFIG_CREDENTIAL the kind is "managed-identity", where assay_credential_set_identity() says which one. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_client_id(assay_credential *credential, const char *client_id,
                                                               assay_error **error);
 /** Where Entra's token endpoints lie: "https://login.microsoftonline.us" and the like; a slash at its end does no harm. The public

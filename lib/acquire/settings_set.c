@@ -126,6 +126,15 @@ int assay_settings_add_tenant(assay_credential_settings *settings, const char *t
     return assay_fail(failure, added ? ASSAY_OK : ASSAY_E_MEMORY);
 }
 
+int assay_settings_set_client_id(assay_credential_settings *settings, const char *client_id, assay_failure *failure)
+{
+    if (client_id != NULL && settings->kind == ASSAY_CREDENTIAL_MANAGED)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_CREDENTIAL,
+                               "a managed identity is named by assay_credential_set_identity(), or identity_client_id "
+                               "of a document");
+    return assay_settings_set_text(&settings->client_id, client_id, "the client id", failure);
+}
+
 static int refuse_url(const char *what, const char *problem, assay_failure *failure)
 {
     return assay_fail_note(failure, ASSAY_E_CONFIG_URL, "%s: %s", what, problem);

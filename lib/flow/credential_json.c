@@ -28,6 +28,11 @@ static int add_tenant(assay_credential *credential, const char *text, assay_fail
     return assay_settings_add_tenant(&credential->settings, text, failure);
 }
 
+static int take_client_id(assay_credential *credential, const char *text, assay_failure *failure)
+{
+    return assay_settings_set_client_id(&credential->settings, text, failure);
+}
+
 static int take_authority(assay_credential *credential, const char *text, assay_failure *failure)
 {
     return assay_settings_set_authority(&credential->settings, text, failure);
@@ -118,6 +123,7 @@ static const struct {
 } rows[] = {
     {"tenant", take_tenant, false, 0, 0},
     {"additional_tenants", add_tenant, true, 0, 0},
+    {"client_id", take_client_id, false, 0, 0},
     {"authority", take_authority, false, 0, 0},
     {"secret_file", take_secret_file, false, 0, 0},
     {"passphrase_file", take_passphrase_file, false, 0, 0},
@@ -130,7 +136,6 @@ static const struct {
     {"resources", add_resource, true, 0, 0},
     {"cache_directory", assay_credential_share, false, 0, 0},
     {"token_proxy_mode", take_proxy_mode, false, 0, 0},
-    TEXT("client_id", client_id),
     TEXT("token_file", token_file),
     TEXT("certificate_file", certificate_path),
     TEXT("key_file", key_path),
@@ -245,6 +250,17 @@ static int take_any(assay_credential *credential, const char *name, const assay_
     return assay_config_unknown("a credential", name, failure);
 }
 
+/* A list of the document takes the place of the environment's: one that was only added to would allow, or ask for, more than it says. */
+static void make_room(assay_credential_settings *settings, const assay_json *object)
+{
+    if (assay_json_get(object, "audiences") != NULL)
+        assay_text_list_clear(&settings->audiences);
+    if (assay_json_get(object, "additional_tenants") == NULL)
+        return;
+    assay_text_list_clear(&settings->tenants);
+    settings->any_tenant = false;
+}
+
 /* What only the platform knows, such as where its agent is: the other members go before it. */
 static int take_environment(assay_credential *credential, const assay_json *object, assay_failure *failure)
 {
@@ -252,7 +268,9 @@ static int take_environment(assay_credential *credential, const assay_json *obje
     const assay_json *value = assay_json_get(object, "from_environment");
     if (value != NULL && !assay_json_get_boolean(value, &wanted))
         return assay_config_wrong_type("from_environment", "true or false", failure);
-    return wanted ? assay_settings_from_environment(&credential->settings, failure) : ASSAY_OK;
+    int code = wanted ? assay_settings_from_environment(&credential->settings, failure) : ASSAY_OK;
+    make_room(&credential->settings, object);
+    return code;
 }
 
 static int read_chain(assay_runtime *runtime, const assay_json *object, unsigned depth, assay_credential **credential,
