@@ -110,8 +110,9 @@ ASSAY_API const char *assay_op_fetch_method(const assay_op *op);
  *  certificates of its own (assay_issuer_set_ca_file(), assay_issuer_set_ca_pem()) the host's client must check against exactly those: the
  *  library hands them over by assay_op_fetch_ca_pem(). @since 0.1 */
 ASSAY_API const char *assay_op_fetch_url(const assay_op *op);
-/** Number of header fields to send. With assay_issuer_set_bearer_file() one of them may be Authorization, whose value is a secret: it is
- *  for this very URL, is wiped when the fetch is answered or the operation ends, and belongs in no log. @since 0.1 */
+/** Number of header fields to send. With assay_issuer_set_bearer_file() one of them may be Authorization, and an acquisition may have that or one that a
+ *  platform's agent wants (`X-IDENTITY-HEADER`, `secret`). Such values are secrets: for this very URL, wiped when the fetch is answered or the operation
+ *  ends (an agent's with its credential), and no matter for a log. @since 0.1 */
 ASSAY_API size_t assay_op_fetch_header_count(const assay_op *op);
 /** Name of a header field; NULL beyond the last. @since 0.1 */
 ASSAY_API const char *assay_op_fetch_header_name(const assay_op *op, size_t index);

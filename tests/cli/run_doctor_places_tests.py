@@ -214,6 +214,15 @@ class Machine(Acquiring):
         self.assertEqual((said["status"], said["where"], said["kind"]), (0, "vm", "managed"), said)
         self.assertEqual((said["token"]["claims"]["oid"], said["token"]["source"]), (OTHER, "managed-identity (IMDS)"))
 
+    def test_what_stands_in_for_imds_may_speak_tls(self):
+        """As the library asks it: by TLS, and below its path."""
+        self.issuer.call("/apps", {"client_id": OTHER, "managed_identity": {"principal_id": OTHER, "resource_id": "/subscriptions/s/ids/two"}})
+        said = self.doctor("managed", env=self.bare(AZURE_POD_IDENTITY_AUTHORITY_HOST=self.issuer.base + "/"))
+        self.assertEqual((said["status"], self.check(said, "IMDS")["result"]), (0, "ok"), said)
+        self.assertIn("AZURE_POD_IDENTITY_AUTHORITY_HOST", self.check(said, "agent")["text"])
+        said = self.doctor("managed", env=self.bare(AZURE_POD_IDENTITY_AUTHORITY_HOST=self.agent.base + "/none"))
+        self.assertEqual((said["status"], said["diagnosis"]["row"]), (3, 43), said)
+
     def test_rows_40_and_44(self):
         env = self.bare(AZURE_POD_IDENTITY_AUTHORITY_HOST=self.agent.base)
         said = self.doctor("managed", "--identity", f"client-id:{TENANT}", env=env)

@@ -285,6 +285,10 @@ static void test_case_4_an_authority_is_a_host(void **state)
     settings.allow_loopback_http = true;
     expect_of_check(ASSAY_OK, NULL);
     assert_null(assay_settings_cloud(&settings));
+    /* The names of resources are those of its cloud, however it is written (case 9). */
+    assert_int_equal(assay_settings_set_authority(&settings, "https://Login.MicrosoftOnline.US:443/", &failure),
+                     ASSAY_OK);
+    assert_string_equal(assay_settings_cloud(&settings)->name, "us-government");
     assert_int_equal(assay_settings_set_authority(&settings, NULL, &failure), ASSAY_OK);
     assert_null(settings.authority);
     assert_string_equal(assay_settings_cloud(&settings)->name, "public");
