@@ -183,6 +183,22 @@ static void a_subject_token_of_another_type_is_sent_as_it_is(void **state)
     assert_int_equal(store_folder_remove(state), 0);
 }
 
+/* Conditional Access refuses applications too, and then there is no user whom a caller could send to sign in. */
+static void without_a_user_there_is_no_interaction(void **state)
+{
+    (void)state;
+    static const machine_reply reply = {
+        .status = 400,
+        .body =
+            "{\"error\":\"interaction_required\",\"error_codes\":[53003],\"claims\":\"{\\\"access_token\\\":{}}\"}"};
+    world.settings.kind = ASSAY_CREDENTIAL_SECRET;
+    assert_true(assay_secret_set(&world.settings.secret, "sesame", 6));
+    assert_int_equal(machine_world_run(&world, SCOPE, &reply, 1), ASSAY_E_GRANT);
+    assert_int_equal(machine_world_row(&world), 34);
+    assert_string_equal(world.machine->detail.claims, "");
+    assert_string_equal(world.machine->detail.challenge, "");
+}
+
 static void rows_of_the_network_are_for_what_was_not_reached(void **state)
 {
     (void)state;
@@ -268,6 +284,7 @@ int main(void)
         CASE(the_trust_of_the_proxy_ends_with_it),
         CASE(advice_about_a_subject_file_is_not_that_of_a_pod),
         CASE(a_subject_that_may_name_a_person_is_not_told),
+        CASE(without_a_user_there_is_no_interaction),
         CASE(a_subject_token_of_another_type_is_sent_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
