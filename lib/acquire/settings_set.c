@@ -92,11 +92,19 @@ static const char *problem_of_tenant(const char *tenant)
     return NULL;
 }
 
+/* What has not even the characters of one is not shown: secrets are put into the wrong variable. */
+static bool is_showable(const char *tenant)
+{
+    size_t len = strspn(tenant, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-");
+    return tenant[len] == '\0';
+}
+
 static int check_tenant(const char *tenant, assay_failure *failure)
 {
     const char *problem = problem_of_tenant(tenant);
-    int code = assay_fail_found(failure, problem == NULL ? ASSAY_OK : ASSAY_E_CONFIG_TENANT, NULL,
-                                problem == NULL ? NULL : tenant, strlen(tenant));
+    const char *found = problem != NULL && is_showable(tenant) ? tenant : NULL;
+    int code = assay_fail_found(failure, problem == NULL ? ASSAY_OK : ASSAY_E_CONFIG_TENANT, NULL, found,
+                                found == NULL ? 0 : strlen(found));
     if (problem != NULL && failure != NULL)
         (void)memccpy(failure->note, problem, '\0', sizeof failure->note);
     return code;
