@@ -60,7 +60,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_new_from_environment(assay_runti
                                                                      assay_error **error);
 /**
  * Make a credential that uses the first of several which is there. The next one is asked only where the platform's agent of a managed
- * identity is absent, or a credential lacks what it needs; one that is there and fails is the answer.
+ * identity (IMDS) is absent, or a credential lacks what it needs; one that is there and fails is the answer. So is a workload identity whose token
+ * file is named, whatever else it lacks.
  *
  * @param members [in] @p count credentials, 1 to 16, each frozen by this call and kept by a reference
  * @retval ASSAY_E_ARGUMENT none or too many, or one is NULL. @retval ASSAY_E_CONFIG_CREDENTIAL they use others' tokens more than four deep
