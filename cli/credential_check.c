@@ -5,6 +5,7 @@
 
 #include "input.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define BIT(kind) (1U << (kind))
@@ -132,6 +133,11 @@ static int check_pairs(const credential_settings *s)
         return cli_usage_error(s->command, "--user-token FILE is missing: on whose behalf");
     if (credential_kind_is_azure(s->kind) && (s->resources.count > 1 || (s->resources.count == 1 && s->scope != NULL)))
         return cli_usage_error(s->command, "one token is for one resource: give one --resource or one --scope");
+    const char *account = s->kind == CREDENTIAL_GOOGLE ? getenv("GOOGLE_APPLICATION_CREDENTIALS") : NULL;
+    if (account != NULL && account[0] != '\0' && s->audiences.count > 0)
+        return cli_usage_error(s->command,
+                               "--audience does not go with GOOGLE_APPLICATION_CREDENTIALS, whose file names "
+                               "one: leave it out, or unset the variable");
     if (credential_wanted(s) == NULL)
         return cli_usage_error(s->command, "--resource R (or --scope S) is missing: what the token is for");
     return CLI_PARSED;

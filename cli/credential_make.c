@@ -132,8 +132,9 @@ static enum credential_kind proof_kind(const credential_settings *s)
 
 static bool has_variables(enum credential_kind kind)
 {
+    const char *account = getenv("GOOGLE_APPLICATION_CREDENTIALS");
     if (kind == CREDENTIAL_GOOGLE)
-        return getenv("GOOGLE_APPLICATION_CREDENTIALS") != NULL;
+        return account != NULL && account[0] != '\0'; /* an empty value is none to the library */
     return kind != CREDENTIAL_EXCHANGE && kind != CREDENTIAL_CLIENT && kind != CREDENTIAL_FEDERATED;
 }
 

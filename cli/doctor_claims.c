@@ -170,6 +170,17 @@ static void check_algorithm(doctor *d)
                     algorithm[0] == '\0' ? "no algorithm" : algorithm);
 }
 
+/* An exchange may be of a token that is no JWT (RFC 8693, section 3), which says nothing to anybody but its server. */
+static bool may_be_opaque(const doctor *d)
+{
+    static const char prefix[] = "urn:ietf:params:oauth:token-type:";
+    const char *type = d->credential->subject_token_type;
+    if (credential_kind_is_azure(d->kind) || type == NULL)
+        return false;
+    const char *name = strncmp(type, prefix, sizeof prefix - 1) == 0 ? type + sizeof prefix - 1 : type;
+    return strcmp(name, "jwt") != 0 && strcmp(name, "id_token") != 0;
+}
+
 void doctor_claims(doctor *d)
 {
     if (d->token.len == 0) {
@@ -177,6 +188,10 @@ void doctor_claims(doctor *d)
         return;
     }
     d->claims = doctor_jwt_federated(d->token.ptr, d->token.len);
+    if (d->claims == NULL && may_be_opaque(d)) {
+        doctor_say(d, LAYER, "token", DOCTOR_SKIPPED, 0, "it is no JWT, and by its type it need not be one");
+        return;
+    }
     if (d->claims == NULL) {
         fail_form(d);
         return;

@@ -200,7 +200,11 @@ static void check_certificate(doctor *d)
 static void check_identity(doctor *d)
 {
     const char *agent = doctor_agent();
-    doctor_say(d, LAYER, "agent", DOCTOR_OK, 0, "%s", agent == NULL ? "IMDS at 169.254.169.254" : agent);
+    const char *override = agent == NULL ? doctor_variable("AZURE_POD_IDENTITY_AUTHORITY_HOST") : NULL;
+    if (override != NULL)
+        doctor_say(d, LAYER, "agent", DOCTOR_OK, 0, "what stands in for IMDS by AZURE_POD_IDENTITY_AUTHORITY_HOST");
+    else
+        doctor_say(d, LAYER, "agent", DOCTOR_OK, 0, "%s", agent == NULL ? "IMDS at 169.254.169.254" : agent);
     if (d->credential->identity != NULL) {
         doctor_say(d, LAYER, "--identity", DOCTOR_OK, 0, "%s", d->credential->identity);
         return;

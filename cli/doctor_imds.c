@@ -38,13 +38,29 @@ static void say_absence(doctor *d, bool expected, int row, const char *text)
     }
 }
 
-bool doctor_imds(doctor *d, bool expected)
+static const char *doctor_imds_base(void)
 {
     const char *override = doctor_variable("AZURE_POD_IDENTITY_AUTHORITY_HOST");
+    return override == NULL ? "http://169.254.169.254" : override;
+}
+
+/* Below the path of what stands in for it, as the library asks. */
+static char *write_request(const connection_url *url)
+{
+    size_t len = strcspn(url->path, "?#");
+    while (len > 0 && url->path[len - 1] == '/')
+        len--;
+    return cli_format("GET %.*s/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%%3A%%2F%%2F"
+                      "management.azure.com%%2F HTTP/1.0\r\nHost: %s\r\n\r\n",
+                      (int)len, url->path, url->authority);
+}
+
+bool doctor_imds(doctor *d, bool expected)
+{
     connection_url url;
-    if (!connection_url_read(override == NULL ? "http://169.254.169.254" : override, &url) || url.secure) {
+    if (!connection_url_read(doctor_imds_base(), &url)) {
         doctor_fail(d, layer_of(expected), NAME, 0, CLI_EXIT_USAGE,
-                    "AZURE_POD_IDENTITY_AUTHORITY_HOST is no URL of http");
+                    "AZURE_POD_IDENTITY_AUTHORITY_HOST is no URL of http or https");
         connection_url_free(&url);
         return false;
     }
@@ -53,11 +69,9 @@ bool doctor_imds(doctor *d, bool expected)
     cli_text body = {0};
     connection_start(&c, PROBE_MS);
     cli_progress("looking for IMDS at %s", url.host);
-    bool connected = connection_resolve(&c, url.host, url.port) && connection_connect(&c);
-    CLI_AUTO_FREE char *request = cli_format(
-        "GET /metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%%3A%%2F%%2Fmanagement.azure.com%%2F "
-        "HTTP/1.0\r\nHost: %s\r\n\r\n",
-        url.authority);
+    bool connected = connection_resolve(&c, url.host, url.port) && connection_connect(&c) &&
+                     (!url.secure || connection_tls(&c, url.host, d->credential->ca_file, NULL));
+    CLI_AUTO_FREE char *request = write_request(&url);
     int status = connected ? connection_request(&c, request, &head, &body, BODY_BYTES) : -1;
     bool there = is_imds(status, &body);
     cli_progress_end();

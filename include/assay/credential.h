@@ -54,6 +54,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_new(assay_runtime *runtime, cons
  *                  this chain, to one source by its name
  * @retval ASSAY_E_CONFIG_CREDENTIAL a variable is broken, the kind has no variables, or AZURE_TOKEN_CREDENTIALS names what is not configured
  *         or not here. Others that are missing are told by the first use
+ * @retval ASSAY_E_CONFIG_TENANT, ASSAY_E_CONFIG_URL a tenant or a URL that a variable, or the file it names, gives can't be used
  * @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_new_from_environment(assay_runtime *runtime, const char *kind,
@@ -61,9 +62,11 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_new_from_environment(assay_runti
                                                                      assay_error **error);
 /**
  * Make a credential that uses the first of several which is there. The next one is asked only where the platform's agent of a managed
- * identity is absent, or a credential lacks what it needs; one that is there and fails is the answer.
+ * identity (IMDS) is absent, or a credential lacks what it needs; one that is there and fails is the answer. So is a workload identity whose token
+ * file is named, whatever else it lacks.
  *
- * @param members [in] @p count credentials, each frozen by this call and kept by a reference
+ * @param members [in] @p count credentials, 1 to 16, each frozen by this call and kept by a reference
+ * @retval ASSAY_E_ARGUMENT none or too many, or one is NULL. @retval ASSAY_E_CONFIG_CREDENTIAL they use others' tokens more than four deep
  * @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_new_chain(assay_runtime *runtime, assay_credential *const *members,
@@ -72,8 +75,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_new_chain(assay_runtime *runtime
 /**
  * Make a credential from one JSON document; `docs/configuration.md` lists its members, and `docs/credential.schema.json` is a JSON Schema of it.
  * A member that is unknown, or that the kind has no use for, is an error.
- * @retval ASSAY_E_CONFIG_MEMBER such a member, or one of the wrong type. @retval other what the setter of a member answers
- * @since 0.1
+ * @retval ASSAY_E_CONFIG no JSON, or too long. @retval ASSAY_E_CONFIG_MEMBER such a member, or one of the wrong type
+ * @retval other as of the setter that the member stands for. @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_from_json(assay_runtime *runtime, const char *json, size_t len,
                                                           assay_credential **credential, assay_error **error);
@@ -89,11 +92,13 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_tenant(assay_credential *cre
 /** Let requests name this tenant beside the credential's own; "*" for any. None by default. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_add_tenant(assay_credential *credential, const char *tenant,
                                                            assay_error **error);
-/** The client id: of an app registration or user-assigned identity of Entra (its GUID), or of any OAuth client. @since 0.1 */
+/** The client id: of an app registration or user-assigned identity of Entra (its GUID), or of any OAuth client.
+ *  @retval ASSAY_E_CONFIG_CREDENTIAL the kind is "managed-identity", where assay_credential_set_identity() says which one. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_client_id(assay_credential *credential, const char *client_id,
                                                               assay_error **error);
 /** Where Entra's token endpoints lie: "https://login.microsoftonline.us" and the like; a slash at its end does no harm. The public
- *  cloud by default. @retval ASSAY_E_CONFIG_URL not https, or with a path, query or user. @since 0.1 */
+ *  cloud by default. @retval ASSAY_E_CONFIG_URL not https (or http on loopback, which the first use takes only if it is allowed), or with a path, query or
+ *  user. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_authority(assay_credential *credential, const char *url,
                                                               assay_error **error);
 /** The file with the federated token, or the subject token of an exchange; read whole at each exchange, so that rotation is seen. @since 0.1 */
@@ -103,7 +108,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_token_file(assay_credential 
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_secret(assay_credential *credential, const char *secret, size_t len,
                                                            assay_error **error);
 /**
- * The key that signs client assertions (RFC 7523), and its certificate: PEM files, read again when they change on disk.
+ * The key that signs client assertions (RFC 7523), and its certificate: files of PEM or PKCS#12, read again when they change on disk.
  * Entra takes RSA of 2048 bits and more, signs with PS256 and is told the certificate by `x5t#S256`.
  *
  * @param certificate_path [in] the certificate, or the whole chain with the leaf first; NULL where the server knows the key otherwise
@@ -115,7 +120,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_secret(assay_credential *cre
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_signing_files(assay_credential *credential,
                                                                   const char *certificate_path, const char *key_path,
                                                                   const char *passphrase, assay_error **error);
-/** Sign with this algorithm instead of the key's usual one, and name the key by this `kid`; each may be NULL. Not for Entra. @since 0.1 */
+/** Sign with this algorithm instead of the key's usual one, and name the key by this `kid`; each may be NULL. Not for Entra, where the
+ *  first use answers ASSAY_E_CONFIG_ALGORITHM. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_signing_form(assay_credential *credential, const char *algorithm,
                                                                  const char *key_id, assay_error **error);
 /** Send the certificate chain too (`x5c`), for apps that are trusted by subject name and issuer. Off by default. @since 0.1 */
@@ -138,7 +144,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_assertion_function(assay_cre
                                                                        void *user_data, assay_destroy_function destroy,
                                                                        assay_error **error);
 /** Use tokens of another credential as assertions ("federated") or as subject tokens ("token-exchange", "google"). It is frozen and kept by a reference.
- *  @param scope [in] what they are asked for; NULL: the exchange audience of the cloud, "api://AzureADTokenExchange". @since 0.1 */
+ *  @param scope [in] what they are asked for; NULL: the exchange audience of the cloud, such as "api://AzureADTokenExchange".
+ *  @retval ASSAY_E_STATE it has a source already. @retval ASSAY_E_CONFIG_CREDENTIAL credentials would use one another's tokens more than four deep. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_source(assay_credential *credential, assay_credential *source,
                                                            const char *scope, assay_error **error);
 
@@ -166,32 +173,33 @@ enum assay_identity_name {
     ASSAY_IDENTITY_NAME_OBJECT_ID = 2,
     ASSAY_IDENTITY_NAME_RESOURCE_ID = 3
 };
-/** Choose a managed identity. @param name [in] an enum assay_identity_name. @since 0.1 */
+/** Choose a managed identity. @param name [in] an enum assay_identity_name. @retval ASSAY_E_ARGUMENT no such way to name one.
+ *  @retval ASSAY_E_CONFIG_CREDENTIAL @p value is missing or can't be one. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_identity(assay_credential *credential, int name, const char *value,
                                                              assay_error **error);
 
-/** The token endpoint of any OAuth server. @since 0.1 */
+/** The token endpoint of any OAuth server; the first use answers ASSAY_E_CONFIG_URL where it is not https. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_token_endpoint(assay_credential *credential, const char *url,
                                                                    assay_error **error);
 /** The issuer that the server calls itself; `aud` of signed assertions (RFC 7523, section 3). Without it the token endpoint is. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_assertion_audience(assay_credential *credential,
                                                                        const char *audience, assay_error **error);
 /** How the client proves itself: "client_secret_basic" (the default with a secret), "client_secret_post", "private_key_jwt" (the default with
- *  a key), "none" (OIDC Core, section 9). @since 0.1 */
+ *  a key), "none" (OIDC Core, section 9; the default of an exchange with neither). @retval ASSAY_E_CONFIG_CREDENTIAL no such method. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_client_method(assay_credential *credential, const char *method,
                                                                   assay_error **error);
 /** Types of an exchange (RFC 8693, section 3): of the subject token ("urn:ietf:params:oauth:token-type:jwt" by default) and of the one that is
- *  wanted; each may be NULL. @since 0.1 */
+ *  wanted; each may be NULL. A token file must hold a JWT where the subject is of type `jwt` or `id_token`, else any token in visible ASCII. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_token_types(assay_credential *credential, const char *subject,
                                                                 const char *requested, assay_error **error);
 /** Act for the subject: a file with the actor token, and its type, which must not be NULL (RFC 8693, section 2.1). @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_actor(assay_credential *credential, const char *token_file,
                                                           const char *token_type, assay_error **error);
-/** Ask for this audience (RFC 8693, section 2.1; Google: the name of the provider); may be called again. "github-actions": `aud` of the job's
+/** Ask for this audience (RFC 8693, section 2.1; Google: the name of the provider); may be called again, 16 times at most. "github-actions": `aud` of the job's
  *  ID token, instead of the exchange audience of the cloud. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_add_audience(assay_credential *credential, const char *audience,
                                                              assay_error **error);
-/** Ask for this resource, an absolute URI (RFC 8707, section 2); may be called again. @since 0.1 */
+/** Ask for this resource, an absolute URI (RFC 8707, section 2); may be called again, 16 times at most. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_add_resource(assay_credential *credential, const char *resource,
                                                              assay_error **error);
 /** Google: obtain tokens of this service account with the exchanged one. @param email [in] of the account; or the whole URL, as the file of an external
@@ -219,7 +227,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_set_cache_directory(assay_creden
  * @param timeout_ms [in]  longest wait in milliseconds, 0 to 600000; 0 never waits
  * @param token      [out] NULL unless ASSAY_OK; release with assay_access_token_unref()
  * @retval ASSAY_E_TOKEN_NEEDED none is kept, and @p timeout_ms is 0
- * @retval ASSAY_E_CONFIG_CREDENTIAL, ASSAY_E_CONFIG_SCOPE nothing was sent
+ * @retval ASSAY_E_CONFIG_CREDENTIAL, ASSAY_E_CONFIG_SCOPE, ASSAY_E_CONFIG_TENANT, ASSAY_E_CONFIG_URL, ASSAY_E_CONFIG_ALGORITHM nothing was sent
+ * @retval ASSAY_E_CONFIG_SIGNING_KEY, ASSAY_E_CONFIG_CA the key, or the CA of the token proxy, can't be read or used
  * @retval ASSAY_E_TIMEOUT the time ended before the first answer. Where it ends before another try, or during it, the code is that of the last try which
  *         failed, with all that is known of that, and the message says that the time was up
  * @retval other a code of the category ASSAY_CATEGORY_CREDENTIAL or ASSAY_CATEGORY_NETWORK; assay_error_diagnosis() has its row
@@ -232,10 +241,11 @@ ASSAY_API ASSAY_MUST_CHECK int assay_credential_get_token(assay_credential *cred
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_get_token_for(assay_credential *credential,
                                                               const assay_token_request *request, int64_t timeout_ms,
                                                               assay_access_token **token, assay_error **error);
-/** Forget kept tokens, for a resource that refuses them: those of one request, or with NULL all. @since 0.1 */
+/** Forget kept tokens, for a resource that refuses them: those of one request, or with NULL all. A first use, which freezes the
+ *  credential. @since 0.1 */
 ASSAY_API void assay_credential_forget(assay_credential *credential, const assay_token_request *request);
 /** Tell when a kept token that is in use is to be renewed next, for a host that does so with assay_op_new_renew(). Never waits.
- *  @param wait_ms [out] milliseconds until then; 0: now; -1: none is kept. @since 0.1 */
+ *  @param wait_ms [out] milliseconds until then; 0: now; -1: none is to be. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_credential_refresh_due(const assay_credential *credential, int64_t *wait_ms);
 /** Start the thread that renews tokens now, instead of when the first renewal is due. All signals are blocked in it; it ends with the last reference.
  *  @retval ASSAY_E_SYSTEM no thread or descriptor. @retval ASSAY_E_UNSUPPORTED this system has no epoll. @since 0.1 */
@@ -248,7 +258,7 @@ enum assay_credential_stat {
     ASSAY_CREDENTIAL_STAT_EXCHANGES = 0, /**< acquisitions begun, each of one or several requests */
     ASSAY_CREDENTIAL_STAT_REQUESTS = 1,  /**< HTTP requests */
     ASSAY_CREDENTIAL_STAT_FAILURES = 2,  /**< acquisitions that failed */
-    ASSAY_CREDENTIAL_STAT_REFRESHES = 3, /**< acquisitions of those, made while a token was kept */
+    ASSAY_CREDENTIAL_STAT_REFRESHES = 3, /**< acquisitions of those begun that no caller waited for */
     ASSAY_CREDENTIAL_STAT_TOKENS = 4,    /**< tokens kept now */
     ASSAY_CREDENTIAL_STAT_THROTTLED = 5, /**< calls answered without a request, since the server had asked to wait */
     ASSAY_CREDENTIAL_STAT_SHARED = 6     /**< tokens taken from the cache directory */

@@ -144,7 +144,7 @@ enum assay_code {
     ASSAY_E_TOKEN_FILE_TYPE = -703,      /**< the token file is a directory or the like */
     ASSAY_E_TOKEN_FILE_EMPTY = -704,     /**< the token file is empty */
     ASSAY_E_TOKEN_FILE_SIZE = -705,      /**< the token file is longer than its limit */
-    ASSAY_E_TOKEN_FILE_CONTENT = -706,   /**< the token file does not hold one JWT */
+    ASSAY_E_TOKEN_FILE_CONTENT = -706,   /**< the token file does not hold one token */
     ASSAY_E_TOKEN_FILE_EXPIRED = -707,   /**< the token in the file has expired, and nobody replaces it */
     ASSAY_E_GRANT = -710,                /**< the server refused */
     ASSAY_E_INTERACTION_REQUIRED = -711, /**< the user must do something first; the claims say what */
@@ -198,7 +198,7 @@ ASSAY_API int assay_code_at(size_t index);
 /*
  * The texts below are borrowed from the error, UTF-8, terminated, and "" where there is nothing to
  * say, never NULL. None holds token text, key material, a secret or a claim that names a person: of
- * claim values only iss, aud, tid, ver, alg, kid, typ, azp, acr, tfp and times appear, with every byte
+ * claim values only iss, aud, tid, ver, alg, kid, typ, azp, acr, tfp, times, and a sub that names a workload appear, with every byte
  * outside printable ASCII escaped, and cut at 200 bytes. Each accepts NULL and then answers as for ASSAY_OK.
  */
 

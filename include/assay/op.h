@@ -63,12 +63,13 @@ ASSAY_API ASSAY_MUST_CHECK int assay_op_new_refresh(assay_validator *validator, 
  * @param request    [in] copied
  * @param timeout_ms [in] milliseconds from now to the result, 1 to 600000; what is told where they end is the same, too
  * @param op         [out] release with assay_op_free(); holds a reference to @p credential
- * @retval ASSAY_E_CONFIG_CREDENTIAL, ASSAY_E_CONFIG_SCOPE, ASSAY_E_CONFIG_TENANT nothing would be sent
+ * @retval ASSAY_E_CONFIG_CREDENTIAL, ASSAY_E_CONFIG_SCOPE, ASSAY_E_CONFIG_TENANT, ASSAY_E_CONFIG_URL, ASSAY_E_CONFIG_ALGORITHM nothing would be sent
  * @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_op_new_acquire(assay_credential *credential, const assay_token_request *request,
                                                     int64_t timeout_ms, assay_op **op, assay_error **error);
-/** Begin to renew the kept token that is due first (assay_credential_refresh_due()); nothing at all where none is due now. @since 0.1 */
+/** Begin to renew the kept token that is due first (assay_credential_refresh_due()); nothing at all where none is due now. assay_op_result() tells what
+ *  came of it, and the token is kept. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_op_new_renew(assay_credential *credential, int64_t timeout_ms, assay_op **op,
                                                   assay_error **error);
 /** Release in any state; NULL is allowed. A lease passes on to a waiting operation or thread. Not while a driver has it:
@@ -81,8 +82,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_op_step(assay_op *op);
  *  next assay_driver_process(). @since 0.1 */
 ASSAY_API void assay_op_cancel(assay_op *op);
 /**
- * What came of it: as assay_validator_validate(), or as assay_validator_refresh().
- * @param claims [out] may be NULL for a refresh; NULL unless ASSAY_OK; each call gives a reference of its own
+ * What came of it: as assay_validator_validate(), assay_validator_refresh() or assay_credential_get_token_for().
+ * @param claims [out] may be NULL; NULL unless claims were validated; each call gives a reference of its own
  * @retval ASSAY_E_STATE it still wants something
  * @retval ASSAY_E_CANCELLED, ASSAY_E_FORKED
  * @since 0.1
@@ -93,6 +94,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_op_result(const assay_op *op, assay_claims 
  * What came of an acquisition: as assay_credential_get_token_for().
  * @param token [out] NULL unless ASSAY_OK; each call gives a reference of its own
  * @retval ASSAY_E_STATE it still wants something, or does not get a token
+ * @retval ASSAY_E_CANCELLED, ASSAY_E_FORKED
  * @since 0.1
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_op_token(const assay_op *op, assay_access_token **token, assay_error **error);
@@ -108,8 +110,9 @@ ASSAY_API const char *assay_op_fetch_method(const assay_op *op);
  *  certificates of its own (assay_issuer_set_ca_file(), assay_issuer_set_ca_pem()) the host's client must check against exactly those: the
  *  library hands them over by assay_op_fetch_ca_pem(). @since 0.1 */
 ASSAY_API const char *assay_op_fetch_url(const assay_op *op);
-/** Number of header fields to send. With assay_issuer_set_bearer_file() one of them may be Authorization, whose value is a secret: it is
- *  for this very URL, is wiped when the fetch is answered or the operation ends, and belongs in no log. @since 0.1 */
+/** Number of header fields to send. With assay_issuer_set_bearer_file() one of them may be Authorization, and an acquisition may have that or one that a
+ *  platform's agent wants (`X-IDENTITY-HEADER`, `secret`). Such values are secrets: for this very URL, wiped when the fetch is answered or the operation
+ *  ends (an agent's with its credential), and no matter for a log. @since 0.1 */
 ASSAY_API size_t assay_op_fetch_header_count(const assay_op *op);
 /** Name of a header field; NULL beyond the last. @since 0.1 */
 ASSAY_API const char *assay_op_fetch_header_name(const assay_op *op, size_t index);

@@ -20,7 +20,8 @@ ASSAY_API ASSAY_MUST_CHECK int assay_token_request_new(const char *scope, assay_
 /** Release; NULL is allowed. What was secret is wiped. @since 0.1 */
 ASSAY_API void assay_token_request_free(assay_token_request *request);
 
-/** Ask another tenant than the credential's own; the credential must allow it (assay_credential_add_tenant()). @since 0.1 */
+/** Ask another tenant than the credential's own; the credential must allow it (assay_credential_add_tenant()). @retval ASSAY_E_CONFIG_TENANT
+ *  as for assay_credential_set_tenant(). @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_token_request_set_tenant(assay_token_request *request, const char *tenant,
                                                               assay_error **error);
 /**
@@ -39,7 +40,7 @@ ASSAY_API ASSAY_MUST_CHECK int assay_token_request_set_user_assertion(assay_toke
  */
 ASSAY_API ASSAY_MUST_CHECK int assay_token_request_set_challenge(assay_token_request *request,
                                                                  const char *www_authenticate, assay_error **error);
-/** The same from the claims as one JSON object. @since 0.1 */
+/** The same from the claims as one JSON object. @retval ASSAY_E_ARGUMENT they are none, or too long. @since 0.1 */
 ASSAY_API ASSAY_MUST_CHECK int assay_token_request_set_claims(assay_token_request *request, const char *json,
                                                               assay_error **error);
 /** Say that the client can handle claims challenges (capability `cp1`): Entra then gives tokens that live for a day and can be revoked

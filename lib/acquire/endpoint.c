@@ -156,6 +156,16 @@ static void hide_echo(assay_endpoint *endpoint, const assay_http_response *respo
     }
 }
 
+/* Where no user is asked for nobody could sign in, and claims that were passed on would send somebody else's user to do so (exchange.md 2.5). */
+static void settle_interaction(assay_machine *machine)
+{
+    if (machine->code != ASSAY_E_INTERACTION_REQUIRED || machine->wanted->has_user)
+        return;
+    machine->code = ASSAY_E_GRANT;
+    machine->detail.claims[0] = '\0';
+    machine->detail.challenge[0] = '\0';
+}
+
 static void read_answer(assay_endpoint *endpoint, const assay_http_response *response, const assay_moment *now)
 {
     assay_machine *machine = &endpoint->machine;
@@ -163,6 +173,7 @@ static void read_answer(assay_endpoint *endpoint, const assay_http_response *res
     machine->code = assay_token_response_read(form_of(endpoint), response, now->wall, &machine->answer,
                                               &machine->failure, &machine->detail);
     if (machine->code != ASSAY_OK) {
+        settle_interaction(machine);
         hide_echo(endpoint, response);
         explain_proxy(endpoint, response->status);
         go_on_after_failure(endpoint, response, now);

@@ -7,6 +7,23 @@
 
 /* What to do about a refusal, where the request that was sent says more about it than the server does. */
 
+/* The subjects by which clusters, CI systems and SPIFFE name workloads. Any other may name a person, and is not shown. */
+static bool names_workload(const char *subject)
+{
+    static const char *const prefixes[] = {"system:serviceaccount:",
+                                           "repo:",
+                                           "repository_owner_id:",
+                                           "repository_id:",
+                                           "project_path:",
+                                           "organization:",
+                                           "sc://",
+                                           "spiffe://"};
+    for (size_t i = 0; i < ASSAY_COUNT_OF(prefixes); i++)
+        if (strncmp(subject, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
 /* Texts that come from a token are shown to a shell's reader: escaped, and quoted by the caller. */
 static void explain_federation(assay_endpoint *endpoint)
 {
@@ -23,10 +40,15 @@ static void explain_federation(assay_endpoint *endpoint)
     bool of_binding = assay_peek_has_audience(endpoint->proof.text, endpoint->proof.len, ASSAY_BINDING_AUDIENCE);
     if (!peek.readable || of_binding)
         return;
+    char subject[140];
+    if (names_workload(peek.subject))
+        (void)snprintf(subject, sizeof subject, "subject \"%.120s\"", peek.subject);
+    else
+        (void)snprintf(subject, sizeof subject, "`sub` of the token as subject (not shown: it may name a person)");
     (void)snprintf(machine->detail.fix, sizeof machine->detail.fix,
-                   "the federated credential must have issuer \"%.120s\", subject \"%.120s\" and audience \"%.60s\": "
+                   "the federated credential must have issuer \"%.120s\", %s and audience \"%.60s\": "
                    "az identity federated-credential list (create, update), or az ad app federated-credential list",
-                   peek.issuer, peek.subject, peek.audience);
+                   peek.issuer, subject, peek.audience);
 }
 
 /* RFC 6749, section 5.2, and RFC 8707, section 2: what such an error is about, whatever words the server has for it. */

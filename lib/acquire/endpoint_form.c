@@ -76,13 +76,13 @@ static bool write_basic(const assay_credential_settings *settings, assay_secret 
     assay_secret_form(&pair, settings->client_id, strlen(settings->client_id));
     assay_secret_put(&pair, ":");
     assay_secret_form(&pair, settings->secret.text, settings->secret.len);
-    size_t size = ASSAY_BASE64_ENCODED(pair.len) + 1;
-    char *encoded = pair.failed ? NULL : assay_alloc(size);
+    size_t room = 0;
+    char *encoded = pair.failed ? NULL : assay_alloc_pages(ASSAY_BASE64_ENCODED(pair.len) + 1, &room);
     if (encoded != NULL) {
         assay_base64_encode((const uint8_t *)pair.text, pair.len, encoded);
         assay_secret_put(authorization, "Basic ");
         assay_secret_put(authorization, encoded);
-        assay_release_wiped(encoded, size);
+        assay_release_pages(encoded, room);
     }
     assay_secret_clear(&pair);
     return encoded != NULL && !authorization->failed;

@@ -37,6 +37,12 @@ static int say_expired(assay_endpoint *endpoint, int64_t expiry, const assay_mom
     return machine->code;
 }
 
+/* Entra takes JWTs alone (RFC 7523, section 3), whatever an exchange would call them. */
+static const char *subject_type(const assay_credential_settings *settings)
+{
+    return settings->kind == ASSAY_CREDENTIAL_WORKLOAD ? NULL : settings->subject_token_type;
+}
+
 /*
  * The file, whole and at each exchange. The kubelet replaces it long before it expires, so one that is about to expire will be another one in a moment
  * (exchange.md 2.2, case 23). The one that the server found expired is not shown again.
@@ -47,8 +53,8 @@ static assay_machine_want read_token_file(assay_endpoint *endpoint, const assay_
     const assay_credential_settings *settings = machine->settings;
     if (endpoint->reads > 0 && now->steady < machine->wait_until)
         return ASSAY_MACHINE_WAIT;
-    int code = assay_token_file_read(settings->token_file, settings->subject_member, &endpoint->proof,
-                                     &machine->failure, &machine->detail);
+    int code = assay_token_file_read_typed(settings->token_file, settings->subject_member, subject_type(settings),
+                                           &endpoint->proof, &machine->failure, &machine->detail);
     if (code != ASSAY_OK)
         return assay_machine_end(machine, assay_endpoint_fail(endpoint, code));
     int64_t expiry = expiry_of(&endpoint->proof);
@@ -69,14 +75,14 @@ static int call_host(assay_endpoint *endpoint)
 {
     assay_machine *machine = &endpoint->machine;
     const assay_credential_settings *settings = machine->settings;
-    size_t len = 0;
-    char *room = assay_zalloc(ASSAY_LIMIT_SECRET_BYTES);
-    if (room == NULL)
+    size_t len = 0, room = 0;
+    char *text = assay_alloc_pages(ASSAY_LIMIT_SECRET_BYTES, &room);
+    if (text == NULL)
         return fail_memory(endpoint);
-    int result = settings->assertion(settings->assertion_data, room, ASSAY_LIMIT_SECRET_BYTES, &len);
-    bool fits = result == 0 && len > 0 && len <= ASSAY_LIMIT_SECRET_BYTES && memchr(room, '\0', len) == NULL;
-    bool copied = fits && assay_secret_set(&endpoint->proof, room, len);
-    assay_release_wiped(room, ASSAY_LIMIT_SECRET_BYTES);
+    int result = settings->assertion(settings->assertion_data, text, ASSAY_LIMIT_SECRET_BYTES, &len);
+    bool fits = result == 0 && len > 0 && len <= ASSAY_LIMIT_SECRET_BYTES && memchr(text, '\0', len) == NULL;
+    bool copied = fits && assay_secret_set(&endpoint->proof, text, len);
+    assay_release_pages(text, room);
     if (copied)
         return ASSAY_OK;
     if (fits)
@@ -260,8 +266,8 @@ static int prove_more(assay_endpoint *endpoint, const assay_moment *now)
     if (settings->kind != ASSAY_CREDENTIAL_EXCHANGE)
         return ASSAY_OK;
     if (settings->actor_token_file != NULL)
-        code = assay_token_file_read(settings->actor_token_file, NULL, &endpoint->actor, &machine->failure,
-                                     &machine->detail);
+        code = assay_token_file_read_typed(settings->actor_token_file, NULL, settings->actor_token_type,
+                                           &endpoint->actor, &machine->failure, &machine->detail);
     if (code != ASSAY_OK) {
         keep_advice_general(endpoint);
         return assay_endpoint_fail(endpoint, code);
@@ -343,8 +349,9 @@ bool assay_endpoint_prove_again(assay_endpoint *endpoint)
     }
     if (machine->settings->token_file == NULL)
         return false;
-    int code = assay_token_file_read(machine->settings->token_file, machine->settings->subject_member, &endpoint->proof,
-                                     &failure, &detail);
+    const assay_credential_settings *settings = machine->settings;
+    int code = assay_token_file_read_typed(settings->token_file, settings->subject_member, subject_type(settings),
+                                           &endpoint->proof, &failure, &detail);
     return code == ASSAY_OK && !is_spent(endpoint);
 }
 

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+enum { HOST_BYTES = 253 }; /* RFC 1035, section 2.3.4 */
+
 static const char *const names[ASSAY_CREDENTIAL_KINDS] = {
     [ASSAY_CREDENTIAL_WORKLOAD] = "workload-identity",
     [ASSAY_CREDENTIAL_SECRET] = "client-secret",
@@ -382,9 +384,14 @@ const assay_entra_cloud *assay_settings_cloud(const assay_credential_settings *s
     const char *authority = speaker(settings)->authority;
     if (authority == NULL)
         return assay_entra_find_cloud(assay_span_of("public"));
-    if (assay_url_parse(authority, strlen(authority), &url) != NULL)
+    char host[HOST_BYTES + 1];
+    if (assay_url_parse(authority, strlen(authority), &url) != NULL || url.host.len > HOST_BYTES)
         return NULL;
-    return assay_entra_find_cloud_of_host(url.host);
+    /* Names of hosts are the same in any case (RFC 3986, section 3.2.2). */
+    for (size_t i = 0; i < url.host.len; i++)
+        host[i] =
+            (char)(url.host.ptr[i] >= 'A' && url.host.ptr[i] <= 'Z' ? url.host.ptr[i] - 'A' + 'a' : url.host.ptr[i]);
+    return assay_entra_find_cloud_of_host((assay_span){host, url.host.len});
 }
 
 bool assay_settings_wants_resource(const assay_credential_settings *settings)

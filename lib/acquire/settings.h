@@ -167,6 +167,8 @@ int assay_settings_take_tenant(char **place, const char *tenant, assay_failure *
 int assay_settings_set_tenant(assay_credential_settings *settings, const char *tenant, assay_failure *failure);
 int assay_settings_add_tenant(assay_credential_settings *settings, const char *tenant,
                               assay_failure *failure); /* "*": any */
+/* Not of a managed identity, whose name is another setting: it would be left aside, and another identity used. */
+int assay_settings_set_client_id(assay_credential_settings *settings, const char *client_id, assay_failure *failure);
 int assay_settings_set_authority(assay_credential_settings *settings, const char *authority, assay_failure *failure);
 int assay_settings_set_proxy(assay_credential_settings *settings, const char *url, const char *tls_name,
                              const char *ca_file, const char *ca_pem, assay_failure *failure);

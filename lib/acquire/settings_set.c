@@ -92,11 +92,19 @@ static const char *problem_of_tenant(const char *tenant)
     return NULL;
 }
 
+/* What has not even the characters of one is not shown: secrets are put into the wrong variable. */
+static bool is_showable(const char *tenant)
+{
+    size_t len = strspn(tenant, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-");
+    return tenant[len] == '\0';
+}
+
 static int check_tenant(const char *tenant, assay_failure *failure)
 {
     const char *problem = problem_of_tenant(tenant);
-    int code = assay_fail_found(failure, problem == NULL ? ASSAY_OK : ASSAY_E_CONFIG_TENANT, NULL,
-                                problem == NULL ? NULL : tenant, strlen(tenant));
+    const char *found = problem != NULL && is_showable(tenant) ? tenant : NULL;
+    int code = assay_fail_found(failure, problem == NULL ? ASSAY_OK : ASSAY_E_CONFIG_TENANT, NULL, found,
+                                found == NULL ? 0 : strlen(found));
     if (problem != NULL && failure != NULL)
         (void)memccpy(failure->note, problem, '\0', sizeof failure->note);
     return code;
@@ -124,6 +132,15 @@ int assay_settings_add_tenant(assay_credential_settings *settings, const char *t
         return code;
     bool added = assay_text_list_add(&settings->tenants, tenant, strlen(tenant));
     return assay_fail(failure, added ? ASSAY_OK : ASSAY_E_MEMORY);
+}
+
+int assay_settings_set_client_id(assay_credential_settings *settings, const char *client_id, assay_failure *failure)
+{
+    if (client_id != NULL && settings->kind == ASSAY_CREDENTIAL_MANAGED)
+        return assay_fail_note(failure, ASSAY_E_CONFIG_CREDENTIAL,
+                               "a managed identity is named by assay_credential_set_identity(), or identity_client_id "
+                               "of a document");
+    return assay_settings_set_text(&settings->client_id, client_id, "the client id", failure);
 }
 
 static int refuse_url(const char *what, const char *problem, assay_failure *failure)

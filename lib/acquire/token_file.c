@@ -190,7 +190,28 @@ static int check_form(const char *path, assay_span text, assay_failure *failure)
     return ASSAY_OK;
 }
 
-static int read_token(const char *path, const char *member, assay_secret *token, assay_failure *failure,
+/* RFC 8693, section 3: an access token, a SAML assertion and what a server has names of its own for need not be JWTs. */
+static bool is_type_of_jwt(const char *type)
+{
+    return type == NULL || strcmp(type, "urn:ietf:params:oauth:token-type:jwt") == 0 ||
+           strcmp(type, "urn:ietf:params:oauth:token-type:id_token") == 0;
+}
+
+/* RFC 6749, appendix A.12, without blanks: one that holds them is another file. */
+static int check_visible(const char *path, assay_span text, assay_failure *failure)
+{
+    char name[121];
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < 0x21 || text.ptr[i] > 0x7e)
+            return assay_fail_note(failure, ASSAY_E_TOKEN_FILE_CONTENT,
+                                   "%s: byte %zu of %zu is not one that a token may have",
+                                   shown(path, name, sizeof name), i + 1, text.len);
+    return text.len > 0 ? ASSAY_OK
+                        : assay_fail_note(failure, ASSAY_E_TOKEN_FILE_CONTENT, "%s holds no token",
+                                          shown(path, name, sizeof name));
+}
+
+static int read_token(const char *path, const char *member, bool jwt, assay_secret *token, assay_failure *failure,
                       assay_failure_detail *detail)
 {
     char name[121];
@@ -202,16 +223,16 @@ static int read_token(const char *path, const char *member, assay_secret *token,
     if (code == ASSAY_OK && member != NULL)
         code = take_member(path, member, token, failure);
     if (code != ASSAY_OK)
-        return code == ASSAY_E_TOKEN_FILE_CONTENT ? fail_row(code, 12, failure, detail) : code;
+        return code == ASSAY_E_TOKEN_FILE_CONTENT ? fail_row(code, jwt ? 12 : 0, failure, detail) : code;
     assay_span text = trimmed(token);
-    code = check_form(path, text, failure);
+    code = jwt ? check_form(path, text, failure) : check_visible(path, text, failure);
     if (code != ASSAY_OK)
-        return fail_row(code, 12, failure, detail);
+        return fail_row(code, jwt ? 12 : 0, failure, detail);
     return assay_secret_set(token, text.ptr, text.len) ? ASSAY_OK : assay_fail(failure, ASSAY_E_MEMORY);
 }
 
-int assay_token_file_read(const char *path, const char *member, assay_secret *token, assay_failure *failure,
-                          assay_failure_detail *detail)
+int assay_token_file_read_typed(const char *path, const char *member, const char *type, assay_secret *token,
+                                assay_failure *failure, assay_failure_detail *detail)
 {
     assay_failure no_failure;
     assay_failure_detail no_detail = {.row = 0};
@@ -219,9 +240,15 @@ int assay_token_file_read(const char *path, const char *member, assay_secret *to
     assay_failure_clear(why);
     if (detail != NULL)
         *detail = (assay_failure_detail){.row = 0};
-    int code = read_token(path, member, token, why, detail != NULL ? detail : &no_detail);
+    int code = read_token(path, member, is_type_of_jwt(type), token, why, detail != NULL ? detail : &no_detail);
     if (code != ASSAY_OK)
         assay_secret_clear(token);
     why->detail = code != ASSAY_OK ? detail : NULL;
     return code;
+}
+
+int assay_token_file_read(const char *path, const char *member, assay_secret *token, assay_failure *failure,
+                          assay_failure_detail *detail)
+{
+    return assay_token_file_read_typed(path, member, NULL, token, failure, detail);
 }

@@ -14,6 +14,12 @@
  */
 int assay_token_file_read(const char *path, const char *member, assay_secret *token, assay_failure *failure,
                           assay_failure_detail *detail);
+/*
+ * The same for a token of @p type (RFC 8693, section 3). NULL, `jwt` and `id_token` are JWTs; others may have any form in visible ASCII, and
+ * _CONTENT is a byte outside that, without a row.
+ */
+int assay_token_file_read_typed(const char *path, const char *member, const char *type, assay_secret *token,
+                                assay_failure *failure, assay_failure_detail *detail);
 
 /* What an unverified JWT says of itself, for diagnosis alone; texts cut and escaped, "" where there is none. */
 typedef struct assay_peek {

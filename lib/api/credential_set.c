@@ -41,7 +41,7 @@ int assay_credential_set_client_id(assay_credential *credential, const char *cli
 {
     ASSAY_BEGIN(error);
     OPEN(credential);
-    return ASSAY_END(assay_settings_set_text(&credential->settings.client_id, client_id, "the client id", failure));
+    return ASSAY_END(assay_settings_set_client_id(&credential->settings, client_id, failure));
 }
 
 int assay_credential_set_authority(assay_credential *credential, const char *url, assay_error **error)

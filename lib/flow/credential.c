@@ -197,7 +197,8 @@ static int freeze(assay_credential *credential, assay_failure *failure)
         code = make_shared_parts(credential, failure);
     if (code != ASSAY_OK)
         return code;
-    (void)assay_credential_settings_check(&credential->settings, failure);
+    if (assay_credential_settings_check(&credential->settings, failure) == ASSAY_E_MEMORY)
+        return ASSAY_E_MEMORY;
     atomic_store_explicit(&credential->frozen, true, memory_order_release);
     return ASSAY_OK;
 }

@@ -28,6 +28,11 @@ static int add_tenant(assay_credential *credential, const char *text, assay_fail
     return assay_settings_add_tenant(&credential->settings, text, failure);
 }
 
+static int take_client_id(assay_credential *credential, const char *text, assay_failure *failure)
+{
+    return assay_settings_set_client_id(&credential->settings, text, failure);
+}
+
 static int take_authority(assay_credential *credential, const char *text, assay_failure *failure)
 {
     return assay_settings_set_authority(&credential->settings, text, failure);
@@ -66,8 +71,8 @@ static int add_resource(assay_credential *credential, const char *text, assay_fa
 /* The file holds the secret and perhaps one line end. */
 static int read_secret(const char *path, assay_secret *place, const char *what, assay_failure *failure)
 {
-    size_t len = 0;
-    char *bytes = assay_alloc(ASSAY_LIMIT_SECRET_BYTES);
+    size_t len = 0, room = 0;
+    char *bytes = assay_alloc_pages(ASSAY_LIMIT_SECRET_BYTES, &room);
     if (bytes == NULL)
         return assay_fail(failure, ASSAY_E_MEMORY);
     int code = assay_file_read(path, bytes, ASSAY_LIMIT_SECRET_BYTES, &len, ASSAY_E_CONFIG_CREDENTIAL, failure);
@@ -75,7 +80,7 @@ static int read_secret(const char *path, assay_secret *place, const char *what, 
         len--;
     if (code == ASSAY_OK)
         code = assay_settings_set_secret(place, bytes, len, what, failure);
-    assay_release_wiped(bytes, ASSAY_LIMIT_SECRET_BYTES);
+    assay_release_pages(bytes, room);
     return code;
 }
 
@@ -133,6 +138,7 @@ static const struct {
     {"from_environment", NULL, false, 0, 0, ENVIRONMENT},
     {"tenant", take_tenant, false, 0, 0, ENTRA},
     {"additional_tenants", add_tenant, true, 0, 0, ENTRA},
+    {"client_id", take_client_id, false, 0, 0, ENTRA | SERVER},
     {"authority", take_authority, false, 0, 0, ENTRA | KIND(MANAGED)}, /* names of resources are of a cloud */
     {"secret_file", take_secret_file, false, 0, 0, KIND(SECRET) | OAUTH},
     {"passphrase_file", take_passphrase_file, false, 0, 0, SIGNED},
@@ -147,7 +153,6 @@ static const struct {
     {"token_proxy", NULL, false, 0, 0, KIND(WORKLOAD)},
     {"token_proxy_mode", take_proxy_mode, false, 0, 0, KIND(WORKLOAD)},
     {"source", NULL, false, 0, 0, KIND(FEDERATED) | EXCHANGE},
-    TEXT("client_id", client_id, ENTRA | SERVER),
     TEXT("token_file", token_file, KIND(WORKLOAD) | EXCHANGE),
     TEXT("certificate_file", certificate_path, SIGNED),
     TEXT("key_file", key_path, SIGNED),
@@ -283,6 +288,17 @@ static int check_alternatives(const assay_json *object, assay_failure *failure)
     return ASSAY_OK;
 }
 
+/* A list of the document takes the place of the environment's: one that was only added to would allow, or ask for, more than it says. */
+static void make_room(assay_credential_settings *settings, const assay_json *object)
+{
+    if (assay_json_get(object, "audiences") != NULL)
+        assay_text_list_clear(&settings->audiences);
+    if (assay_json_get(object, "additional_tenants") == NULL)
+        return;
+    assay_text_list_clear(&settings->tenants);
+    settings->any_tenant = false;
+}
+
 /* What only the platform knows, such as where its agent is: the other members go before it. */
 static int take_environment(assay_credential *credential, const assay_json *object, assay_failure *failure)
 {
@@ -290,7 +306,9 @@ static int take_environment(assay_credential *credential, const assay_json *obje
     const assay_json *value = assay_json_get(object, "from_environment");
     if (value != NULL && !assay_json_get_boolean(value, &wanted))
         return assay_config_wrong_type("from_environment", "true or false", failure);
-    return wanted ? assay_settings_from_environment(&credential->settings, failure) : ASSAY_OK;
+    int code = wanted ? assay_settings_from_environment(&credential->settings, failure) : ASSAY_OK;
+    make_room(&credential->settings, object);
+    return code;
 }
 
 static int read_chain(assay_runtime *runtime, const assay_json *object, unsigned depth, assay_credential **credential,

@@ -340,6 +340,61 @@ static void from_the_environment(void **state)
     (void)unsetenv("AZURE_FEDERATED_TOKEN_FILE");
 }
 
+/* The tenant of a request that a document lets in, or not; nothing is sent. */
+static int ask_tenant(const char *json, const char *tenant)
+{
+    assay_credential *credential = load(json);
+    assay_token_request *request = NULL;
+    assay_access_token *token = NULL;
+    assert_int_equal(assay_token_request_new(SCOPE, &request, NULL), ASSAY_OK);
+    assert_int_equal(assay_token_request_set_tenant(request, tenant, NULL), ASSAY_OK);
+    int code = assay_credential_get_token_for(credential, request, 0, &token, NULL);
+    assert_null(token);
+    assay_token_request_free(request);
+    assay_credential_unref(credential);
+    return code;
+}
+
+/* One that was added to would let in what the document does not name. */
+static void a_list_takes_the_place_of_that_of_the_environment(void **state)
+{
+#define SECRET_OF_ENVIRONMENT "{\"kind\":\"client-secret\",\"from_environment\":true"
+    (void)state;
+    assert_int_equal(setenv("AZURE_TENANT_ID", "own.example", 1), 0);
+    assert_int_equal(setenv("AZURE_CLIENT_ID", "00001111-aaaa-2222-bbbb-3333cccc4444", 1), 0);
+    assert_int_equal(setenv("AZURE_CLIENT_SECRET", "sesame", 1), 0);
+    for (int any = 0; any < 2; any++) {
+        assert_int_equal(setenv("AZURE_ADDITIONALLY_ALLOWED_TENANTS", any ? "*" : "other.example", 1), 0);
+        assert_int_equal(ask_tenant(SECRET_OF_ENVIRONMENT "}", "other.example"), ASSAY_E_TOKEN_NEEDED);
+        assert_int_equal(
+            ask_tenant(SECRET_OF_ENVIRONMENT ",\"additional_tenants\":\"named.example\"}", "other.example"),
+            ASSAY_E_CONFIG_TENANT);
+        assert_int_equal(
+            ask_tenant(SECRET_OF_ENVIRONMENT ",\"additional_tenants\":\"named.example\"}", "named.example"),
+            ASSAY_E_TOKEN_NEEDED);
+        assert_int_equal(ask_tenant(SECRET_OF_ENVIRONMENT ",\"additional_tenants\":[]}", "other.example"),
+                         ASSAY_E_CONFIG_TENANT);
+    }
+    (void)unsetenv("AZURE_TENANT_ID");
+    (void)unsetenv("AZURE_CLIENT_ID");
+    (void)unsetenv("AZURE_CLIENT_SECRET");
+    (void)unsetenv("AZURE_ADDITIONALLY_ALLOWED_TENANTS");
+}
+
+/* Left aside, it would give the token of another identity without a word. */
+static void the_client_id_of_a_managed_identity_has_another_name(void **state)
+{
+    (void)state;
+    assay_credential *credential = NULL;
+    refuse("{\"kind\":\"managed-identity\",\"client_id\":\"00001111-aaaa-2222-bbbb-3333cccc4444\"}",
+           ASSAY_E_CONFIG_CREDENTIAL, "identity_client_id");
+    assert_int_equal(assay_credential_new(NULL, "managed-identity", &credential, NULL), ASSAY_OK);
+    assert_int_equal(assay_credential_set_client_id(credential, "00001111-aaaa-2222-bbbb-3333cccc4444", NULL),
+                     ASSAY_E_CONFIG_CREDENTIAL);
+    assert_int_equal(assay_credential_set_client_id(credential, NULL, NULL), ASSAY_OK);
+    assay_credential_unref(credential);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +409,8 @@ int main(void)
         cmocka_unit_test(wrong_values),
         cmocka_unit_test(secret_of_a_file),
         cmocka_unit_test(from_the_environment),
+        cmocka_unit_test(a_list_takes_the_place_of_that_of_the_environment),
+        cmocka_unit_test(the_client_id_of_a_managed_identity_has_another_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

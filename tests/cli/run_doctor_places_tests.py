@@ -48,6 +48,15 @@ class Offline(Acquiring):
         said = self.offline(env=self.pod(AZURE_AUTHORITY_HOST=self.issuer.base))
         self.assertEqual((said["status"], self.issuer.stats()["token"], self.issuer.stats()["metadata"]), (0, 0, 0))
 
+    def test_a_subject_token_need_be_no_jwt(self):
+        """RFC 8693, section 3: where its type says that it is another thing."""
+        options = ("exchange", "--token-endpoint", "https://server.example/token", "--token-file", self.write("opaque", "opaque-token"))
+        said = self.offline(*options, "--subject-token-type", "urn:ietf:params:oauth:token-type:access_token", env=self.bare())
+        self.assertEqual((said["status"], self.checks(said, "failed")), (0, []), said)
+        for kind in ([], ["--subject-token-type", "urn:ietf:params:oauth:token-type:jwt"]):
+            said = self.offline(*options, *kind, env=self.bare())
+            self.assertEqual((said["status"], said["diagnosis"]["row"]), (2, 12), said)
+
     def test_any_text_is_one_word_of_the_shell(self):
         path = self.write("quoted", self.service_account(iss="https://a.example/; rm -rf /", sub="repo:a/b:ref:$(id) `id` !x %3A \\"))
         first, second = (shlex.split(command) for command in self.offline(env=self.pod(AZURE_FEDERATED_TOKEN_FILE=path))["commands"])
@@ -240,6 +249,15 @@ class Machine(Acquiring):
             self.assertNotIn("sesame", json.dumps(said))
         said = self.doctor("--offline", env=self.bare(AZURE_TOKEN_CREDENTIALS="WorkloadIdentityCredential"))
         self.assertEqual((said["status"], said["diagnosis"]["row"]), (2, 49), said)
+
+    def test_what_stands_in_for_imds_may_speak_tls(self):
+        """As the library asks it: by TLS, and below its path."""
+        self.issuer.call("/apps", {"client_id": OTHER, "managed_identity": {"principal_id": OTHER, "resource_id": "/subscriptions/s/ids/two"}})
+        said = self.doctor("managed", env=self.bare(AZURE_POD_IDENTITY_AUTHORITY_HOST=self.issuer.base + "/"))
+        self.assertEqual((said["status"], self.check(said, "IMDS")["result"]), (0, "ok"), said)
+        self.assertIn("AZURE_POD_IDENTITY_AUTHORITY_HOST", self.check(said, "agent")["text"])
+        said = self.doctor("managed", env=self.bare(AZURE_POD_IDENTITY_AUTHORITY_HOST=self.agent.base + "/none"))
+        self.assertEqual((said["status"], said["diagnosis"]["row"]), (3, 43), said)
 
     def test_rows_40_and_44(self):
         env = self.bare(AZURE_POD_IDENTITY_AUTHORITY_HOST=self.agent.base)

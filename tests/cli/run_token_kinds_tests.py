@@ -225,6 +225,16 @@ class Servers(Acquiring):
                            "https://www.googleapis.com/auth/cloud-platform", path="/v1/token")
         self.assertIn("google", said["source"])
 
+    def test_google_by_a_file_or_by_options(self):
+        """An empty variable is none, and beside a file there is no second audience."""
+        options = ("google", "--token-file", self.token_file, "--audience", POOL, "--token-endpoint", self.issuer.base + "/v1/token",
+                   "--scope", "https://www.googleapis.com/auth/cloud-platform", "--json")
+        said = self.token(*options, env=self.bare(GOOGLE_APPLICATION_CREDENTIALS=""))
+        self.assertEqual((said.status, said.json["kind"]), (0, "google"), said.out + said.err)
+        refused = self.token(*options, env=self.bare(GOOGLE_APPLICATION_CREDENTIALS="/account.json"))
+        self.assertEqual((refused.status, refused.out), (2, ""))
+        self.assertIn("--audience does not go with GOOGLE_APPLICATION_CREDENTIALS", refused.err)
+
     def test_no_secret_in_the_process_list(self):
         """What is secret has no option of its own."""
         for option in ("--secret", "--passphrase", "--token", "--assertion"):

@@ -318,6 +318,35 @@ static void test_case_97_over_the_network(void **state)
     sweep("a secret over TLS", get_secret, 5);
 }
 
+/* What the first use lacks memory for is no property of the credential: the next use has it. */
+static void the_next_use_has_memory(void **state)
+{
+    (void)state;
+    long failed = 0;
+    for (long k = 1; k < 1000; k++) {
+        assay_credential *credential = NULL;
+        assay_token_request *request = NULL;
+        assay_op *op = NULL;
+        must(assay_credential_new(scene.runtime, "google", &credential, NULL) == ASSAY_OK);
+        must(set(credential, 4) == ASSAY_OK && set(credential, 14) == ASSAY_OK);
+        must(assay_token_request_new("", &request, NULL) == ASSAY_OK);
+        arm(k, false);
+        int code = assay_op_new_acquire(credential, request, MOMENT_MS, &op, NULL);
+        bool all = seen < k;
+        disarm();
+        assay_op_free(ASSAY_STEAL(op));
+        failed += code == ASSAY_E_MEMORY;
+        assert_true(code == ASSAY_OK || code == ASSAY_E_MEMORY);
+        assert_int_equal(assay_op_new_acquire(credential, request, MOMENT_MS, &op, NULL), ASSAY_OK);
+        assay_op_free(op);
+        assay_token_request_free(request);
+        assay_credential_unref(credential);
+        if (all)
+            break;
+    }
+    assert_true(failed > 0 || !CAN_FAIL);
+}
+
 /* A token that is kept is found without memory, also for a request, which may hold a user's token. */
 static void kept(void **state)
 {
@@ -366,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_case_97_configuring),
         cmocka_unit_test(test_case_97_by_steps),
         cmocka_unit_test(test_case_97_over_the_network),
+        cmocka_unit_test(the_next_use_has_memory),
         cmocka_unit_test(kept),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -123,6 +123,84 @@ static void advice_about_a_subject_file_is_not_that_of_a_pod(void **state)
     assert_int_equal(store_folder_remove(state), 0);
 }
 
+/* {"alg":"RS256"} and {"iss":"https://i","sub":"…","aud":"x"}: of alice@corp.example, and of repo:o/r:pull_request */
+#define OF_PERSON                                                                                                      \
+    "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2kiLCJzdWIiOiJhbGljZUBjb3JwLmV4YW1wbGUiLCJhdWQiOiJ4In0.c2ln"
+#define OF_WORKLOAD                                                                                                    \
+    "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2kiLCJzdWIiOiJyZXBvOm8vcjpwdWxsX3JlcXVlc3QiLCJhdWQiOiJ4In0.c2ln"
+
+static void put_token(void **state, char path[128], const char *text)
+{
+    assert_int_equal(store_folder_open(state), 0);
+    (void)snprintf(path, 128, "%s/token", store_folder);
+    store_write_path(path, text, strlen(text));
+    machine_world_set(&world.settings.token_file, path);
+    world.settings.inner = NULL;
+}
+
+/* A subject is told where it is the name of a workload: a token of another issuer may be a person's. */
+static void a_subject_that_may_name_a_person_is_not_told(void **state)
+{
+    static const machine_reply reply = {.status = 400,
+                                        .body = "{\"error\":\"invalid_client\",\"error_codes\":[700213]}"};
+    static const struct {
+        const char *token, *told;
+    } all[] = {{OF_PERSON, "`sub` of the token as subject"}, {OF_WORKLOAD, "subject \"repo:o/r:pull_request\""}};
+    char path[128];
+    put_token(state, path, "");
+    world.settings.kind = ASSAY_CREDENTIAL_WORKLOAD;
+    for (size_t i = 0; i < ASSAY_COUNT_OF(all); i++) {
+        store_write_path(path, all[i].token, strlen(all[i].token));
+        assert_int_equal(machine_world_run(&world, SCOPE, &reply, 1), ASSAY_E_GRANT);
+        assert_int_equal(machine_world_row(&world), 4);
+        assert_non_null(strstr(world.machine->detail.fix, all[i].told));
+        assert_null(strstr(world.machine->detail.fix, "alice"));
+    }
+    assert_int_equal(store_folder_remove(state), 0);
+}
+
+/* RFC 8693, section 3: the subject of an exchange need be no JWT, where its type says so. Entra takes nothing else. */
+static void a_subject_token_of_another_type_is_sent_as_it_is(void **state)
+{
+    static const machine_reply reply = {.body = "{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"expires_in\":60,"
+                                                "\"issued_token_type\":\"t\"}"};
+    static const char jwt[] = "urn:ietf:params:oauth:token-type:jwt";
+    static const char other[] = "urn:ietf:params:oauth:token-type:access_token";
+    char path[128];
+    put_token(state, path, "opaque+token");
+    machine_world_set(&world.settings.actor_token_file, path);
+    machine_world_set(&world.settings.token_endpoint, "https://s.test/token");
+    world.settings.kind = ASSAY_CREDENTIAL_EXCHANGE;
+    world.settings.client_method = ASSAY_CLIENT_NONE;
+    assert_int_equal(machine_world_run(&world, "", NULL, 0), ASSAY_E_TOKEN_FILE_CONTENT);
+    machine_world_set(&world.settings.subject_token_type, other);
+    machine_world_set(&world.settings.actor_token_type, jwt);
+    assert_int_equal(machine_world_run(&world, "", NULL, 0), ASSAY_E_TOKEN_FILE_CONTENT);
+    machine_world_set(&world.settings.actor_token_type, other);
+    assert_int_equal(machine_world_run(&world, "", &reply, 1), ASSAY_OK);
+    assert_non_null(strstr(world.sent[0].body, "subject_token=opaque%2Btoken&"));
+    assert_non_null(strstr(world.sent[0].body, "actor_token=opaque%2Btoken&"));
+    world.settings.kind = ASSAY_CREDENTIAL_WORKLOAD;
+    assert_int_equal(machine_world_run(&world, SCOPE, NULL, 0), ASSAY_E_TOKEN_FILE_CONTENT);
+    assert_int_equal(store_folder_remove(state), 0);
+}
+
+/* Conditional Access refuses applications too, and then there is no user whom a caller could send to sign in. */
+static void without_a_user_there_is_no_interaction(void **state)
+{
+    (void)state;
+    static const machine_reply reply = {
+        .status = 400,
+        .body =
+            "{\"error\":\"interaction_required\",\"error_codes\":[53003],\"claims\":\"{\\\"access_token\\\":{}}\"}"};
+    world.settings.kind = ASSAY_CREDENTIAL_SECRET;
+    assert_true(assay_secret_set(&world.settings.secret, "sesame", 6));
+    assert_int_equal(machine_world_run(&world, SCOPE, &reply, 1), ASSAY_E_GRANT);
+    assert_int_equal(machine_world_row(&world), 34);
+    assert_string_equal(world.machine->detail.claims, "");
+    assert_string_equal(world.machine->detail.challenge, "");
+}
+
 static void rows_of_the_network_are_for_what_was_not_reached(void **state)
 {
     (void)state;
@@ -305,6 +383,9 @@ int main(void)
         CASE(a_stage_that_succeeded_is_no_reason),
         CASE(the_same_of_googles_two_requests),
         CASE(the_reason_stays_while_the_next_request_is_made),
+        CASE(a_subject_that_may_name_a_person_is_not_told),
+        CASE(without_a_user_there_is_no_interaction),
+        CASE(a_subject_token_of_another_type_is_sent_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "crypto/secret.h"
+#include "support/mapping.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -190,30 +191,11 @@ static void test_case_10_form(void **state)
     assay_secret_clear(&secret);
 }
 
-/* Whether the mapping at an address has a flag in /proc/self/smaps; -1: not to be told. */
-static int has_flag(const void *address, const char *flag)
-{
-    FILE *maps = fopen("/proc/self/smaps", "re");
-    char line[512];
-    bool inside = false;
-    int found = -1;
-    for (size_t lines = 0; maps != NULL && found < 0 && lines < 1000000 && fgets(line, sizeof line, maps); lines++) {
-        unsigned long from = 0, to = 0;
-        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-            inside = (unsigned long)address >= from && (unsigned long)address < to;
-        else if (inside && strncmp(line, "VmFlags:", 8) == 0)
-            found = strstr(line, flag) != NULL;
-    }
-    if (maps != NULL)
-        (void)fclose(maps);
-    return found;
-}
-
 static void is_in_no_core_dump(void **state)
 {
     (void)state;
     assay_secret secret = secret_of("small");
-    int there = has_flag(secret.text, " dd ");
+    int there = mapping_has_flag(secret.text, " dd ");
     if (there < 0) {
         assay_secret_clear(&secret);
         print_message("this system does not tell the flags of a mapping\n");
@@ -222,9 +204,9 @@ static void is_in_no_core_dump(void **state)
     assert_int_equal(there, 1);
     char large[100000] = {0};
     assay_secret_add(&secret, large, sizeof large);
-    assert_int_equal(has_flag(secret.text, " dd "), 1);
-    assert_int_equal(has_flag(secret.text + secret.room - 1, " dd "), 1);
-    assert_int_equal(has_flag(secret.text, " wf "), 0);
+    assert_int_equal(mapping_has_flag(secret.text, " dd "), 1);
+    assert_int_equal(mapping_has_flag(secret.text + secret.room - 1, " dd "), 1);
+    assert_int_equal(mapping_has_flag(secret.text, " wf "), 0);
     assay_secret_clear(&secret);
 }
 

@@ -285,9 +285,23 @@ static void test_case_4_an_authority_is_a_host(void **state)
     settings.allow_loopback_http = true;
     expect_of_check(ASSAY_OK, NULL);
     assert_null(assay_settings_cloud(&settings));
+    /* The names of resources are those of its cloud, however it is written (case 9). */
+    assert_int_equal(assay_settings_set_authority(&settings, "https://Login.MicrosoftOnline.US:443/", &failure),
+                     ASSAY_OK);
+    assert_string_equal(assay_settings_cloud(&settings)->name, "us-government");
     assert_int_equal(assay_settings_set_authority(&settings, NULL, &failure), ASSAY_OK);
     assert_null(settings.authority);
     assert_string_equal(assay_settings_cloud(&settings)->name, "public");
+}
+
+static void what_can_be_no_tenant_is_not_shown(void **state)
+{
+    (void)state;
+    assert_int_equal(assay_settings_set_tenant(&settings, "abc8Q~sesame.of_a-client", &failure), ASSAY_E_CONFIG_TENANT);
+    assert_string_equal(failure.found, "");
+    assert_null(strstr(failure.note, "sesame"));
+    assert_int_equal(assay_settings_set_tenant(&settings, "common", &failure), ASSAY_E_CONFIG_TENANT);
+    assert_string_equal(failure.found, "common");
 }
 
 static void test_case_5_a_tenant_is_a_guid_or_a_domain(void **state)
@@ -554,6 +568,7 @@ int main(void)
         CASE(google_has_a_provider_and_its_own_endpoint),
         CASE(a_chain_has_members),
         CASE(test_case_4_an_authority_is_a_host),
+        CASE(what_can_be_no_tenant_is_not_shown),
         CASE(test_case_5_a_tenant_is_a_guid_or_a_domain),
         CASE(more_tenants_may_be_named),
         CASE(test_case_6_an_odd_client_id_is_noticed),

@@ -217,6 +217,43 @@ static void a_member_of_json(void **state)
     fails(put("json", "{\"t\":\"eyJ", 9), "t", ASSAY_E_TOKEN_FILE_CONTENT, 12);
 }
 
+/* RFC 8693, section 3: what is no JWT by its type may have any form that a header could have. */
+static void other_types_than_jwt(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"access_token", "saml2", "refresh_token"};
+    static const char *const jwts[] = {"jwt", "id_token"};
+    static const char *const bad[] = {"secret one", "secret\nsecret", "secr\xc3\xa9t", "secret\x7f"};
+    assay_secret token = {NULL, 0, 0, false};
+    assay_failure failure;
+    assay_failure_detail detail;
+    char type[80];
+    for (size_t i = 0; i < ASSAY_COUNT_OF(types); i++) {
+        (void)snprintf(type, sizeof type, "urn:ietf:params:oauth:token-type:%s", types[i]);
+        const char *path = put("token", " opaque/secret+=~\n", 18);
+        assert_int_equal(assay_token_file_read_typed(path, NULL, type, &token, &failure, &detail), ASSAY_OK);
+        assert_string_equal(token.text, "opaque/secret+=~");
+        path = put("json", "{\"t\":\"opaque.secret\"}", 21);
+        assert_int_equal(assay_token_file_read_typed(path, "t", type, &token, &failure, &detail), ASSAY_OK);
+        assert_string_equal(token.text, "opaque.secret");
+    }
+    for (size_t i = 0; i < ASSAY_COUNT_OF(bad); i++) {
+        const char *path = put("token", bad[i], strlen(bad[i]));
+        assert_int_equal(assay_token_file_read_typed(path, NULL, type, &token, &failure, &detail),
+                         ASSAY_E_TOKEN_FILE_CONTENT);
+        assert_null(token.text);
+        assert_int_equal(detail.row, 0); /* that of a JWT's form does not fit */
+        assert_null(strstr(failure.note, "secr"));
+    }
+    for (size_t i = 0; i < ASSAY_COUNT_OF(jwts); i++) {
+        (void)snprintf(type, sizeof type, "urn:ietf:params:oauth:token-type:%s", jwts[i]);
+        const char *path = put("token", "opaque", 6);
+        assert_int_equal(assay_token_file_read_typed(path, NULL, type, &token, &failure, &detail),
+                         ASSAY_E_TOKEN_FILE_CONTENT);
+        assert_int_equal(detail.row, 12);
+    }
+}
+
 /* A token of two JSON texts; release with free(). */
 static char *jwt(const char *header, const char *payload)
 {
@@ -285,13 +322,10 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_case_16_white_space_goes),
-        cmocka_unit_test(test_case_17_six_errors_that_differ),
-        cmocka_unit_test(test_case_18_a_link_is_swapped),
-        cmocka_unit_test(test_case_19_a_long_token),
-        cmocka_unit_test(test_case_24_segments),
-        cmocka_unit_test(a_member_of_json),
-        cmocka_unit_test(a_look_into_a_token),
+        cmocka_unit_test(test_case_16_white_space_goes),  cmocka_unit_test(test_case_17_six_errors_that_differ),
+        cmocka_unit_test(test_case_18_a_link_is_swapped), cmocka_unit_test(test_case_19_a_long_token),
+        cmocka_unit_test(test_case_24_segments),          cmocka_unit_test(a_member_of_json),
+        cmocka_unit_test(other_types_than_jwt),           cmocka_unit_test(a_look_into_a_token),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
