@@ -162,6 +162,19 @@ assay_credential *exchange_scene_secret(exchange_scene *scene)
     return credential;
 }
 
+int exchange_scene_assertion(void *user_data, char *assertion, size_t size, size_t *len)
+{
+    char *token = NULL;
+    (void)user_data;
+    if (dev_issuer_mint(the_scene.cluster, NULL, &token) != 0)
+        return -1;
+    *len = strlen(token);
+    bool fits = *len <= size;
+    memcpy(assertion, token, fits ? *len : 0);
+    free(token);
+    return fits ? 0 : -1;
+}
+
 int64_t exchange_scene_requests(exchange_scene *scene)
 {
     return dev_issuer_stats(scene->entra, "token");

@@ -17,6 +17,9 @@
 #define EXCHANGE_CLIENT "00001111-aaaa-2222-bbbb-3333cccc4444"
 #define EXCHANGE_SECRET "a+b/c=%&~ \xc3\xbc"
 #define EXCHANGE_SCOPE "https://vault.azure.net/.default"
+/* Another one, and another tenant, whose app nobody has made. */
+#define EXCHANGE_OTHER_SCOPE "https://storage.azure.com/.default"
+#define EXCHANGE_OTHER_TENANT "bbbbcccc-1111-dddd-2222-eeee3333ffff"
 
 typedef struct exchange_scene {
     dev_issuer *entra;   /* over TLS */
@@ -54,6 +57,8 @@ assay_credential *exchange_scene_credential(exchange_scene *scene, const char *k
 /* A credential of the kind "workload-identity" or "client-secret" for the scene's app, not yet used. */
 assay_credential *exchange_scene_workload(exchange_scene *scene);
 assay_credential *exchange_scene_secret(exchange_scene *scene);
+/* An assay_assertion_function: a fresh token of the cluster of the_scene. */
+int exchange_scene_assertion(void *user_data, char *assertion, size_t size, size_t *len);
 /* How many requests for tokens arrived. */
 int64_t exchange_scene_requests(exchange_scene *scene);
 /* Get a token for a scope and expect success. */

@@ -10,7 +10,6 @@
 
 atomic_llong stepped_clock_ms;
 static assay_runtime *runtime;
-static assay_credential *credential;
 
 static int64_t wall(void *user_data)
 {
@@ -36,21 +35,22 @@ assay_credential *stepped_credential(const char *kind)
     return made;
 }
 
-assay_credential *stepped_open(void)
+int stepped_open(void **state)
 {
+    (void)state;
     atomic_store(&stepped_clock_ms, 5000000);
     assert_int_equal(assay_runtime_new(&runtime, NULL), ASSAY_OK);
     assert_int_equal(assay_runtime_set_clock(runtime, wall, steady, NULL, NULL, NULL), ASSAY_OK);
-    credential = stepped_credential("client-secret");
-    assert_int_equal(assay_credential_set_secret(credential, EXCHANGE_SECRET, sizeof EXCHANGE_SECRET - 1, NULL),
+    the_credential = stepped_credential("client-secret");
+    assert_int_equal(assay_credential_set_secret(the_credential, EXCHANGE_SECRET, sizeof EXCHANGE_SECRET - 1, NULL),
                      ASSAY_OK);
-    return credential;
+    return 0;
 }
 
-void stepped_close(void)
+int stepped_close(void **state)
 {
-    credential = NULL;
     assay_runtime_unref(runtime);
+    return trial_end(state);
 }
 
 assay_op *stepped_acquire(assay_credential *from, const char *scope, int64_t timeout_ms)
@@ -65,13 +65,13 @@ assay_op *stepped_acquire(assay_credential *from, const char *scope, int64_t tim
 
 assay_op *stepped_ask(int64_t timeout_ms)
 {
-    return stepped_acquire(credential, EXCHANGE_SCOPE, timeout_ms);
+    return stepped_acquire(the_credential, EXCHANGE_SCOPE, timeout_ms);
 }
 
 assay_op *stepped_renew(int64_t timeout_ms)
 {
     assay_op *op = NULL;
-    assert_int_equal(assay_op_new_renew(credential, timeout_ms, &op, NULL), ASSAY_OK);
+    assert_int_equal(assay_op_new_renew(the_credential, timeout_ms, &op, NULL), ASSAY_OK);
     return op;
 }
 

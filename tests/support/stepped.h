@@ -4,24 +4,27 @@
 
 /* Operations that get tokens, stepped by hand with canned answers; nothing is sent, and the clock of their runtime stands still. What is not as said fails the test. */
 
-#include "exchange_scene.h"
+#include "acquire_trial.h"
 
 #include <stdint.h>
 
 #define STEPPED_WAIT 20000
 #define STEPPED_GOOD "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"token-1\"}"
+#define STEPPED_GOOD_TOO "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"token-2\"}"
+#define STEPPED_REFUSED                                                                                                \
+    "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: no\",\"error_codes\":[7000215]}"
 
 extern atomic_llong stepped_clock_ms;
 
-/* A credential with a secret, in a runtime of its own, for the caller to release; there is one at a time. */
-assay_credential *stepped_open(void);
-/* After that. */
-void stepped_close(void);
+/* What is around each test: the_credential has a secret, in a runtime of its own. */
+int stepped_open(void **state);
+int stepped_close(void **state);
 /* Another one of that runtime. */
 assay_credential *stepped_credential(const char *kind);
 
+/* Of any credential, also one of the_scene. */
 assay_op *stepped_acquire(assay_credential *from, const char *scope, int64_t timeout_ms);
-/* For EXCHANGE_SCOPE, of the credential that was opened; and a renewal. */
+/* For EXCHANGE_SCOPE, of the_credential; and a renewal. */
 assay_op *stepped_ask(int64_t timeout_ms);
 assay_op *stepped_renew(int64_t timeout_ms);
 void stepped_answer(assay_op *op, int status, const char *body);
