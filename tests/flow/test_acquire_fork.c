@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a fork leaves of a credential (case 48): the tokens, and nothing of flights, operations, drivers and threads of the parent. */
+/* What a fork leaves of a credential (case 48): the tokens, and nothing of locks, flights, operations, drivers and readers of the parent. */
 #include "flow/credential.h"
 #include "flow/fork.h"
 #include "support/acquire_trial.h"
@@ -12,31 +12,20 @@
 
 #include <cmocka.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define WAIT 20000
 #define SECONDS 60 /* that a child may take; a hang is much longer */
-
-/* The code; *same: whether the token is this one. */
-static int try_scope(const char *scope, int64_t timeout_ms, const assay_access_token *token, bool *same)
-{
-    assay_access_token *got = NULL;
-    int code = assay_credential_get_token(the_credential, scope, timeout_ms, &got, NULL);
-    *same = got != NULL && got == token;
-    assay_access_token_unref(got);
-    return code;
-}
 
 static int work_in_child(void *argument)
 {
     const assay_access_token *token = argument;
     bool same;
-    EXPECT(try_scope(EXCHANGE_SCOPE, 0, token, &same) == ASSAY_OK && same); /* inherited */
-    EXPECT(try_scope(EXCHANGE_OTHER_SCOPE, 0, NULL, &same) == ASSAY_E_TOKEN_NEEDED);
-    EXPECT(try_scope(EXCHANGE_OTHER_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
+    EXPECT(trial_try(EXCHANGE_SCOPE, 0, token, &same) == ASSAY_OK && same); /* inherited */
+    EXPECT(trial_try(EXCHANGE_OTHER_SCOPE, 0, NULL, &same) == ASSAY_E_TOKEN_NEEDED);
+    EXPECT(trial_try(EXCHANGE_OTHER_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
     assay_credential_forget(the_credential, NULL);
-    EXPECT(try_scope(EXCHANGE_SCOPE, 0, token, &same) == ASSAY_E_TOKEN_NEEDED);
-    EXPECT(try_scope(EXCHANGE_SCOPE, WAIT, token, &same) == ASSAY_OK && !same);
+    EXPECT(trial_try(EXCHANGE_SCOPE, 0, token, &same) == ASSAY_E_TOKEN_NEEDED);
+    EXPECT(trial_try(EXCHANGE_SCOPE, WAIT, token, &same) == ASSAY_OK && !same);
     uint64_t kept = 0;
     EXPECT(assay_credential_get_stat(the_credential, ASSAY_CREDENTIAL_STAT_TOKENS, &kept) == ASSAY_OK && kept == 1);
     assay_credential_unref(the_credential);
@@ -143,7 +132,7 @@ static int fly_in_child(void *argument)
 {
     bool same;
     (void)argument;
-    EXPECT(try_scope(EXCHANGE_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
+    EXPECT(trial_try(EXCHANGE_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
     return process_leave();
 }
 
@@ -188,8 +177,8 @@ static int use_inherited(void *argument)
     assay_op_free(from->done);
     EXPECT(assay_driver_process(from->turning->driver, NULL) == ASSAY_E_FORKED);
     assay_driver_free(from->turning->driver);
-    EXPECT(try_scope(EXCHANGE_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
-    EXPECT(try_scope(EXCHANGE_OTHER_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
+    EXPECT(trial_try(EXCHANGE_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
+    EXPECT(trial_try(EXCHANGE_OTHER_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
     assay_credential_unref(the_credential);
     return process_leave();
 }
@@ -226,127 +215,6 @@ static void test_operations_and_drivers_are_the_parents(void **state)
     loop_close(&turning);
 }
 
-/* The thread is not in the child; when a token is due there, one is started. */
-static int renew_in_child(void *argument)
-{
-    const assay_access_token *token = argument;
-    bool same = true;
-    EXPECT(process_threads() == 1);
-    EXPECT(!assay_refresher_poke(&the_credential->refreshing));
-    exchange_scene_advance(&the_scene, 3100); /* with the delay of a child */
-    EXPECT(try_scope(EXCHANGE_SCOPE, WAIT, token, &same) == ASSAY_OK && same);
-    EXPECT(assay_refresher_poke(&the_credential->refreshing));
-    for (int i = 0; i < WAIT && same; i++, trial_sleep(1))
-        EXPECT(try_scope(EXCHANGE_SCOPE, 0, token, &same) == ASSAY_OK);
-    EXPECT(!same);
-    assay_credential_stop_refresh_thread(the_credential);
-    assay_credential_unref(the_credential);
-    EXPECT(process_wait_threads(1) == 1);
-    return process_leave();
-}
-
-static void test_refresh_thread_starts_again_in_the_child(void **state)
-{
-    (void)state;
-    assay_access_token *token = exchange_scene_get(the_credential, EXCHANGE_SCOPE);
-    assert_int_equal(assay_credential_start_refresh_thread(the_credential, NULL), ASSAY_OK);
-    trial_sleep(50);
-    assert_int_equal(process_run(renew_in_child, token, SECONDS), 0);
-    trial_requests(&the_scene, 2);
-    trial_still(the_credential, EXCHANGE_SCOPE, token);
-    exchange_scene_advance(&the_scene, 2900); /* and the parent's still works */
-    trial_still(the_credential, EXCHANGE_SCOPE, token);
-    assay_access_token *second = trial_renewed(the_credential, EXCHANGE_SCOPE, token);
-    trial_requests(&the_scene, 3);
-    assay_access_token_unref(token);
-    assay_access_token_unref(second);
-}
-
-/* In the middle of a renewal by the thread: in the child it is due once more. */
-static int renew_anew(void *argument)
-{
-    const assay_access_token *token = argument;
-    bool same = true;
-    exchange_scene_advance(&the_scene, 200); /* the delay of a child */
-    for (int i = 0; i < WAIT && same; i++, trial_sleep(1))
-        EXPECT(try_scope(EXCHANGE_SCOPE, WAIT, token, &same) == ASSAY_OK);
-    EXPECT(!same);
-    assay_credential_unref(the_credential);
-    return process_leave();
-}
-
-static void test_forked_in_a_renewal(void **state)
-{
-    (void)state;
-    assay_access_token *token = exchange_scene_get(the_credential, EXCHANGE_SCOPE);
-    trial_fault(&the_scene, "slow", 600, 1);
-    exchange_scene_advance(&the_scene, 2900);
-    trial_still(the_credential, EXCHANGE_SCOPE, token);
-    trial_wait_requests(&the_scene, 2);
-    assert_int_equal(process_run(renew_anew, token, SECONDS), 0);
-    assay_access_token *second = trial_renewed(the_credential, EXCHANGE_SCOPE, token);
-    trial_requests(&the_scene, 3);
-    assay_access_token_unref(token);
-    assay_access_token_unref(second);
-}
-
-static int tell_due(void *argument)
-{
-    int64_t wait_ms = 0;
-    EXPECT(assay_credential_refresh_due(the_credential, &wait_ms) == ASSAY_OK);
-    EXPECT(write(*(const int *)argument, &wait_ms, sizeof wait_ms) == sizeof wait_ms);
-    return process_leave();
-}
-
-/* Workers that have one token do not all ask for the next one at the same moment. */
-static void test_children_renew_one_after_the_other(void **state)
-{
-    enum { COUNT = 8 };
-    int ends[2];
-    int64_t due[COUNT];
-    (void)state;
-    assay_access_token_unref(exchange_scene_get(the_credential, EXCHANGE_SCOPE));
-    int64_t own = trial_due(the_credential);
-    assert_int_equal(pipe(ends), 0);
-    for (size_t i = 0; i < COUNT; i++) {
-        assert_int_equal(process_run(tell_due, &ends[1], SECONDS), 0);
-        assert_int_equal(read(ends[0], &due[i], sizeof due[i]), sizeof due[i]);
-        assert_in_range(due[i], own, own + (3570 * 1000 - own) / 4);
-        for (size_t j = 0; j < i; j++)
-            assert_int_not_equal(due[i], due[j]);
-    }
-    assert_int_equal(trial_due(the_credential), own); /* the parent is as it was */
-    (void)close(ends[0]);
-    (void)close(ends[1]);
-}
-
-static atomic_int forks, forks_failed;
-
-/* As a host may that runs a program for its assertion: from the thread that renews, too. */
-static int assertion_by_child(void *user_data, char *room, size_t size, size_t *len)
-{
-    if (process_run(process_leave_at_once, NULL, 10) != 0)
-        atomic_fetch_add(&forks_failed, 1);
-    atomic_fetch_add(&forks, 1);
-    return exchange_scene_assertion(user_data, room, size, len);
-}
-
-static void test_forked_by_the_refresh_thread(void **state)
-{
-    (void)state;
-    trial_replace(exchange_scene_credential(&the_scene, "client-assertion"));
-    assert_int_equal(assay_credential_set_assertion_function(the_credential, assertion_by_child, NULL, NULL, NULL),
-                     ASSAY_OK);
-    assay_access_token *token = exchange_scene_get(the_credential, EXCHANGE_SCOPE);
-    exchange_scene_advance(&the_scene, 2900);
-    trial_still(the_credential, EXCHANGE_SCOPE, token);
-    assay_access_token *second = trial_renewed(the_credential, EXCHANGE_SCOPE, token);
-    assert_int_equal(atomic_load(&forks), 2);
-    assert_int_equal(atomic_load(&forks_failed), 0);
-    assay_access_token_unref(token);
-    assay_access_token_unref(second);
-}
-
 static void *look_all_the_time(void *argument)
 {
     while (!atomic_load((atomic_bool *)argument)) {
@@ -363,7 +231,7 @@ static void *look_all_the_time(void *argument)
 static int look_in_child(void *argument)
 {
     bool same;
-    EXPECT(try_scope(EXCHANGE_SCOPE, 0, argument, &same) == ASSAY_OK && same);
+    EXPECT(trial_try(EXCHANGE_SCOPE, 0, argument, &same) == ASSAY_OK && same);
     int64_t wait_ms = -1;
     EXPECT(assay_credential_refresh_due(the_credential, &wait_ms) == ASSAY_OK && wait_ms > 0);
     return process_leave();
@@ -391,14 +259,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, trial_begin_frozen, trial_end)
     const struct CMUnitTest tests[] = {
-        TEST(test_child_inherits_and_works),
-        TEST(test_case_48_forked_while_locked),
-        TEST(test_case_48_forked_in_a_flight),
-        TEST(test_operations_and_drivers_are_the_parents),
-        TEST(test_refresh_thread_starts_again_in_the_child),
-        TEST(test_forked_in_a_renewal),
-        TEST(test_children_renew_one_after_the_other),
-        TEST(test_forked_by_the_refresh_thread),
+        TEST(test_child_inherits_and_works),   TEST(test_case_48_forked_while_locked),
+        TEST(test_case_48_forked_in_a_flight), TEST(test_operations_and_drivers_are_the_parents),
         TEST(test_forked_among_readers),
     };
     return cmocka_run_group_tests(tests, exchange_scene_setup, exchange_scene_teardown);

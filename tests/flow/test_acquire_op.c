@@ -161,45 +161,6 @@ static void test_fetches_that_fail(void **state)
     stepped_failed(op, ASSAY_E_TLS); /* a certificate does not get better */
 }
 
-static void test_shared_by_operations(void **state)
-{
-    enum { COUNT = 20 };
-    assay_op *ops[COUNT];
-    (void)state;
-    for (int i = 0; i < COUNT; i++) {
-        ops[i] = stepped_ask(STEPPED_WAIT);
-        assert_int_equal(assay_op_step(ops[i]), i == 0 ? ASSAY_WANT_FETCH : ASSAY_WANT_WAIT);
-        assert_true(i == 0 || assay_op_wait_ms(ops[i]) >= 1);
-    }
-    assay_op *other = stepped_acquire(the_credential, EXCHANGE_OTHER_SCOPE, STEPPED_WAIT); /* another flight */
-    assert_int_equal(assay_op_step(other), ASSAY_WANT_FETCH);
-    stepped_answer(ops[0], 200, STEPPED_GOOD);
-    assay_credential_forget(the_credential, NULL);
-    for (int i = 0; i < COUNT; i++)
-        stepped_done(ops[i], "token-1"); /* theirs, though it is forgotten */
-    assay_op_free(other);
-}
-
-static void test_failure_shared_by_operations(void **state)
-{
-    enum { COUNT = 20 };
-    assay_op *ops[COUNT];
-    (void)state;
-    for (int i = 0; i < COUNT; i++) {
-        ops[i] = stepped_ask(STEPPED_WAIT);
-        assert_int_equal(assay_op_step(ops[i]), i == 0 ? ASSAY_WANT_FETCH : ASSAY_WANT_WAIT);
-    }
-    stepped_answer(ops[0], 401, STEPPED_REFUSED);
-    stepped_failed(ops[0], ASSAY_E_GRANT);
-    assay_op *next = stepped_ask(STEPPED_WAIT); /* of another flight, which those do not wait for */
-    assert_int_equal(assay_op_step(next), ASSAY_WANT_FETCH);
-    for (int i = 1; i < COUNT; i++)
-        stepped_failed(ops[i], ASSAY_E_GRANT);
-    stepped_answer(next, 200, STEPPED_GOOD);
-    stepped_done(next, "token-1");
-    assert_int_equal(trial_stat(the_credential, ASSAY_CREDENTIAL_STAT_EXCHANGES), 2);
-}
-
 /* In each state: new, leading, waiting, pausing, answered, done. */
 static void test_freed_in_every_state(void **state)
 {
@@ -330,26 +291,6 @@ static void test_token_proxy(void **state)
     (void)unlink(path);
 }
 
-/* A thread that blocks, and an operation of the same flight. */
-static void test_thread_waits_for_an_operation(void **state)
-{
-    (void)state;
-    trial_caller caller, hurried;
-    assay_op *op = stepped_ask(STEPPED_WAIT);
-    assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
-    trial_call(&caller, the_credential, EXCHANGE_SCOPE, STEPPED_WAIT);
-    trial_call(&hurried, the_credential, EXCHANGE_SCOPE, 50);
-    trial_answered(&hurried, ASSAY_E_TIMEOUT);
-    assert_false(atomic_load(&caller.done));
-    stepped_answer(op, 200, STEPPED_GOOD);
-    stepped_done(op, "token-1");
-    trial_answered(&caller, ASSAY_OK);
-    assert_string_equal(assay_access_token_text(caller.token, NULL), "token-1");
-    assert_int_equal(trial_stat(the_credential, ASSAY_CREDENTIAL_STAT_EXCHANGES), 1);
-    trial_release(&caller);
-    trial_release(&hurried);
-}
-
 /* A host that drives operations itself never gets a thread for it, whatever it is late with. */
 static void test_no_thread_is_started(void **state)
 {
@@ -408,14 +349,11 @@ int main(void)
         TEST(test_answer_that_is_too_long),
         TEST(test_refusal),
         TEST(test_fetches_that_fail),
-        TEST(test_shared_by_operations),
-        TEST(test_failure_shared_by_operations),
         TEST(test_freed_in_every_state),
         TEST(test_operation_outlives_the_credential),
         TEST(test_renewals),
         TEST(test_dead_on_arrival),
         TEST(test_token_proxy),
-        TEST(test_thread_waits_for_an_operation),
         TEST(test_no_thread_is_started),
         TEST(test_background_waits_out_the_pause),
     };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who leads, stepped by hand: hosts that are late, or silent, or go, and those who wait for them (case 49). */
+/* Who leads, stepped by hand, and who shares what comes of it: hosts that are late, or silent, or go, and those who wait for them (case 49). */
 #include "flow/credential.h"
 #include "support/acquire_trial.h"
 #include "support/stepped.h"
@@ -9,6 +9,65 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+
+static void test_shared_by_operations(void **state)
+{
+    enum { COUNT = 20 };
+    assay_op *ops[COUNT];
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        ops[i] = stepped_ask(STEPPED_WAIT);
+        assert_int_equal(assay_op_step(ops[i]), i == 0 ? ASSAY_WANT_FETCH : ASSAY_WANT_WAIT);
+        assert_true(i == 0 || assay_op_wait_ms(ops[i]) >= 1);
+    }
+    assay_op *other = stepped_acquire(the_credential, EXCHANGE_OTHER_SCOPE, STEPPED_WAIT); /* another flight */
+    assert_int_equal(assay_op_step(other), ASSAY_WANT_FETCH);
+    stepped_answer(ops[0], 200, STEPPED_GOOD);
+    assay_credential_forget(the_credential, NULL);
+    for (int i = 0; i < COUNT; i++)
+        stepped_done(ops[i], "token-1"); /* theirs, though it is forgotten */
+    assay_op_free(other);
+}
+
+static void test_failure_shared_by_operations(void **state)
+{
+    enum { COUNT = 20 };
+    assay_op *ops[COUNT];
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        ops[i] = stepped_ask(STEPPED_WAIT);
+        assert_int_equal(assay_op_step(ops[i]), i == 0 ? ASSAY_WANT_FETCH : ASSAY_WANT_WAIT);
+    }
+    stepped_answer(ops[0], 401, STEPPED_REFUSED);
+    stepped_failed(ops[0], ASSAY_E_GRANT);
+    assay_op *next = stepped_ask(STEPPED_WAIT); /* of another flight, which those do not wait for */
+    assert_int_equal(assay_op_step(next), ASSAY_WANT_FETCH);
+    for (int i = 1; i < COUNT; i++)
+        stepped_failed(ops[i], ASSAY_E_GRANT);
+    stepped_answer(next, 200, STEPPED_GOOD);
+    stepped_done(next, "token-1");
+    assert_int_equal(trial_stat(the_credential, ASSAY_CREDENTIAL_STAT_EXCHANGES), 2);
+}
+
+/* A thread that blocks, and an operation of the same flight. */
+static void test_thread_waits_for_an_operation(void **state)
+{
+    (void)state;
+    trial_caller caller, hurried;
+    assay_op *op = stepped_ask(STEPPED_WAIT);
+    assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
+    trial_call(&caller, the_credential, EXCHANGE_SCOPE, STEPPED_WAIT);
+    trial_call(&hurried, the_credential, EXCHANGE_SCOPE, 50);
+    trial_answered(&hurried, ASSAY_E_TIMEOUT);
+    assert_false(atomic_load(&caller.done));
+    stepped_answer(op, 200, STEPPED_GOOD);
+    stepped_done(op, "token-1");
+    trial_answered(&caller, ASSAY_OK);
+    assert_string_equal(assay_access_token_text(caller.token, NULL), "token-1");
+    assert_int_equal(trial_stat(the_credential, ASSAY_CREDENTIAL_STAT_EXCHANGES), 1);
+    trial_release(&caller);
+    trial_release(&hurried);
+}
 
 static void test_host_that_never_answers(void **state)
 {
@@ -169,9 +228,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, stepped_open, stepped_close)
     const struct CMUnitTest tests[] = {
-        TEST(test_host_that_never_answers), TEST(test_host_that_is_silent),         TEST(test_late_failure_is_none),
-        TEST(test_heir_that_need_not_lead), TEST(test_silent_renewal_is_due_again), TEST(test_case_49_cancelling),
-        TEST(test_heir_that_goes),          TEST(test_leaders_who_go_are_limited),
+        TEST(test_shared_by_operations),
+        TEST(test_failure_shared_by_operations),
+        TEST(test_thread_waits_for_an_operation),
+        TEST(test_host_that_never_answers),
+        TEST(test_host_that_is_silent),
+        TEST(test_late_failure_is_none),
+        TEST(test_heir_that_need_not_lead),
+        TEST(test_silent_renewal_is_due_again),
+        TEST(test_case_49_cancelling),
+        TEST(test_heir_that_goes),
+        TEST(test_leaders_who_go_are_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,6 +76,15 @@ void trial_replace(assay_credential *made)
     the_credential = made;
 }
 
+int trial_try(const char *scope, int64_t timeout_ms, const assay_access_token *token, bool *same)
+{
+    assay_access_token *got = NULL;
+    int code = assay_credential_get_token(the_credential, scope, timeout_ms, &got, NULL);
+    *same = got != NULL && got == token;
+    assay_access_token_unref(got);
+    return code;
+}
+
 uint64_t trial_stat(const assay_credential *credential, int stat)
 {
     uint64_t value = 0;

@@ -39,6 +39,8 @@ int trial_begin_frozen(void **state); /* the same, with a clock that stands stil
 int trial_end(void **state);
 /* From now on it is this one. */
 void trial_replace(assay_credential *made);
+/* What it answers, for children too, since nothing fails here; *same: whether that is this token. */
+int trial_try(const char *scope, int64_t timeout_ms, const assay_access_token *token, bool *same);
 
 /* Wait until so many requests for tokens arrived since trial_reset(); a thread, or this loop, makes them. */
 void trial_wait_requests(exchange_scene *scene, int64_t count);

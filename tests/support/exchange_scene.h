@@ -10,6 +10,7 @@
 #include "dev_issuer.h"
 
 #include <assay/assay.h>
+#include <jansson.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -41,6 +42,9 @@ extern exchange_scene the_scene;
 int exchange_scene_setup(void **state);
 int exchange_scene_teardown(void **state);
 
+/* The app of EXCHANGE_CLIENT, to add more to it; and add any, which is released, to an issuer. */
+json_t *exchange_scene_app(const exchange_scene *scene);
+void exchange_scene_add_app(dev_issuer *issuer, json_t *app);
 /* A fresh token of the cluster, as the kubelet would put it there: by renaming. */
 void exchange_scene_rotate_file(exchange_scene *scene);
 /* The same from a request of /mint. */
