@@ -340,7 +340,7 @@ static void test_background_waits_out_the_pause(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, stepped_open, stepped_close)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, stepped_begin, stepped_end)
     const struct CMUnitTest tests[] = {
         TEST(test_the_request_that_is_lent),
         TEST(test_kept_token_needs_no_fetch),

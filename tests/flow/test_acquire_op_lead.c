@@ -140,8 +140,8 @@ static void test_heir_that_need_not_lead(void **state)
         stepped_done(silent, "token-1");
         stepped_done(heir, "token-1");
         expect_no_flight();
-        (void)stepped_close(state);
-        (void)stepped_open(state);
+        (void)stepped_end(state);
+        (void)stepped_begin(state);
     }
 }
 
@@ -226,7 +226,7 @@ static void test_leaders_who_go_are_limited(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, stepped_open, stepped_close)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, stepped_begin, stepped_end)
     const struct CMUnitTest tests[] = {
         TEST(test_shared_by_operations),
         TEST(test_failure_shared_by_operations),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/stepped.h"
 
+#include "support/acquire_trial.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +12,7 @@
 
 atomic_llong stepped_clock_ms;
 static assay_runtime *runtime;
+static assay_credential *credential;
 
 static int64_t wall(void *user_data)
 {
@@ -35,22 +38,21 @@ assay_credential *stepped_credential(const char *kind)
     return made;
 }
 
-int stepped_open(void **state)
+assay_credential *stepped_open(void)
 {
-    (void)state;
     atomic_store(&stepped_clock_ms, 5000000);
     assert_int_equal(assay_runtime_new(&runtime, NULL), ASSAY_OK);
     assert_int_equal(assay_runtime_set_clock(runtime, wall, steady, NULL, NULL, NULL), ASSAY_OK);
-    the_credential = stepped_credential("client-secret");
-    assert_int_equal(assay_credential_set_secret(the_credential, EXCHANGE_SECRET, sizeof EXCHANGE_SECRET - 1, NULL),
+    credential = stepped_credential("client-secret");
+    assert_int_equal(assay_credential_set_secret(credential, EXCHANGE_SECRET, sizeof EXCHANGE_SECRET - 1, NULL),
                      ASSAY_OK);
-    return 0;
+    return credential;
 }
 
-int stepped_close(void **state)
+void stepped_close(void)
 {
+    credential = NULL;
     assay_runtime_unref(runtime);
-    return trial_end(state);
 }
 
 assay_op *stepped_acquire(assay_credential *from, const char *scope, int64_t timeout_ms)
@@ -65,13 +67,13 @@ assay_op *stepped_acquire(assay_credential *from, const char *scope, int64_t tim
 
 assay_op *stepped_ask(int64_t timeout_ms)
 {
-    return stepped_acquire(the_credential, EXCHANGE_SCOPE, timeout_ms);
+    return stepped_acquire(credential, EXCHANGE_SCOPE, timeout_ms);
 }
 
 assay_op *stepped_renew(int64_t timeout_ms)
 {
     assay_op *op = NULL;
-    assert_int_equal(assay_op_new_renew(the_credential, timeout_ms, &op, NULL), ASSAY_OK);
+    assert_int_equal(assay_op_new_renew(credential, timeout_ms, &op, NULL), ASSAY_OK);
     return op;
 }
 
@@ -124,4 +126,18 @@ void stepped_first(void)
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
     stepped_answer(op, 200, STEPPED_GOOD);
     stepped_done(op, "token-1");
+}
+
+int stepped_begin(void **state)
+{
+    (void)state;
+    trial_replace(stepped_open());
+    return 0;
+}
+
+int stepped_end(void **state)
+{
+    int code = trial_end(state);
+    stepped_close();
+    return code;
 }

@@ -4,7 +4,7 @@
 
 /* Operations that get tokens, stepped by hand with canned answers; nothing is sent, and the clock of their runtime stands still. What is not as said fails the test. */
 
-#include "acquire_trial.h"
+#include "exchange_scene.h"
 
 #include <stdint.h>
 
@@ -16,15 +16,15 @@
 
 extern atomic_llong stepped_clock_ms;
 
-/* What is around each test: the_credential has a secret, in a runtime of its own. */
-int stepped_open(void **state);
-int stepped_close(void **state);
+/* A credential with a secret, in a runtime of its own, for the caller to release; there is one at a time. */
+assay_credential *stepped_open(void);
+/* After that. */
+void stepped_close(void);
 /* Another one of that runtime. */
 assay_credential *stepped_credential(const char *kind);
 
-/* Of any credential, also one of the_scene. */
 assay_op *stepped_acquire(assay_credential *from, const char *scope, int64_t timeout_ms);
-/* For EXCHANGE_SCOPE, of the_credential; and a renewal. */
+/* For EXCHANGE_SCOPE, of the credential that was opened; and a renewal. */
 assay_op *stepped_ask(int64_t timeout_ms);
 assay_op *stepped_renew(int64_t timeout_ms);
 void stepped_answer(assay_op *op, int status, const char *body);
@@ -36,5 +36,9 @@ void stepped_done(assay_op *op, const char *text);
 void stepped_failed(assay_op *op, int code);
 /* The credential has got its first token, of STEPPED_GOOD. */
 void stepped_first(void);
+
+/* What is around each test of one credential: the_credential of acquire_trial.h is what was opened. */
+int stepped_begin(void **state);
+int stepped_end(void **state);
 
 #endif
