@@ -45,6 +45,11 @@ int world_answer(world *world, const assay_http_response *response, assay_failur
 int world_fly(world *world, assay_source_reason reason);
 /* A flight where it is allowed now; false: it is not. */
 bool world_try(world *world, assay_source_reason reason);
+/* Begin with these keys, fetched just now. */
+void world_warm(world *world, const char *set);
+/* Whether a flight for this reason is allowed now, and how long it is until then. */
+bool world_allowed(const world *world, assay_source_reason reason);
+int64_t world_until(const world *world, assay_source_reason reason);
 bool world_has(const world *world, const char *kid);
 size_t world_count(const world *world);
 
@@ -55,6 +60,10 @@ typedef struct world_sets {
 
 void world_sets_make(world_sets *sets);
 void world_sets_free(world_sets *sets);
+/* Those of a program's tests, and the fixtures that make and free them. */
+extern world_sets the_sets;
+int world_sets_setup(void **state);
+int world_sets_teardown(void **state);
 /* A JWK of new material; free() it. */
 char *world_jwk(const char *kid);
 /* A set of one or two of them; free() it. */
