@@ -19,20 +19,6 @@
 static scene at;
 static pthread_barrier_t barrier;
 
-static int open_plain(void **state)
-{
-    (void)state;
-    scene_open(&at, NULL);
-    return 0;
-}
-
-static int close_scene(void **state)
-{
-    (void)state;
-    scene_close(&at);
-    return 0;
-}
-
 static void run(size_t count, void *(*body)(void *), void *arguments, size_t size)
 {
     pthread_t threads[MANY];
@@ -317,7 +303,7 @@ static void sixty_four_threads_while_keys_rotate(void **state)
         free(turning.all[i]);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_plain, close_scene)
+#define CASE(name) cmocka_unit_test_prestate_setup_teardown(name, scene_setup, scene_teardown, &at)
 
 int main(void)
 {
