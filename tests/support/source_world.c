@@ -254,3 +254,17 @@ int world_take(world *into, char *text, int64_t wall, size_t *buried)
     world_free_retired(into);
     return code;
 }
+
+int world_setup(void **state)
+{
+    world *w = *state;
+    world_init(w, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID});
+    w->keys.body = the_sets.a;
+    return 0;
+}
+
+int world_teardown(void **state)
+{
+    world_clear(*state);
+    return 0;
+}

@@ -39,6 +39,9 @@ typedef struct world {
 /* A source with these settings; ends the test where it can't be had. Zero retention and hard limit stand for 1 h and 24 h. */
 void world_init(world *world, const assay_source_config *config);
 void world_clear(world *world);
+/* What is around each test, for cmocka_unit_test_prestate_setup_teardown() with the world: keys found by the metadata, of which "a" of the_sets is served. */
+int world_setup(void **state);
+int world_teardown(void **state);
 /* Read an answer to what the source asks for now, and take it in. */
 int world_answer(world *world, const assay_http_response *response, assay_failure *failure);
 /* One flight with the canned answers; returns its code. Frees what was retired. */

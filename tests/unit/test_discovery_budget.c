@@ -12,21 +12,6 @@
 
 static world w;
 
-static int start(void **state)
-{
-    (void)state;
-    world_init(&w, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID});
-    w.keys.body = the_sets.a;
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    world_clear(&w);
-    return 0;
-}
-
 /* ---- unknown kid ---- */
 
 /* K11 */
@@ -579,7 +564,7 @@ static void test_k27_clock_goes_forward(void **state)
     assert_int_equal(flights, 1);
 }
 
-#define CASE(function) cmocka_unit_test_setup_teardown(function, start, stop)
+#define CASE(function) cmocka_unit_test_prestate_setup_teardown(function, world_setup, world_teardown, &w)
 
 int main(void)
 {

@@ -12,21 +12,6 @@
 
 static world w;
 
-static int start(void **state)
-{
-    (void)state;
-    world_init(&w, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID});
-    w.keys.body = the_sets.a;
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    world_clear(&w);
-    return 0;
-}
-
 /* ---- abandoned ---- */
 
 static void test_abandoned_flight(void **state)
@@ -142,7 +127,7 @@ static void test_fork_during_a_flight(void **state)
     assert_true(assay_source_due_at(w.source) > w.now);
 }
 
-#define CASE(function) cmocka_unit_test_setup_teardown(function, start, stop)
+#define CASE(function) cmocka_unit_test_prestate_setup_teardown(function, world_setup, world_teardown, &w)
 
 int main(void)
 {

@@ -12,21 +12,6 @@
 
 static world w;
 
-static int start(void **state)
-{
-    (void)state;
-    world_init(&w, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID});
-    w.keys.body = the_sets.a;
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    world_clear(&w);
-    return 0;
-}
-
 static void test_first_flight(void **state)
 {
     (void)state;
@@ -617,7 +602,7 @@ static void test_a51_empty_set_does_not_bypass_the_back_off(void **state)
     assert_true(flights >= 3 && flights <= 5); /* at 0, 60, 180, 420 s */
 }
 
-#define CASE(function) cmocka_unit_test_setup_teardown(function, start, stop)
+#define CASE(function) cmocka_unit_test_prestate_setup_teardown(function, world_setup, world_teardown, &w)
 
 int main(void)
 {
