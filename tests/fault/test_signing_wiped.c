@@ -4,23 +4,11 @@
 #include "acquire/sign_source.h"
 #include "fault/watched_memory.h"
 #include "support/client_keys.h"
+#include "support/signing.h"
 
 #include <openssl/core_names.h>
 #include <openssl/pem.h>
 #include <time.h>
-
-static assay_crypto *crypto;
-
-static int open_crypto(void **state)
-{
-    return client_keys_make(state) != 0 || assay_crypto_new(NULL, &crypto) != ASSAY_OK;
-}
-
-static int close_crypto(void **state)
-{
-    assay_crypto_unref(crypto);
-    return client_keys_remove(state);
-}
 
 /* A number of the private key, as it stands in DER and as OpenSSL computes with it. */
 static void mark_number(const char *name, const char *number)
@@ -45,7 +33,7 @@ static int load(const char *name, const assay_secret *passphrase, assay_sign_key
     char path[128];
     assay_sign_source *source = NULL;
     snprintf(path, sizeof path, "%s", client_keys_path(name));
-    int code = assay_sign_source_new_files(crypto, path, NULL, passphrase, &source, NULL);
+    int code = assay_sign_source_new_files(test_crypto, path, NULL, passphrase, &source, NULL);
     if (code == ASSAY_OK)
         code = assay_sign_source_get(source, key, NULL);
     assay_sign_source_free(source);
@@ -64,7 +52,7 @@ static void reads_and_signs(const char *name, const char *number, const char *pa
         assay_secret_put(&secret, passphrase);
     int code = load(name, &secret, &key);
     if (code == ASSAY_OK)
-        code = assay_assertion_make(crypto, key, &options, (int64_t)time(NULL), &assertion, NULL);
+        code = assay_assertion_make(test_crypto, key, &options, (int64_t)time(NULL), &assertion, NULL);
     assay_sign_key_unref(key);
     assay_secret_clear(&assertion);
     assay_secret_clear(&secret);
@@ -141,5 +129,5 @@ int main(void)
         cmocka_unit_test_setup(text_of_a_key, forget),
         cmocka_unit_test_setup(passphrases, forget),
     };
-    return cmocka_run_group_tests(tests, open_crypto, close_crypto);
+    return cmocka_run_group_tests(tests, test_crypto_open_with_keys, test_crypto_close_with_keys);
 }

@@ -9,33 +9,15 @@
 #include <stddef.h>
 
 #include <cmocka.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define WAIT 20000
 #define SECONDS 20          /* that a child may take; a hang is much longer */
 #define ODD_CLIENT "my-app" /* which is warned of when its credential is used first */
 
-static exchange_scene scene;
-static assay_credential *credential; /* whose assertions a function gives */
-static assay_credential *other;      /* which that function uses, or the one that logs */
+static assay_credential *other; /* which the function that gives assertions uses, or the one that logs */
 static atomic_int entered, left, lines;
-
-static int start(void **state)
-{
-    (void)state;
-    exchange_scene_start(&scene);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    exchange_scene_stop(&scene);
-    return 0;
-}
 
 static void use_other(void)
 {
@@ -49,60 +31,23 @@ static void use_other(void)
 /* Once there is another credential it uses that, and gives none. */
 static int give_assertion(void *user_data, char *room, size_t size, size_t *len)
 {
-    char *token = NULL;
-    (void)user_data;
-    if (other != NULL) {
-        use_other();
-        return -1;
-    }
-    if (dev_issuer_mint(scene.cluster, NULL, &token) != 0)
-        return -1;
-    *len = strlen(token);
-    bool fits = *len <= size;
-    memcpy(room, token, fits ? *len : 0);
-    free(token);
-    return fits ? 0 : -1;
+    if (other == NULL)
+        return exchange_scene_assertion(user_data, room, size, len);
+    use_other();
+    return -1;
 }
 
 static int open_credential(void **state)
 {
-    (void)state;
-    trial_reset(&scene);
-    exchange_scene_freeze(&scene);
-    atomic_store(&scene.offset_ms, 0);
+    (void)trial_begin_frozen(state);
     atomic_store(&entered, 0);
     atomic_store(&left, 0);
     atomic_store(&lines, 0);
-    credential = exchange_scene_credential(&scene, "client-assertion");
-    assert_int_equal(assay_credential_set_assertion_function(credential, give_assertion, NULL, NULL, NULL), ASSAY_OK);
-    assay_access_token_unref(exchange_scene_get(credential, EXCHANGE_SCOPE));
+    trial_replace(exchange_scene_credential(&the_scene, "client-assertion"));
+    assert_int_equal(assay_credential_set_assertion_function(the_credential, give_assertion, NULL, NULL, NULL),
+                     ASSAY_OK);
+    assay_access_token_unref(exchange_scene_get(the_credential, EXCHANGE_SCOPE));
     return 0;
-}
-
-static int close_credential(void **state)
-{
-    (void)state;
-    assay_credential_unref(credential);
-    return 0;
-}
-
-static int is_not(int line)
-{
-    fprintf(stderr, "child: line %d is not as expected\n", line);
-    return 1;
-}
-
-/* In children, where a failure is an exit status: what is wrong here hangs or crashes. */
-#define EXPECT(condition)                                                                                              \
-    do {                                                                                                               \
-        if (!(condition))                                                                                              \
-            return is_not(__LINE__);                                                                                   \
-    } while (0)
-
-static int leave(void)
-{
-    fflush(NULL);
-    _exit(0);
 }
 
 static bool comes(atomic_int *count)
@@ -116,28 +61,22 @@ static bool comes(atomic_int *count)
 static bool renew_by_thread(void)
 {
     assay_access_token *token = NULL;
-    exchange_scene_advance(&scene, 3200);
-    int code = assay_credential_get_token(credential, EXCHANGE_SCOPE, WAIT, &token, NULL);
+    exchange_scene_advance(&the_scene, 3200);
+    int code = assay_credential_get_token(the_credential, EXCHANGE_SCOPE, WAIT, &token, NULL);
     assay_access_token_unref(token);
     return code == ASSAY_OK && comes(&entered);
-}
-
-static int do_nothing(void *argument)
-{
-    (void)argument;
-    return leave();
 }
 
 static int fork_meanwhile(void *argument)
 {
     (void)argument;
-    other = exchange_scene_secret(&scene);
+    other = exchange_scene_secret(&the_scene);
     EXPECT(renew_by_thread());
-    EXPECT(process_run(do_nothing, NULL, SECONDS) == 0);
+    EXPECT(process_run(process_leave_at_once, NULL, SECONDS) == 0);
     EXPECT(comes(&left));
-    assay_credential_unref(credential);
+    assay_credential_unref(the_credential);
     assay_credential_unref(other);
-    return leave();
+    return process_leave();
 }
 
 /* Whoever forks waits for the thread, which waits for nothing that is held meanwhile: here for the list of credentials, which another one enters. */
@@ -177,9 +116,9 @@ static int log_elsewhere(void *argument)
     EXPECT(renew_by_thread());
     EXPECT(comes(&lines));
     EXPECT(atomic_load(&left) == 1);
-    assay_credential_unref(credential);
+    assay_credential_unref(the_credential);
     assay_credential_unref(other);
-    return leave();
+    return process_leave();
 }
 
 /* The thread keeps what is logged until it is out of the library; each line goes to the log of its own runtime, and this credential's has none. */
@@ -200,12 +139,12 @@ static int log_and_use(void *argument)
     assay_access_token *token = NULL;
     (void)argument;
     assay_credential *odd = odd_credential(use_other_and_count);
-    other = exchange_scene_secret(&scene);
+    other = exchange_scene_secret(&the_scene);
     EXPECT(assay_credential_get_token(odd, EXCHANGE_SCOPE, 0, &token, NULL) == ASSAY_E_TOKEN_NEEDED);
     EXPECT(atomic_load(&lines) == 1 && atomic_load(&left) == 1);
     assay_credential_unref(odd);
     assay_credential_unref(other);
-    return leave();
+    return process_leave();
 }
 
 /* No lock is held while the host hears: it may use another credential for the first time. */
@@ -217,11 +156,11 @@ static void test_log_function_uses_another(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_credential, close_credential)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_credential, trial_end)
     const struct CMUnitTest tests[] = {
         TEST(test_forked_while_the_function_uses_another),
         TEST(test_lines_go_to_their_own_log),
         TEST(test_log_function_uses_another),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, exchange_scene_setup, exchange_scene_teardown);
 }

@@ -27,23 +27,15 @@ static void get_and_drop(assay_credential *credential)
 
 static void register_certificates(exchange_scene *scene, const char *const *names, size_t count)
 {
-    char message[256];
-    json_t *certificates = json_array();
+    json_t *certificates = json_array(), *app = exchange_scene_app(scene);
     for (size_t i = 0; i < count; i++) {
         size_t len;
         char *pem = client_keys_read(names[i], &len);
         (void)json_array_append_new(certificates, json_string(pem));
         free(pem);
     }
-    json_t *app = json_pack("{s:s, s:s, s:s, s:o}", "client_id", EXCHANGE_CLIENT, "tenant", EXCHANGE_TENANT, "secret",
-                            EXCHANGE_SECRET, "certificates", certificates);
-    json_t *federated = json_pack("{s:s, s:s, s:s}", "issuer", dev_issuer_url(scene->cluster), "subject",
-                                  "system:serviceaccount:default:orders", "audience", "api://AzureADTokenExchange");
-    (void)json_object_set_new(app, "federated", federated);
-    char *json = json_dumps(app, 0);
-    assert_int_equal(dev_issuer_add_app(scene->entra, json, message, sizeof message), 0);
-    free(json);
-    json_decref(app);
+    (void)json_object_set_new(app, "certificates", certificates);
+    exchange_scene_add_app(scene->entra, app);
 }
 
 /* Unpadded base64url of the SHA-256 of a certificate's DER, and standard base64 of the DER itself. */
@@ -79,7 +71,7 @@ static void expect_thumbprint(const arrivals *sent, const char *name)
 {
     char thumbprint[64], *der;
     encode_certificate(name, thumbprint, &der);
-    assert_string_equal(json_string_value(arrivals_assertion(sent, "assertion_header", "x5t#S256")), thumbprint);
+    arrivals_asserts(sent, "assertion_header", "x5t#S256", thumbprint);
     free(der);
 }
 
@@ -92,13 +84,13 @@ static void test_case_81_assertion_of_a_certificate(void **state)
     get_and_drop(certificate(scene, "client.pem", "client.key"));
     arrivals_take(scene->entra, &sent);
     (void)snprintf(endpoint, sizeof endpoint, "%s%s", dev_issuer_base(scene->entra), TOKEN_PATH);
-    assert_string_equal(json_string_value(arrivals_assertion(&sent, "assertion_header", "alg")), "PS256");
+    arrivals_asserts(&sent, "assertion_header", "alg", "PS256");
     assert_null(arrivals_assertion(&sent, "assertion_header", "x5c"));
     assert_null(arrivals_assertion(&sent, "assertion_header", "x5t"));
     expect_thumbprint(&sent, "client.pem");
-    assert_string_equal(json_string_value(arrivals_assertion(&sent, "assertion_claims", "aud")), endpoint);
-    assert_string_equal(json_string_value(arrivals_assertion(&sent, "assertion_claims", "iss")), EXCHANGE_CLIENT);
-    assert_string_equal(json_string_value(arrivals_assertion(&sent, "assertion_claims", "sub")), EXCHANGE_CLIENT);
+    arrivals_asserts(&sent, "assertion_claims", "aud", endpoint);
+    arrivals_asserts(&sent, "assertion_claims", "iss", EXCHANGE_CLIENT);
+    arrivals_asserts(&sent, "assertion_claims", "sub", EXCHANGE_CLIENT);
     json_int_t exp = json_integer_value(arrivals_assertion(&sent, "assertion_claims", "exp"));
     json_int_t nbf = json_integer_value(arrivals_assertion(&sent, "assertion_claims", "nbf"));
     assert_in_range(exp - nbf, 60, 600);

@@ -1,146 +1,76 @@
 /* SPDX-License-Identifier: MIT */
-/* What a fork leaves of a credential (case 48): the tokens, and nothing of flights, operations, drivers and threads of the parent. */
+/* What a fork leaves of a credential (case 48): the tokens, and nothing of locks, flights, operations, drivers and readers of the parent. */
 #include "flow/credential.h"
 #include "flow/fork.h"
 #include "support/acquire_trial.h"
-#include "support/loop.h"
 #include "support/process.h"
+#include "support/stepped.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define WAIT 20000
 #define SECONDS 60 /* that a child may take; a hang is much longer */
-#define OTHER_SCOPE "https://storage.azure.com/.default"
-
-static exchange_scene scene;
-static assay_credential *credential;
-
-static int start(void **state)
-{
-    (void)state;
-    exchange_scene_start(&scene);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    exchange_scene_stop(&scene);
-    return 0;
-}
-
-static int open_credential(void **state)
-{
-    (void)state;
-    trial_reset(&scene);
-    exchange_scene_freeze(&scene);
-    atomic_store(&scene.offset_ms, 0);
-    credential = exchange_scene_secret(&scene);
-    return 0;
-}
-
-static int close_credential(void **state)
-{
-    (void)state;
-    assay_credential_unref(credential);
-    credential = NULL;
-    return 0;
-}
-
-static int is_not(int line)
-{
-    fprintf(stderr, "child: line %d is not as expected\n", line);
-    return 1;
-}
-
-/* In children, where a failure is an exit status. */
-#define EXPECT(condition)                                                                                              \
-    do {                                                                                                               \
-        if (!(condition))                                                                                              \
-            return is_not(__LINE__);                                                                                   \
-    } while (0)
-
-/* What a thread of the parent has in OpenSSL and in its server looks lost in a child. */
-static int leave(void)
-{
-    fflush(NULL);
-    _exit(0);
-}
-
-/* The code; *same: whether the token is this one. */
-static int try_scope(const char *scope, int64_t timeout_ms, const assay_access_token *token, bool *same)
-{
-    assay_access_token *got = NULL;
-    int code = assay_credential_get_token(credential, scope, timeout_ms, &got, NULL);
-    *same = got != NULL && got == token;
-    assay_access_token_unref(got);
-    return code;
-}
 
 static int work_in_child(void *argument)
 {
     const assay_access_token *token = argument;
     bool same;
-    EXPECT(try_scope(EXCHANGE_SCOPE, 0, token, &same) == ASSAY_OK && same); /* inherited */
-    EXPECT(try_scope(OTHER_SCOPE, 0, NULL, &same) == ASSAY_E_TOKEN_NEEDED);
-    EXPECT(try_scope(OTHER_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
-    assay_credential_forget(credential, NULL);
-    EXPECT(try_scope(EXCHANGE_SCOPE, 0, token, &same) == ASSAY_E_TOKEN_NEEDED);
-    EXPECT(try_scope(EXCHANGE_SCOPE, WAIT, token, &same) == ASSAY_OK && !same);
+    EXPECT(trial_try(EXCHANGE_SCOPE, 0, token, &same) == ASSAY_OK && same); /* inherited */
+    EXPECT(trial_try(EXCHANGE_OTHER_SCOPE, 0, NULL, &same) == ASSAY_E_TOKEN_NEEDED);
+    EXPECT(trial_try(EXCHANGE_OTHER_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
+    assay_credential_forget(the_credential, NULL);
+    EXPECT(trial_try(EXCHANGE_SCOPE, 0, token, &same) == ASSAY_E_TOKEN_NEEDED);
+    EXPECT(trial_try(EXCHANGE_SCOPE, WAIT, token, &same) == ASSAY_OK && !same);
     uint64_t kept = 0;
-    EXPECT(assay_credential_get_stat(credential, ASSAY_CREDENTIAL_STAT_TOKENS, &kept) == ASSAY_OK && kept == 1);
-    assay_credential_unref(credential);
-    return leave();
+    EXPECT(assay_credential_get_stat(the_credential, ASSAY_CREDENTIAL_STAT_TOKENS, &kept) == ASSAY_OK && kept == 1);
+    assay_credential_unref(the_credential);
+    return process_leave();
 }
 
 static void test_child_inherits_and_works(void **state)
 {
     (void)state;
-    assay_access_token *token = exchange_scene_get(credential, EXCHANGE_SCOPE);
+    assay_access_token *token = exchange_scene_get(the_credential, EXCHANGE_SCOPE);
     assert_int_equal(process_run(work_in_child, token, SECONDS), 0);
-    trial_requests(&scene, 3);
-    trial_still(credential, EXCHANGE_SCOPE, token); /* what the child forgot is its own affair */
-    assert_null(trial_kept(credential, OTHER_SCOPE));
+    trial_requests(&the_scene, 3);
+    trial_still(the_credential, EXCHANGE_SCOPE, token); /* what the child forgot is its own affair */
+    assert_null(trial_kept(the_credential, EXCHANGE_OTHER_SCOPE));
     assay_access_token_unref(token);
 }
 
 static void lock_credential(void)
 {
-    assay_credential_lock(credential);
+    assay_credential_lock(the_credential);
 }
 
 static void unlock_credential(void)
 {
-    assay_credential_unlock(credential);
+    assay_credential_unlock(the_credential);
 }
 
 static void lock_context(void)
 {
-    (void)pthread_mutex_lock(&credential->context.lock);
+    (void)pthread_mutex_lock(&the_credential->context.lock);
 }
 
 static void unlock_context(void)
 {
-    (void)pthread_mutex_unlock(&credential->context.lock);
+    (void)pthread_mutex_unlock(&the_credential->context.lock);
 }
 
 static void lock_readers(void)
 {
-    assay_readers_hold(credential->kept.readers);
+    assay_readers_hold(the_credential->kept.readers);
 }
 
 static void unlock_readers(void)
 {
-    assay_readers_release(credential->kept.readers);
+    assay_readers_release(the_credential->kept.readers);
 }
 
 /* Every lock that a call may hold for a moment. */
@@ -171,7 +101,7 @@ static void *hold_the_lock(void *argument)
 /* The child also uses a credential for the first time, and has no thread of the parent to wait for. */
 static int begin_and_work_in_child(void *argument)
 {
-    assay_credential *fresh = exchange_scene_secret(&scene);
+    assay_credential *fresh = exchange_scene_secret(&the_scene);
     assay_access_token *token = NULL;
     EXPECT(assay_credential_get_token(fresh, EXCHANGE_SCOPE, 0, &token, NULL) == ASSAY_E_TOKEN_NEEDED);
     assay_credential_unref(fresh);
@@ -181,7 +111,7 @@ static int begin_and_work_in_child(void *argument)
 static void test_case_48_forked_while_locked(void **state)
 {
     (void)state;
-    assay_access_token *token = exchange_scene_get(credential, EXCHANGE_SCOPE);
+    assay_access_token *token = exchange_scene_get(the_credential, EXCHANGE_SCOPE);
     for (size_t i = 0; i < sizeof locks / sizeof locks[0]; i++) {
         pthread_t thread;
         holding it = {.which = i};
@@ -192,7 +122,7 @@ static void test_case_48_forked_while_locked(void **state)
         assert_false(atomic_load(&it.held)); /* the fork waited for it */
         assert_int_equal(process_wait(pid), 0);
         assert_int_equal(pthread_join(thread, NULL), 0);
-        trial_still(credential, EXCHANGE_SCOPE, token);
+        trial_still(the_credential, EXCHANGE_SCOPE, token);
     }
     assay_access_token_unref(token);
 }
@@ -202,26 +132,25 @@ static int fly_in_child(void *argument)
 {
     bool same;
     (void)argument;
-    EXPECT(try_scope(EXCHANGE_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
-    return leave();
+    EXPECT(trial_try(EXCHANGE_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
+    return process_leave();
 }
 
 static void test_case_48_forked_in_a_flight(void **state)
 {
     trial_caller leader, waiter;
     (void)state;
-    trial_fault(&scene, "slow", 500, 1);
-    trial_call(&leader, credential, EXCHANGE_SCOPE, WAIT);
-    while (exchange_scene_requests(&scene) < 1)
-        trial_sleep(1);
-    trial_call(&waiter, credential, EXCHANGE_SCOPE, WAIT);
+    trial_fault(&the_scene, "slow", 500, 1);
+    trial_call(&leader, the_credential, EXCHANGE_SCOPE, WAIT);
+    trial_wait_requests(&the_scene, 1);
+    trial_call(&waiter, the_credential, EXCHANGE_SCOPE, WAIT);
     trial_sleep(50); /* both are where they wait */
     int pid = process_start(fly_in_child, NULL, SECONDS);
     assert_int_equal(process_wait(pid), 0);
     trial_answered(&leader, ASSAY_OK);
     trial_answered(&waiter, ASSAY_OK);
     assert_ptr_equal(leader.token, waiter.token);
-    trial_requests(&scene, 2);
+    trial_requests(&the_scene, 2);
     trial_release(&leader);
     trial_release(&waiter);
 }
@@ -248,45 +177,36 @@ static int use_inherited(void *argument)
     assay_op_free(from->done);
     EXPECT(assay_driver_process(from->turning->driver, NULL) == ASSAY_E_FORKED);
     assay_driver_free(from->turning->driver);
-    EXPECT(try_scope(EXCHANGE_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
-    EXPECT(try_scope(OTHER_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
-    assay_credential_unref(credential);
-    return leave();
+    EXPECT(trial_try(EXCHANGE_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
+    EXPECT(trial_try(EXCHANGE_OTHER_SCOPE, WAIT, NULL, &same) == ASSAY_OK);
+    assay_credential_unref(the_credential);
+    return process_leave();
 }
 
-static assay_op *make(const char *scope)
+static assay_op *acquire(const char *scope)
 {
-    assay_op *op = NULL;
-    assay_token_request *request = NULL;
-    assert_int_equal(assay_token_request_new(scope, &request, NULL), ASSAY_OK);
-    assert_int_equal(assay_op_new_acquire(credential, request, WAIT, &op, NULL), ASSAY_OK);
-    assay_token_request_free(request);
-    return op;
+    return stepped_acquire(the_credential, scope, WAIT);
 }
 
 static void test_operations_and_drivers_are_the_parents(void **state)
 {
-    static const char good[] = "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"by-hand\"}";
     loop turning;
     (void)state;
-    assay_access_token_unref(exchange_scene_get(credential, "https://done.example"));
-    inherited from = {make(EXCHANGE_SCOPE), make(EXCHANGE_SCOPE), make(EXCHANGE_SCOPE), make("https://done.example"),
-                      &turning};
+    assay_access_token_unref(exchange_scene_get(the_credential, "https://done.example"));
+    inherited from = {acquire(EXCHANGE_SCOPE), acquire(EXCHANGE_SCOPE), acquire(EXCHANGE_SCOPE),
+                      acquire("https://done.example"), &turning};
     assert_int_equal(assay_op_step(from.leading), ASSAY_WANT_FETCH);
     assert_int_equal(assay_op_step(from.waiting), ASSAY_WANT_WAIT);
     assert_int_equal(assay_op_step(from.done), ASSAY_WANT_NOTHING);
     loop_open(&turning, LOOP_LEVEL);
-    assert_int_equal(assay_driver_keep_tokens_fresh(turning.driver, credential, NULL), ASSAY_OK);
-    trial_fault(&scene, "slow", 700, 1);
-    loop_add(&turning, make(OTHER_SCOPE));
-    while (exchange_scene_requests(&scene) < 2)
-        loop_turn(&turning, 5);
+    assert_int_equal(assay_driver_keep_tokens_fresh(turning.driver, the_credential, NULL), ASSAY_OK);
+    trial_fault(&the_scene, "slow", 700, 1);
+    loop_add(&turning, acquire(EXCHANGE_OTHER_SCOPE));
+    trial_turn(&the_scene, &turning, 2);
     assert_int_equal(process_run(use_inherited, &from, SECONDS), 0);
     /* Nothing happened to the parent's. */
     assert_int_equal(loop_result(loop_next(&turning, WAIT)), ASSAY_OK);
-    assert_int_equal(
-        assay_op_fetched(from.leading, 200, assay_op_fetch_url(from.leading), (const uint8_t *)good, sizeof good - 1),
-        ASSAY_OK);
+    stepped_answer(from.leading, 200, STEPPED_GOOD);
     assay_op *const ops[] = {from.leading, from.waiting, from.fresh, from.done};
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(assay_op_step(ops[i]), ASSAY_WANT_NOTHING);
@@ -295,155 +215,14 @@ static void test_operations_and_drivers_are_the_parents(void **state)
     loop_close(&turning);
 }
 
-/* The thread is not in the child; when a token is due there, one is started. */
-static int renew_in_child(void *argument)
-{
-    const assay_access_token *token = argument;
-    bool same = true;
-    EXPECT(process_threads() == 1);
-    EXPECT(!assay_refresher_poke(&credential->refreshing));
-    exchange_scene_advance(&scene, 3100); /* with the delay of a child */
-    EXPECT(try_scope(EXCHANGE_SCOPE, WAIT, token, &same) == ASSAY_OK && same);
-    EXPECT(assay_refresher_poke(&credential->refreshing));
-    for (int i = 0; i < WAIT && same; i++, trial_sleep(1))
-        EXPECT(try_scope(EXCHANGE_SCOPE, 0, token, &same) == ASSAY_OK);
-    EXPECT(!same);
-    assay_credential_stop_refresh_thread(credential);
-    assay_credential_unref(credential);
-    EXPECT(process_wait_threads(1) == 1);
-    return leave();
-}
-
-static void test_refresh_thread_starts_again_in_the_child(void **state)
-{
-    (void)state;
-    assay_access_token *token = exchange_scene_get(credential, EXCHANGE_SCOPE);
-    assert_int_equal(assay_credential_start_refresh_thread(credential, NULL), ASSAY_OK);
-    trial_sleep(50);
-    assert_int_equal(process_run(renew_in_child, token, SECONDS), 0);
-    trial_requests(&scene, 2);
-    trial_still(credential, EXCHANGE_SCOPE, token);
-    exchange_scene_advance(&scene, 2900); /* and the parent's still works */
-    trial_still(credential, EXCHANGE_SCOPE, token);
-    assay_access_token *second = trial_renewed(credential, EXCHANGE_SCOPE, token);
-    trial_requests(&scene, 3);
-    assay_access_token_unref(token);
-    assay_access_token_unref(second);
-}
-
-/* In the middle of a renewal by the thread: in the child it is due once more. */
-static int renew_anew(void *argument)
-{
-    const assay_access_token *token = argument;
-    bool same = true;
-    exchange_scene_advance(&scene, 200); /* the delay of a child */
-    for (int i = 0; i < WAIT && same; i++, trial_sleep(1))
-        EXPECT(try_scope(EXCHANGE_SCOPE, WAIT, token, &same) == ASSAY_OK);
-    EXPECT(!same);
-    assay_credential_unref(credential);
-    return leave();
-}
-
-static void test_forked_in_a_renewal(void **state)
-{
-    (void)state;
-    assay_access_token *token = exchange_scene_get(credential, EXCHANGE_SCOPE);
-    trial_fault(&scene, "slow", 600, 1);
-    exchange_scene_advance(&scene, 2900);
-    trial_still(credential, EXCHANGE_SCOPE, token);
-    while (exchange_scene_requests(&scene) < 2)
-        trial_sleep(1);
-    assert_int_equal(process_run(renew_anew, token, SECONDS), 0);
-    assay_access_token *second = trial_renewed(credential, EXCHANGE_SCOPE, token);
-    trial_requests(&scene, 3);
-    assay_access_token_unref(token);
-    assay_access_token_unref(second);
-}
-
-static int tell_due(void *argument)
-{
-    int64_t wait_ms = 0;
-    EXPECT(assay_credential_refresh_due(credential, &wait_ms) == ASSAY_OK);
-    EXPECT(write(*(const int *)argument, &wait_ms, sizeof wait_ms) == sizeof wait_ms);
-    return leave();
-}
-
-/* Workers that have one token do not all ask for the next one at the same moment. */
-static void test_children_renew_one_after_the_other(void **state)
-{
-    enum { COUNT = 8 };
-    int ends[2];
-    int64_t own = 0, before, due[COUNT];
-    (void)state;
-    assay_access_token_unref(exchange_scene_get(credential, EXCHANGE_SCOPE));
-    assert_int_equal(assay_credential_refresh_due(credential, &own), ASSAY_OK);
-    assert_int_equal(pipe(ends), 0);
-    for (size_t i = 0; i < COUNT; i++) {
-        assert_int_equal(process_run(tell_due, &ends[1], SECONDS), 0);
-        assert_int_equal(read(ends[0], &due[i], sizeof due[i]), sizeof due[i]);
-        assert_in_range(due[i], own, own + (3570 * 1000 - own) / 4);
-        for (size_t j = 0; j < i; j++)
-            assert_int_not_equal(due[i], due[j]);
-    }
-    assert_int_equal(assay_credential_refresh_due(credential, &before), ASSAY_OK);
-    assert_int_equal(before, own); /* the parent is as it was */
-    (void)close(ends[0]);
-    (void)close(ends[1]);
-}
-
-static atomic_int forks, forks_failed;
-
-static int do_nothing(void *argument)
-{
-    (void)argument;
-    return leave();
-}
-
-/* As a host may that runs a program for its assertion: from the thread that renews, too. */
-static int assertion_by_child(void *user_data, char *room, size_t size, size_t *len)
-{
-    char *token = NULL;
-    (void)user_data;
-    if (process_run(do_nothing, NULL, 10) != 0)
-        atomic_fetch_add(&forks_failed, 1);
-    atomic_fetch_add(&forks, 1);
-    if (dev_issuer_mint(scene.cluster, NULL, &token) != 0)
-        return -1;
-    *len = strlen(token);
-    bool fits = *len <= size;
-    memcpy(room, token, fits ? *len : 0);
-    free(token);
-    return fits ? 0 : -1;
-}
-
-static void test_forked_by_the_refresh_thread(void **state)
-{
-    (void)state;
-    assay_credential_unref(credential);
-    assert_int_equal(assay_credential_new(scene.runtime, "client-assertion", &credential, NULL), ASSAY_OK);
-    assert_int_equal(assay_credential_set_tenant(credential, EXCHANGE_TENANT, NULL), ASSAY_OK);
-    assert_int_equal(assay_credential_set_client_id(credential, EXCHANGE_CLIENT, NULL), ASSAY_OK);
-    assert_int_equal(assay_credential_set_authority(credential, dev_issuer_base(scene.entra), NULL), ASSAY_OK);
-    assert_int_equal(assay_credential_set_assertion_function(credential, assertion_by_child, NULL, NULL, NULL),
-                     ASSAY_OK);
-    assay_access_token *token = exchange_scene_get(credential, EXCHANGE_SCOPE);
-    exchange_scene_advance(&scene, 2900);
-    trial_still(credential, EXCHANGE_SCOPE, token);
-    assay_access_token *second = trial_renewed(credential, EXCHANGE_SCOPE, token);
-    assert_int_equal(atomic_load(&forks), 2);
-    assert_int_equal(atomic_load(&forks_failed), 0);
-    assay_access_token_unref(token);
-    assay_access_token_unref(second);
-}
-
 static void *look_all_the_time(void *argument)
 {
     while (!atomic_load((atomic_bool *)argument)) {
         assay_access_token *token = NULL;
-        if (assay_credential_get_token(credential, EXCHANGE_SCOPE, 0, &token, NULL) == ASSAY_OK)
+        if (assay_credential_get_token(the_credential, EXCHANGE_SCOPE, 0, &token, NULL) == ASSAY_OK)
             assay_access_token_unref(token);
         int64_t wait_ms;
-        if (assay_credential_refresh_due(credential, &wait_ms) != ASSAY_OK)
+        if (assay_credential_refresh_due(the_credential, &wait_ms) != ASSAY_OK)
             abort();
     }
     return NULL;
@@ -452,10 +231,10 @@ static void *look_all_the_time(void *argument)
 static int look_in_child(void *argument)
 {
     bool same;
-    EXPECT(try_scope(EXCHANGE_SCOPE, 0, argument, &same) == ASSAY_OK && same);
+    EXPECT(trial_try(EXCHANGE_SCOPE, 0, argument, &same) == ASSAY_OK && same);
     int64_t wait_ms = -1;
-    EXPECT(assay_credential_refresh_due(credential, &wait_ms) == ASSAY_OK && wait_ms > 0);
-    return leave();
+    EXPECT(assay_credential_refresh_due(the_credential, &wait_ms) == ASSAY_OK && wait_ms > 0);
+    return process_leave();
 }
 
 /* Readers of the parent are in the middle of it: the child counts none of them, and frees what it replaces. */
@@ -465,7 +244,7 @@ static void test_forked_among_readers(void **state)
     pthread_t threads[COUNT];
     atomic_bool over = false;
     (void)state;
-    assay_access_token *token = exchange_scene_get(credential, EXCHANGE_SCOPE);
+    assay_access_token *token = exchange_scene_get(the_credential, EXCHANGE_SCOPE);
     for (size_t i = 0; i < COUNT; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, look_all_the_time, &over), 0);
     for (int i = 0; i < FORKS; i++)
@@ -478,17 +257,11 @@ static void test_forked_among_readers(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_credential, close_credential)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, trial_begin_frozen, trial_end)
     const struct CMUnitTest tests[] = {
-        TEST(test_child_inherits_and_works),
-        TEST(test_case_48_forked_while_locked),
-        TEST(test_case_48_forked_in_a_flight),
-        TEST(test_operations_and_drivers_are_the_parents),
-        TEST(test_refresh_thread_starts_again_in_the_child),
-        TEST(test_forked_in_a_renewal),
-        TEST(test_children_renew_one_after_the_other),
-        TEST(test_forked_by_the_refresh_thread),
+        TEST(test_child_inherits_and_works),   TEST(test_case_48_forked_while_locked),
+        TEST(test_case_48_forked_in_a_flight), TEST(test_operations_and_drivers_are_the_parents),
         TEST(test_forked_among_readers),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, exchange_scene_setup, exchange_scene_teardown);
 }

@@ -25,22 +25,13 @@ static void note(void *user_data, int level, const char *text, size_t len)
                           strstr(text, "belongs to an application, not to a user") != NULL);
 }
 
-static void add_app(json_t *app)
-{
-    char message[256];
-    char *json = json_dumps(app, 0);
-    if (dev_issuer_add_app(the_scene.entra, json, message, sizeof message) != 0)
-        fail_msg("%s", message);
-    free(json);
-    json_decref(app);
-}
-
 /* The scene's app with this federated credential beside its secret. */
 static void federate(const char *issuer, const char *subject)
 {
-    add_app(json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:s}}", "client_id", EXCHANGE_CLIENT, "tenant", EXCHANGE_TENANT,
-                      "secret", EXCHANGE_SECRET, "federated", "issuer", issuer, "subject", subject, "audience",
-                      "api://AzureADTokenExchange"));
+    exchange_scene_add_app(the_scene.entra,
+                           json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:s}}", "client_id", EXCHANGE_CLIENT, "tenant",
+                                     EXCHANGE_TENANT, "secret", EXCHANGE_SECRET, "federated", "issuer", issuer,
+                                     "subject", subject, "audience", "api://AzureADTokenExchange"));
 }
 
 /* --- a managed identity as federated credential --- */
@@ -48,8 +39,9 @@ static void federate(const char *issuer, const char *subject)
 static void make_identity(void)
 {
     char issuer[256];
-    add_app(json_pack("{s:s, s:s, s:{s:s, s:s}}", "client_id", IDENTITY, "tenant", EXCHANGE_TENANT, "managed_identity",
-                      "principal_id", PRINCIPAL, "resource_id", "/subscriptions/1/ids/stock"));
+    exchange_scene_add_app(the_scene.entra, json_pack("{s:s, s:s, s:{s:s, s:s}}", "client_id", IDENTITY, "tenant",
+                                                      EXCHANGE_TENANT, "managed_identity", "principal_id", PRINCIPAL,
+                                                      "resource_id", "/subscriptions/1/ids/stock"));
     (void)snprintf(issuer, sizeof issuer, "%s/%s/v2.0", dev_issuer_base(the_scene.entra), EXCHANGE_TENANT);
     federate(issuer, PRINCIPAL);
 }
@@ -92,7 +84,7 @@ static void test_case_85_identity_as_federated_credential(void **state)
     assert_string_equal(assay_access_token_source(token), "federated");
     assay_access_token_unref(token);
     arrivals_take(the_scene.entra, &sent);
-    assert_string_equal(json_string_value(arrivals_assertion(&sent, "assertion_claims", "sub")), PRINCIPAL);
+    arrivals_asserts(&sent, "assertion_claims", "sub", PRINCIPAL);
     arrivals_has(&sent, "client_id", EXCHANGE_CLIENT);
     arrivals_drop(&sent);
     assert_int_equal(agent_requests() - before, 1);
@@ -160,7 +152,8 @@ static void agent_that_refuses(void **state)
 {
     (void)state;
     make_identity();
-    add_app(json_pack("{s:s, s:s}", "client_id", IDENTITY, "tenant", EXCHANGE_TENANT)); /* no identity any more */
+    exchange_scene_add_app(the_scene.entra, json_pack("{s:s, s:s}", "client_id", IDENTITY, "tenant",
+                                                      EXCHANGE_TENANT)); /* no identity any more */
     assay_credential *credential = federated();
     int64_t exchanges = exchange_scene_requests(&the_scene);
     assay_error *error = exchange_scene_refused(credential, EXCHANGE_SCOPE, 5000, ASSAY_E_IDENTITY);
@@ -245,8 +238,7 @@ static void test_case_86_with_a_federated_proof(void **state)
     assert_int_equal(assay_credential_get_token_for(credential, request, 5000, &token, NULL), ASSAY_OK);
     arrivals_take(the_scene.entra, &sent);
     arrivals_has(&sent, "assertion", user);
-    assert_string_equal(json_string_value(arrivals_assertion(&sent, "assertion_claims", "sub")),
-                        "system:serviceaccount:default:orders");
+    arrivals_asserts(&sent, "assertion_claims", "sub", "system:serviceaccount:default:orders");
     arrivals_drop(&sent);
     assay_access_token_unref(token);
     assay_token_request_free(request);

@@ -10,34 +10,11 @@
 #include <stddef.h>
 
 #include <cmocka.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define ENDPOINT "https://login.example/" EXCHANGE_TENANT "/oauth2/v2.0/token"
-#define OTHER_SCOPE "https://storage.azure.com/.default"
-#define WAIT STEPPED_WAIT
-#define GOOD STEPPED_GOOD
-#define GOOD_TOO "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"token-2\"}"
-#define REFUSED "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: no\",\"error_codes\":[7000215]}"
-
-static assay_credential *credential;
-
-static int open_credential(void **state)
-{
-    (void)state;
-    credential = stepped_open();
-    return 0;
-}
-
-static int close_credential(void **state)
-{
-    (void)state;
-    assay_credential_unref(credential);
-    stepped_close();
-    return 0;
-}
 
 static const char *header_of(const assay_op *op, const char *name)
 {
@@ -51,7 +28,7 @@ static void test_the_request_that_is_lent(void **state)
 {
     (void)state;
     size_t len = 0;
-    assay_op *op = stepped_ask(WAIT);
+    assay_op *op = stepped_ask(STEPPED_WAIT);
     assert_null(assay_op_fetch_url(op)); /* nothing before the first step */
     stepped_failure(op, ASSAY_E_STATE);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
@@ -71,20 +48,20 @@ static void test_the_request_that_is_lent(void **state)
     assert_null(assay_op_fetch_ca_pem(op, NULL));
     assert_int_equal(assay_op_fetch_is_direct(op), 0);
     assert_int_equal(assay_op_fetch_body_limit(op), 1 << 20);
-    assert_in_range(assay_op_fetch_timeout_ms(op), WAIT - 2000, WAIT);
+    assert_in_range(assay_op_fetch_timeout_ms(op), STEPPED_WAIT - 2000, STEPPED_WAIT);
     assert_int_equal(assay_op_fetched_header(op, "Content-Type", 12, "application/json", 16), ASSAY_OK);
-    stepped_answer(op, 200, GOOD);
+    stepped_answer(op, 200, STEPPED_GOOD);
     stepped_done(op, "token-1");
-    assert_int_equal(trial_stat(credential, ASSAY_CREDENTIAL_STAT_REQUESTS), 1);
+    assert_int_equal(trial_stat(the_credential, ASSAY_CREDENTIAL_STAT_REQUESTS), 1);
 }
 
 static void test_kept_token_needs_no_fetch(void **state)
 {
     (void)state;
     stepped_first();
-    assay_op *op = stepped_ask(WAIT);
+    assay_op *op = stepped_ask(STEPPED_WAIT);
     stepped_done(op, "token-1");
-    op = stepped_ask(WAIT);
+    op = stepped_ask(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING);
     assert_int_equal(assay_op_fetched(op, 200, ENDPOINT, NULL, 0), ASSAY_E_STATE);
@@ -99,14 +76,14 @@ static void test_requests_that_are_refused_at_once(void **state)
     assay_token_request *request = NULL;
     assert_int_equal(assay_token_request_new("https://a.example/.default https://b.example/.default", &request, NULL),
                      ASSAY_OK);
-    assert_int_equal(assay_op_new_acquire(credential, request, WAIT, &op, NULL), ASSAY_E_CONFIG_SCOPE);
+    assert_int_equal(assay_op_new_acquire(the_credential, request, STEPPED_WAIT, &op, NULL), ASSAY_E_CONFIG_SCOPE);
     assert_null(op);
     assay_token_request_free(request);
     assert_int_equal(assay_token_request_new(EXCHANGE_SCOPE, &request, NULL), ASSAY_OK);
-    assert_int_equal(assay_token_request_set_tenant(request, "bbbbcccc-1111-dddd-2222-eeee3333ffff", NULL), ASSAY_OK);
-    assert_int_equal(assay_op_new_acquire(credential, request, WAIT, &op, NULL), ASSAY_E_CONFIG_TENANT);
-    assert_int_equal(assay_op_new_acquire(credential, request, 0, &op, NULL), ASSAY_E_ARGUMENT);
-    assert_int_equal(assay_op_new_acquire(credential, request, 600001, &op, NULL), ASSAY_E_ARGUMENT);
+    assert_int_equal(assay_token_request_set_tenant(request, EXCHANGE_OTHER_TENANT, NULL), ASSAY_OK);
+    assert_int_equal(assay_op_new_acquire(the_credential, request, STEPPED_WAIT, &op, NULL), ASSAY_E_CONFIG_TENANT);
+    assert_int_equal(assay_op_new_acquire(the_credential, request, 0, &op, NULL), ASSAY_E_ARGUMENT);
+    assert_int_equal(assay_op_new_acquire(the_credential, request, 600001, &op, NULL), ASSAY_E_ARGUMENT);
     assert_null(op);
     assay_token_request_free(request);
 }
@@ -114,13 +91,14 @@ static void test_requests_that_are_refused_at_once(void **state)
 static void test_answer_from_elsewhere(void **state)
 {
     (void)state;
-    assay_op *op = stepped_ask(WAIT);
+    assay_op *op = stepped_ask(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
-    assert_int_equal(assay_op_fetched(op, 200, "https://evil.example/token", (const uint8_t *)GOOD, strlen(GOOD)),
-                     ASSAY_OK);
+    assert_int_equal(
+        assay_op_fetched(op, 200, "https://evil.example/token", (const uint8_t *)STEPPED_GOOD, strlen(STEPPED_GOOD)),
+        ASSAY_OK);
     stepped_failed(op, ASSAY_E_REDIRECT);
-    assert_null(trial_kept(credential, EXCHANGE_SCOPE));
-    op = stepped_ask(WAIT);
+    assert_null(trial_kept(the_credential, EXCHANGE_SCOPE));
+    op = stepped_ask(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
     stepped_answer(op, 302, "");
     stepped_failed(op, ASSAY_E_REDIRECT);
@@ -133,8 +111,8 @@ static void test_answer_that_is_too_long(void **state)
     char *body = malloc(len);
     assert_non_null(body);
     memset(body, ' ', len);
-    memcpy(body, GOOD, strlen(GOOD));
-    assay_op *op = stepped_ask(WAIT);
+    memcpy(body, STEPPED_GOOD, strlen(STEPPED_GOOD));
+    assay_op *op = stepped_ask(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
     assert_int_equal(assay_op_fetched(op, 200, ENDPOINT, (const uint8_t *)body, len), ASSAY_OK);
     free(body);
@@ -146,9 +124,9 @@ static void test_refusal(void **state)
     (void)state;
     assay_error *error = NULL;
     assay_access_token *token = NULL;
-    assay_op *op = stepped_ask(WAIT);
+    assay_op *op = stepped_ask(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
-    stepped_answer(op, 401, REFUSED);
+    stepped_answer(op, 401, STEPPED_REFUSED);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING);
     assert_int_equal(assay_op_token(op, &token, &error), ASSAY_E_GRANT);
     assert_string_equal(assay_error_server_code(error), "AADSTS7000215");
@@ -162,7 +140,7 @@ static void test_refusal(void **state)
 static void test_fetches_that_fail(void **state)
 {
     (void)state;
-    assay_op *op = stepped_ask(WAIT);
+    assay_op *op = stepped_ask(STEPPED_WAIT);
     for (int tries = 0; tries < 3; tries++) {
         assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
         assert_int_equal(assay_op_fetch_failed(op, ASSAY_E_CONNECT, "no route"), ASSAY_OK);
@@ -175,51 +153,12 @@ static void test_fetches_that_fail(void **state)
         atomic_fetch_add(&stepped_clock_ms, 3000);
     }
     stepped_failed(op, ASSAY_E_CONNECT);
-    assert_int_equal(trial_stat(credential, ASSAY_CREDENTIAL_STAT_REQUESTS), 3);
-    op = stepped_ask(WAIT);
+    assert_int_equal(trial_stat(the_credential, ASSAY_CREDENTIAL_STAT_REQUESTS), 3);
+    op = stepped_ask(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
     assert_int_equal(assay_op_fetch_failed(op, ASSAY_E_GRANT, NULL), ASSAY_E_ARGUMENT); /* not for the host to say */
     assert_int_equal(assay_op_fetch_failed(op, ASSAY_E_TLS, "unknown authority"), ASSAY_OK);
     stepped_failed(op, ASSAY_E_TLS); /* a certificate does not get better */
-}
-
-static void test_shared_by_operations(void **state)
-{
-    enum { COUNT = 20 };
-    assay_op *ops[COUNT];
-    (void)state;
-    for (int i = 0; i < COUNT; i++) {
-        ops[i] = stepped_ask(WAIT);
-        assert_int_equal(assay_op_step(ops[i]), i == 0 ? ASSAY_WANT_FETCH : ASSAY_WANT_WAIT);
-        assert_true(i == 0 || assay_op_wait_ms(ops[i]) >= 1);
-    }
-    assay_op *other = stepped_acquire(credential, OTHER_SCOPE, WAIT); /* another flight */
-    assert_int_equal(assay_op_step(other), ASSAY_WANT_FETCH);
-    stepped_answer(ops[0], 200, GOOD);
-    assay_credential_forget(credential, NULL);
-    for (int i = 0; i < COUNT; i++)
-        stepped_done(ops[i], "token-1"); /* theirs, though it is forgotten */
-    assay_op_free(other);
-}
-
-static void test_failure_shared_by_operations(void **state)
-{
-    enum { COUNT = 20 };
-    assay_op *ops[COUNT];
-    (void)state;
-    for (int i = 0; i < COUNT; i++) {
-        ops[i] = stepped_ask(WAIT);
-        assert_int_equal(assay_op_step(ops[i]), i == 0 ? ASSAY_WANT_FETCH : ASSAY_WANT_WAIT);
-    }
-    stepped_answer(ops[0], 401, REFUSED);
-    stepped_failed(ops[0], ASSAY_E_GRANT);
-    assay_op *next = stepped_ask(WAIT); /* of another flight, which those do not wait for */
-    assert_int_equal(assay_op_step(next), ASSAY_WANT_FETCH);
-    for (int i = 1; i < COUNT; i++)
-        stepped_failed(ops[i], ASSAY_E_GRANT);
-    stepped_answer(next, 200, GOOD);
-    stepped_done(next, "token-1");
-    assert_int_equal(trial_stat(credential, ASSAY_CREDENTIAL_STAT_EXCHANGES), 2);
 }
 
 /* In each state: new, leading, waiting, pausing, answered, done. */
@@ -227,18 +166,18 @@ static void test_freed_in_every_state(void **state)
 {
     (void)state;
     for (int at = 0; at < 6; at++) {
-        assay_credential_forget(credential, NULL);
-        assay_op *leader = at == 2 ? stepped_ask(WAIT) : NULL;
+        assay_credential_forget(the_credential, NULL);
+        assay_op *leader = at == 2 ? stepped_ask(STEPPED_WAIT) : NULL;
         if (leader != NULL)
             assert_int_equal(assay_op_step(leader), ASSAY_WANT_FETCH);
-        assay_op *op = stepped_ask(WAIT);
+        assay_op *op = stepped_ask(STEPPED_WAIT);
         if (at >= 1)
             assert_int_equal(assay_op_step(op), at == 2 ? ASSAY_WANT_WAIT : ASSAY_WANT_FETCH);
         if (at == 3) {
             stepped_answer(op, 503, "");
             assert_int_equal(assay_op_step(op), ASSAY_WANT_WAIT);
         } else if (at >= 4) {
-            stepped_answer(op, 200, GOOD);
+            stepped_answer(op, 200, STEPPED_GOOD);
         }
         if (at == 5)
             assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING);
@@ -246,7 +185,7 @@ static void test_freed_in_every_state(void **state)
         assay_op_free(leader);
     }
     assay_op_free(NULL);
-    assay_credential_forget(credential, NULL);
+    assay_credential_forget(the_credential, NULL);
     stepped_first();
 }
 
@@ -254,59 +193,56 @@ static void test_freed_in_every_state(void **state)
 static void test_operation_outlives_the_credential(void **state)
 {
     (void)state;
-    assay_op *op = stepped_ask(WAIT);
-    assay_credential_unref(credential);
-    credential = NULL;
+    assay_op *op = stepped_ask(STEPPED_WAIT);
+    assay_credential_unref(the_credential);
+    the_credential = NULL;
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
-    stepped_answer(op, 200, GOOD);
+    stepped_answer(op, 200, STEPPED_GOOD);
     stepped_done(op, "token-1");
 }
 
 static void test_renewals(void **state)
 {
     (void)state;
-    assay_op *op = stepped_renew(WAIT);
+    assay_op *op = stepped_renew(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING); /* none is due: nothing at all */
     assert_int_equal(assay_op_result(op, NULL, NULL), ASSAY_OK);
     assay_op_free(op);
     stepped_first();
     atomic_fetch_add(&stepped_clock_ms, 2900000);
-    assay_op *due = stepped_ask(WAIT); /* given at once */
+    assay_op *due = stepped_ask(STEPPED_WAIT); /* given at once */
     stepped_done(due, "token-1");
-    op = stepped_renew(WAIT);
+    op = stepped_renew(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
-    assay_op *second = stepped_renew(WAIT); /* it is being done */
+    assay_op *second = stepped_renew(STEPPED_WAIT); /* it is being done */
     assert_int_equal(assay_op_step(second), ASSAY_WANT_NOTHING);
     assay_op_free(second);
-    stepped_answer(op, 401, REFUSED);
+    stepped_answer(op, 401, STEPPED_REFUSED);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING);
     assert_int_equal(assay_op_result(op, NULL, NULL), ASSAY_E_GRANT);
     assay_op_free(op);
-    int64_t wait_ms = 0;
-    assert_int_equal(assay_credential_refresh_due(credential, &wait_ms), ASSAY_OK);
-    assert_int_equal(wait_ms, 30000);
-    op = stepped_renew(WAIT);
+    assert_int_equal(trial_due(the_credential), 30000);
+    op = stepped_renew(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING); /* not so soon after a failure */
     assay_op_free(op);
     atomic_fetch_add(&stepped_clock_ms, 30000);
-    op = stepped_renew(WAIT);
+    op = stepped_renew(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
-    stepped_answer(op, 200, GOOD_TOO);
+    stepped_answer(op, 200, STEPPED_GOOD_TOO);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING);
     assert_int_equal(assay_op_result(op, NULL, NULL), ASSAY_OK);
     assay_op_free(op);
-    op = stepped_ask(WAIT);
+    op = stepped_ask(STEPPED_WAIT);
     stepped_done(op, "token-2");
-    assert_int_equal(trial_stat(credential, ASSAY_CREDENTIAL_STAT_REFRESHES), 2);
+    assert_int_equal(trial_stat(the_credential, ASSAY_CREDENTIAL_STAT_REFRESHES), 2);
 }
 
 /* Whose life is over before it began: an error, and no reason to ask again at once. */
 static void test_dead_on_arrival(void **state)
 {
     (void)state;
-    int64_t wait_ms = 0;
     assay_credential *managed = stepped_credential("managed-identity");
-    assay_op *op = stepped_acquire(managed, EXCHANGE_SCOPE, WAIT);
+    assay_op *op = stepped_acquire(managed, EXCHANGE_SCOPE, STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
     assert_int_equal(assay_op_fetch_is_direct(op), 1);
     assert_string_equal(assay_op_fetch_method(op), "GET");
@@ -317,8 +253,7 @@ static void test_dead_on_arrival(void **state)
                    "vault.azure.net\",\"expires_on\":\"1600000000\"}");
     stepped_failed(op, ASSAY_E_TOKEN_RESPONSE);
     assert_null(trial_kept(managed, EXCHANGE_SCOPE));
-    assert_int_equal(assay_credential_refresh_due(managed, &wait_ms), ASSAY_OK);
-    assert_int_equal(wait_ms, -1);
+    assert_int_equal(trial_due(managed), -1);
     assay_credential_unref(managed);
 }
 
@@ -338,7 +273,7 @@ static void test_token_proxy(void **state)
     assert_int_equal(
         assay_credential_set_token_proxy(workload, "https://10.0.0.1:9443/p", "proxy.test", NULL, ca, NULL), ASSAY_OK);
     assert_int_equal(assay_credential_set_token_proxy_mode(workload, ASSAY_TOKEN_PROXY_ON, NULL), ASSAY_OK);
-    assay_op *op = stepped_acquire(workload, EXCHANGE_SCOPE, WAIT);
+    assay_op *op = stepped_acquire(workload, EXCHANGE_SCOPE, STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
     assert_string_equal(assay_op_fetch_url(op), "https://10.0.0.1:9443/p/" EXCHANGE_TENANT "/oauth2/v2.0/token");
     assert_string_equal(assay_op_fetch_tls_name(op), "proxy.test");
@@ -348,32 +283,12 @@ static void test_token_proxy(void **state)
     assert_int_equal(lent_len, len);
     assert_memory_equal(lent, ca, len);
     assert_non_null(strstr((const char *)assay_op_fetch_body(op, NULL), token));
-    stepped_answer(op, 200, GOOD);
+    stepped_answer(op, 200, STEPPED_GOOD);
     assert_null(assay_op_fetch_ca_pem(op, NULL));
     stepped_done(op, "token-1");
     assay_credential_unref(workload);
     free(ca);
     (void)unlink(path);
-}
-
-/* A thread that blocks, and an operation of the same flight. */
-static void test_thread_waits_for_an_operation(void **state)
-{
-    (void)state;
-    trial_caller caller, hurried;
-    assay_op *op = stepped_ask(WAIT);
-    assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
-    trial_call(&caller, credential, EXCHANGE_SCOPE, WAIT);
-    trial_call(&hurried, credential, EXCHANGE_SCOPE, 50);
-    trial_answered(&hurried, ASSAY_E_TIMEOUT);
-    assert_false(atomic_load(&caller.done));
-    stepped_answer(op, 200, GOOD);
-    stepped_done(op, "token-1");
-    trial_answered(&caller, ASSAY_OK);
-    assert_string_equal(assay_access_token_text(caller.token, NULL), "token-1");
-    assert_int_equal(trial_stat(credential, ASSAY_CREDENTIAL_STAT_EXCHANGES), 1);
-    trial_release(&caller);
-    trial_release(&hurried);
 }
 
 /* A host that drives operations itself never gets a thread for it, whatever it is late with. */
@@ -382,18 +297,17 @@ static void test_no_thread_is_started(void **state)
     (void)state;
     stepped_first();
     atomic_fetch_add(&stepped_clock_ms, 2900000);
-    assay_op *op = stepped_ask(WAIT);
+    assay_op *op = stepped_ask(STEPPED_WAIT);
     stepped_done(op, "token-1");
-    assay_access_token *kept = trial_kept(credential, EXCHANGE_SCOPE);
+    assay_access_token *kept = trial_kept(the_credential, EXCHANGE_SCOPE);
     assay_access_token_unref(kept);
-    op = stepped_acquire(credential, OTHER_SCOPE, 60);
+    op = stepped_acquire(the_credential, EXCHANGE_OTHER_SCOPE, 60);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
     trial_sleep(70);
     stepped_failed(op, ASSAY_E_TIMEOUT);
-    assert_false(assay_refresher_poke(&credential->refreshing));
-    int64_t wait_ms = -1; /* what it had no time for is due, like a renewal */
-    assert_int_equal(assay_credential_refresh_due(credential, &wait_ms), ASSAY_OK);
-    assert_int_equal(wait_ms, 0);
+    assert_false(assay_refresher_poke(&the_credential->refreshing));
+    /* What it had no time for is due, like a renewal. */
+    assert_int_equal(trial_due(the_credential), 0);
 }
 
 /* What nobody has the time for waits out the pause after a failure: or whoever keeps tokens fresh would try without an end. */
@@ -402,9 +316,9 @@ static void test_background_waits_out_the_pause(void **state)
     (void)state;
     stepped_first();
     atomic_fetch_add(&stepped_clock_ms, 3565000); /* nearly over */
-    assay_op *op = stepped_renew(WAIT);
+    assay_op *op = stepped_renew(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
-    stepped_answer(op, 401, REFUSED);
+    stepped_answer(op, 401, STEPPED_REFUSED);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING);
     assay_op_free(op);
     atomic_fetch_add(&stepped_clock_ms, 6000); /* over */
@@ -412,23 +326,21 @@ static void test_background_waits_out_the_pause(void **state)
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
     trial_sleep(70);
     stepped_failed(op, ASSAY_E_TIMEOUT);
-    int64_t wait_ms = 0;
-    assert_int_equal(assay_credential_refresh_due(credential, &wait_ms), ASSAY_OK);
-    assert_int_equal(wait_ms, 24000);
-    op = stepped_renew(WAIT);
+    assert_int_equal(trial_due(the_credential), 24000);
+    op = stepped_renew(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING);
     assay_op_free(op);
     atomic_fetch_add(&stepped_clock_ms, 24000);
-    op = stepped_renew(WAIT);
+    op = stepped_renew(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
-    stepped_answer(op, 200, GOOD_TOO);
+    stepped_answer(op, 200, STEPPED_GOOD_TOO);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING);
     assay_op_free(op);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_credential, close_credential)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, stepped_begin, stepped_end)
     const struct CMUnitTest tests[] = {
         TEST(test_the_request_that_is_lent),
         TEST(test_kept_token_needs_no_fetch),
@@ -437,14 +349,11 @@ int main(void)
         TEST(test_answer_that_is_too_long),
         TEST(test_refusal),
         TEST(test_fetches_that_fail),
-        TEST(test_shared_by_operations),
-        TEST(test_failure_shared_by_operations),
         TEST(test_freed_in_every_state),
         TEST(test_operation_outlives_the_credential),
         TEST(test_renewals),
         TEST(test_dead_on_arrival),
         TEST(test_token_proxy),
-        TEST(test_thread_waits_for_an_operation),
         TEST(test_no_thread_is_started),
         TEST(test_background_waits_out_the_pause),
     };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who leads, stepped by hand: hosts that are late, or silent, or go, and those who wait for them (case 49). */
+/* Who leads, stepped by hand, and who shares what comes of it: hosts that are late, or silent, or go, and those who wait for them (case 49). */
 #include "flow/credential.h"
 #include "support/acquire_trial.h"
 #include "support/stepped.h"
@@ -10,38 +10,75 @@
 
 #include <cmocka.h>
 
-#define WAIT STEPPED_WAIT
-#define GOOD STEPPED_GOOD
-#define GOOD_TOO "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"token-2\"}"
-#define REFUSED "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: no\",\"error_codes\":[7000215]}"
-
-static assay_credential *credential;
-
-static int open_credential(void **state)
+static void test_shared_by_operations(void **state)
 {
+    enum { COUNT = 20 };
+    assay_op *ops[COUNT];
     (void)state;
-    credential = stepped_open();
-    return 0;
+    for (int i = 0; i < COUNT; i++) {
+        ops[i] = stepped_ask(STEPPED_WAIT);
+        assert_int_equal(assay_op_step(ops[i]), i == 0 ? ASSAY_WANT_FETCH : ASSAY_WANT_WAIT);
+        assert_true(i == 0 || assay_op_wait_ms(ops[i]) >= 1);
+    }
+    assay_op *other = stepped_acquire(the_credential, EXCHANGE_OTHER_SCOPE, STEPPED_WAIT); /* another flight */
+    assert_int_equal(assay_op_step(other), ASSAY_WANT_FETCH);
+    stepped_answer(ops[0], 200, STEPPED_GOOD);
+    assay_credential_forget(the_credential, NULL);
+    for (int i = 0; i < COUNT; i++)
+        stepped_done(ops[i], "token-1"); /* theirs, though it is forgotten */
+    assay_op_free(other);
 }
 
-static int close_credential(void **state)
+static void test_failure_shared_by_operations(void **state)
+{
+    enum { COUNT = 20 };
+    assay_op *ops[COUNT];
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        ops[i] = stepped_ask(STEPPED_WAIT);
+        assert_int_equal(assay_op_step(ops[i]), i == 0 ? ASSAY_WANT_FETCH : ASSAY_WANT_WAIT);
+    }
+    stepped_answer(ops[0], 401, STEPPED_REFUSED);
+    stepped_failed(ops[0], ASSAY_E_GRANT);
+    assay_op *next = stepped_ask(STEPPED_WAIT); /* of another flight, which those do not wait for */
+    assert_int_equal(assay_op_step(next), ASSAY_WANT_FETCH);
+    for (int i = 1; i < COUNT; i++)
+        stepped_failed(ops[i], ASSAY_E_GRANT);
+    stepped_answer(next, 200, STEPPED_GOOD);
+    stepped_done(next, "token-1");
+    assert_int_equal(trial_stat(the_credential, ASSAY_CREDENTIAL_STAT_EXCHANGES), 2);
+}
+
+/* A thread that blocks, and an operation of the same flight. */
+static void test_thread_waits_for_an_operation(void **state)
 {
     (void)state;
-    assay_credential_unref(credential);
-    stepped_close();
-    return 0;
+    trial_caller caller, hurried;
+    assay_op *op = stepped_ask(STEPPED_WAIT);
+    assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
+    trial_call(&caller, the_credential, EXCHANGE_SCOPE, STEPPED_WAIT);
+    trial_call(&hurried, the_credential, EXCHANGE_SCOPE, 50);
+    trial_answered(&hurried, ASSAY_E_TIMEOUT);
+    assert_false(atomic_load(&caller.done));
+    stepped_answer(op, 200, STEPPED_GOOD);
+    stepped_done(op, "token-1");
+    trial_answered(&caller, ASSAY_OK);
+    assert_string_equal(assay_access_token_text(caller.token, NULL), "token-1");
+    assert_int_equal(trial_stat(the_credential, ASSAY_CREDENTIAL_STAT_EXCHANGES), 1);
+    trial_release(&caller);
+    trial_release(&hurried);
 }
 
 static void test_host_that_never_answers(void **state)
 {
     (void)state;
-    assay_op *op = stepped_ask(120), *waiting = stepped_ask(WAIT);
+    assay_op *op = stepped_ask(120), *waiting = stepped_ask(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
     assert_int_equal(assay_op_step(waiting), ASSAY_WANT_WAIT);
     trial_sleep(130);
     stepped_failed(op, ASSAY_E_TIMEOUT);
     assert_int_equal(assay_op_step(waiting), ASSAY_WANT_FETCH); /* it begins anew */
-    stepped_answer(waiting, 200, GOOD);
+    stepped_answer(waiting, 200, STEPPED_GOOD);
     stepped_done(waiting, "token-1");
 }
 
@@ -49,17 +86,17 @@ static void test_host_that_never_answers(void **state)
 static void test_host_that_is_silent(void **state)
 {
     (void)state;
-    assay_op *silent = stepped_ask(100), *waiting = stepped_ask(WAIT);
+    assay_op *silent = stepped_ask(100), *waiting = stepped_ask(STEPPED_WAIT);
     assert_int_equal(assay_op_step(silent), ASSAY_WANT_FETCH);
     assert_int_equal(assay_op_step(waiting), ASSAY_WANT_WAIT);
     trial_sleep(100 + 250 + 20);
     assert_int_equal(assay_op_step(waiting), ASSAY_WANT_FETCH);
-    stepped_answer(silent, 200, GOOD); /* late, and as good */
+    stepped_answer(silent, 200, STEPPED_GOOD); /* late, and as good */
     stepped_done(silent, "token-1");
     assert_int_equal(assay_op_step(waiting), ASSAY_WANT_FETCH); /* it leads: its own request is under way */
-    stepped_answer(waiting, 200, GOOD_TOO);
+    stepped_answer(waiting, 200, STEPPED_GOOD_TOO);
     stepped_done(waiting, "token-2");
-    assay_op *op = stepped_ask(WAIT);
+    assay_op *op = stepped_ask(STEPPED_WAIT);
     stepped_done(op, "token-2");
 }
 
@@ -67,46 +104,44 @@ static void test_host_that_is_silent(void **state)
 static void test_late_failure_is_none(void **state)
 {
     (void)state;
-    assay_op *silent = stepped_ask(100), *waiting = stepped_ask(WAIT);
+    assay_op *silent = stepped_ask(100), *waiting = stepped_ask(STEPPED_WAIT);
     assert_int_equal(assay_op_step(silent), ASSAY_WANT_FETCH);
     assert_int_equal(assay_op_step(waiting), ASSAY_WANT_WAIT);
     trial_sleep(100 + 250 + 20);
     assert_int_equal(assay_op_step(waiting), ASSAY_WANT_FETCH);
-    stepped_answer(waiting, 200, GOOD);
+    stepped_answer(waiting, 200, STEPPED_GOOD);
     stepped_done(waiting, "token-1");
-    stepped_answer(silent, 401, REFUSED);
+    stepped_answer(silent, 401, STEPPED_REFUSED);
     stepped_done(silent, "token-1");
-    assert_int_equal(trial_stat(credential, ASSAY_CREDENTIAL_STAT_FAILURES), 0);
+    assert_int_equal(trial_stat(the_credential, ASSAY_CREDENTIAL_STAT_FAILURES), 0);
 }
 
 /* A flight is over, and the token is to be renewed in its time: not when the lease of somebody who is gone has ended. */
 static void expect_no_flight(void)
 {
-    int64_t wait_ms = 0;
-    assert_int_equal(assay_credential_refresh_due(credential, &wait_ms), ASSAY_OK);
-    assert_in_range(wait_ms, 2000000, 3000000);
+    assert_in_range(trial_due(the_credential), 2000000, 3000000);
 }
 
 /* The token comes late, from one whose lead was taken over: before the heir of the next leader begins, and before there is one. */
 static void test_heir_that_need_not_lead(void **state)
 {
     for (int before = 0; before < 2; before++) {
-        assay_op *silent = stepped_ask(100), *leader = stepped_ask(WAIT), *heir = stepped_ask(WAIT);
+        assay_op *silent = stepped_ask(100), *leader = stepped_ask(STEPPED_WAIT), *heir = stepped_ask(STEPPED_WAIT);
         assert_int_equal(assay_op_step(silent), ASSAY_WANT_FETCH);
         assert_int_equal(assay_op_step(leader), ASSAY_WANT_WAIT);
         assert_int_equal(assay_op_step(heir), ASSAY_WANT_WAIT);
         trial_sleep(100 + 250 + 20);
         assert_int_equal(assay_op_step(leader), ASSAY_WANT_FETCH);
         if (before == 1)
-            stepped_answer(silent, 200, GOOD);
+            stepped_answer(silent, 200, STEPPED_GOOD);
         assay_op_free(leader);
         if (before == 0)
-            stepped_answer(silent, 200, GOOD);
+            stepped_answer(silent, 200, STEPPED_GOOD);
         stepped_done(silent, "token-1");
         stepped_done(heir, "token-1");
         expect_no_flight();
-        (void)close_credential(state);
-        (void)open_credential(state);
+        (void)stepped_end(state);
+        (void)stepped_begin(state);
     }
 }
 
@@ -114,31 +149,29 @@ static void test_heir_that_need_not_lead(void **state)
 static void test_silent_renewal_is_due_again(void **state)
 {
     (void)state;
-    int64_t wait_ms = 0;
     stepped_first();
     atomic_fetch_add(&stepped_clock_ms, 2900000);
     assay_op *silent = stepped_renew(100);
     assert_int_equal(assay_op_step(silent), ASSAY_WANT_FETCH);
-    assert_int_equal(assay_credential_refresh_due(credential, &wait_ms), ASSAY_OK);
-    assert_in_range(wait_ms, 1, 350); /* when its time and the grace are over */
+    assert_in_range(trial_due(the_credential), 1, 350); /* when its time and the grace are over */
     trial_sleep(370);
-    assert_int_equal(assay_credential_refresh_due(credential, &wait_ms), ASSAY_OK);
-    assert_int_equal(wait_ms, 0);
-    assay_op *op = stepped_renew(WAIT);
+    assert_int_equal(trial_due(the_credential), 0);
+    assay_op *op = stepped_renew(STEPPED_WAIT);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
-    stepped_answer(op, 200, GOOD_TOO);
+    stepped_answer(op, 200, STEPPED_GOOD_TOO);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING);
     assert_int_equal(assay_op_result(op, NULL, NULL), ASSAY_OK);
     assay_op_free(op);
     assay_op_free(silent);
-    op = stepped_ask(WAIT);
+    op = stepped_ask(STEPPED_WAIT);
     stepped_done(op, "token-2");
 }
 
 static void test_case_49_cancelling(void **state)
 {
     (void)state;
-    assay_op *leader = stepped_ask(WAIT), *waiting = stepped_ask(WAIT), *patient = stepped_ask(2 * WAIT);
+    assay_op *leader = stepped_ask(STEPPED_WAIT), *waiting = stepped_ask(STEPPED_WAIT),
+             *patient = stepped_ask(2 * STEPPED_WAIT);
     assert_int_equal(assay_op_step(leader), ASSAY_WANT_FETCH);
     assert_int_equal(assay_op_step(waiting), ASSAY_WANT_WAIT);
     assert_int_equal(assay_op_step(patient), ASSAY_WANT_WAIT);
@@ -158,7 +191,8 @@ static void test_case_49_cancelling(void **state)
 static void test_heir_that_goes(void **state)
 {
     (void)state;
-    assay_op *leader = stepped_ask(WAIT), *heir = stepped_ask(2 * WAIT), *next = stepped_ask(WAIT);
+    assay_op *leader = stepped_ask(STEPPED_WAIT), *heir = stepped_ask(2 * STEPPED_WAIT),
+             *next = stepped_ask(STEPPED_WAIT);
     assert_int_equal(assay_op_step(leader), ASSAY_WANT_FETCH);
     assert_int_equal(assay_op_step(heir), ASSAY_WANT_WAIT);
     assert_int_equal(assay_op_step(next), ASSAY_WANT_WAIT);
@@ -166,7 +200,7 @@ static void test_heir_that_goes(void **state)
     assert_int_equal(assay_op_step(next), ASSAY_WANT_WAIT); /* the other one has more time */
     assay_op_free(heir);
     assert_int_equal(assay_op_step(next), ASSAY_WANT_FETCH);
-    stepped_answer(next, 200, GOOD);
+    stepped_answer(next, 200, STEPPED_GOOD);
     stepped_done(next, "token-1");
 }
 
@@ -176,7 +210,7 @@ static void test_leaders_who_go_are_limited(void **state)
     assay_op *ops[COUNT];
     (void)state;
     for (int i = 0; i < COUNT; i++) {
-        ops[i] = stepped_ask(WAIT - i * 100);
+        ops[i] = stepped_ask(STEPPED_WAIT - i * 100);
         assert_int_equal(assay_op_step(ops[i]), i == 0 ? ASSAY_WANT_FETCH : ASSAY_WANT_WAIT);
     }
     int led = 0, over = 0;
@@ -192,11 +226,19 @@ static void test_leaders_who_go_are_limited(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_credential, close_credential)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, stepped_begin, stepped_end)
     const struct CMUnitTest tests[] = {
-        TEST(test_host_that_never_answers), TEST(test_host_that_is_silent),         TEST(test_late_failure_is_none),
-        TEST(test_heir_that_need_not_lead), TEST(test_silent_renewal_is_due_again), TEST(test_case_49_cancelling),
-        TEST(test_heir_that_goes),          TEST(test_leaders_who_go_are_limited),
+        TEST(test_shared_by_operations),
+        TEST(test_failure_shared_by_operations),
+        TEST(test_thread_waits_for_an_operation),
+        TEST(test_host_that_never_answers),
+        TEST(test_host_that_is_silent),
+        TEST(test_late_failure_is_none),
+        TEST(test_heir_that_need_not_lead),
+        TEST(test_silent_renewal_is_due_again),
+        TEST(test_case_49_cancelling),
+        TEST(test_heir_that_goes),
+        TEST(test_leaders_who_go_are_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* All rows of the table of diagnoses that the library itself can tell, as a caller sees them: driven here, or by the test that the list at the end names. */
+#include "support/entra_numbers.h"
 #include "support/exchange_scene.h"
 #include "support/source_text.h"
+#include "support/stepped.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,33 +30,20 @@ static void expect_row(const assay_error *error, int row)
 
 static void errors_of_entra(void **state)
 {
-    static const struct {
-        int64_t number;
-        int row;
-    } all[] = {{70021, 1},    {700211, 2},   {700212, 3},   {7002121, 3},  {700213, 4},   {7002138, 5},  {70025, 6},
-               {70023, 7},    {700024, 8},   {700027, 9},   {700021, 10},  {700023, 11},  {50027, 12},   {5002730, 12},
-               {5002738, 13}, {700222, 14},  {700226, 14},  {700227, 14},  {700229, 14},  {700236, 14},  {90061, 15},
-               {700016, 16},  {700011, 17},  {7000112, 17}, {7000215, 18}, {7000222, 19}, {7000218, 20}, {900144, 21},
-               {700025, 22},  {500011, 23},  {50001, 23},   {70011, 24},   {1002012, 24}, {28002, 25},   {700022, 25},
-               {901002, 26},  {90002, 27},   {900023, 27},  {90038, 28},   {900382, 28},  {900432, 28},  {50049, 29},
-               {50034, 30},   {50076, 31},   {50079, 31},   {50158, 31},   {500133, 32},  {50013, 32},   {500131, 32},
-               {7000113, 33}, {7000114, 33}, {53003, 34},   {530035, 34},  {530032, 34},  {65001, 35},   {50105, 35},
-               {90055, 36},   {50196, 37},   {50033, 38},   {90033, 38},   {90024, 38},   {90006, 38},   {90090, 38},
-               {100007, 39}};
     static const char *const kinds[] = {"aadsts", "aadsts-text"};
     (void)state;
     exchange_scene_rotate_file(&the_scene);
     for (size_t kind = 0; kind < 2; kind++) {
-        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        for (size_t i = 0; i < sizeof entra_numbers / sizeof entra_numbers[0]; i++) {
             char code[32];
             assay_access_token *token = NULL;
             assay_error *error = NULL;
             assay_credential *credential = exchange_scene_workload(&the_scene);
-            assert_int_equal(dev_issuer_fault(the_scene.entra, "token", kinds[kind], all[i].number, -1), 0);
+            assert_int_equal(dev_issuer_fault(the_scene.entra, "token", kinds[kind], entra_numbers[i].number, -1), 0);
             assert_int_not_equal(assay_credential_get_token(credential, EXCHANGE_SCOPE, 600, &token, &error), ASSAY_OK);
             assert_null(token);
-            expect_row(error, all[i].row);
-            (void)snprintf(code, sizeof code, "AADSTS%lld", (long long)all[i].number);
+            expect_row(error, entra_numbers[i].row);
+            (void)snprintf(code, sizeof code, "AADSTS%lld", (long long)entra_numbers[i].number);
             assert_string_equal(assay_error_server_code(error), code);
             assert_int_equal(strlen(assay_error_correlation_id(error)), 36);
             assert_int_equal(strlen(assay_error_trace_id(error)), 36);
@@ -70,23 +59,18 @@ static void errors_of_entra(void **state)
 /* The error after this answer to the first request; later ones are not made. */
 static assay_error *answered(assay_credential *credential, int status, const char *body, const char *date)
 {
-    assay_op *op = NULL;
-    assay_token_request *request = NULL;
     assay_access_token *token = NULL;
     assay_error *error = NULL;
-    assert_int_equal(assay_token_request_new(EXCHANGE_SCOPE, &request, NULL), ASSAY_OK);
-    assert_int_equal(assay_op_new_acquire(credential, request, 500, &op, NULL), ASSAY_OK);
+    assay_op *op = stepped_acquire(credential, EXCHANGE_SCOPE, 500);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
     if (date != NULL)
         assert_int_equal(assay_op_fetched_header(op, "Date", 4, date, strlen(date)), ASSAY_OK);
     assert_int_equal(assay_op_fetched_header(op, "Content-Type", 12, "application/json", 16), ASSAY_OK);
-    assert_int_equal(assay_op_fetched(op, status, assay_op_fetch_url(op), (const uint8_t *)body, strlen(body)),
-                     ASSAY_OK);
+    stepped_answer(op, status, body);
     assert_int_equal(assay_op_step(op), ASSAY_WANT_NOTHING); /* there is no time for another try */
     assert_int_not_equal(assay_op_token(op, &token, &error), ASSAY_OK);
     assert_null(token);
     assay_op_free(op);
-    assay_token_request_free(request);
     assay_credential_unref(credential);
     return error;
 }

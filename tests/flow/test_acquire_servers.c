@@ -22,16 +22,6 @@
 
 static dev_issuer *server;
 
-static void add_app(json_t *app)
-{
-    char message[256];
-    char *json = json_dumps(app, 0);
-    if (dev_issuer_add_app(server, json, message, sizeof message) != 0)
-        fail_msg("%s", message);
-    free(json);
-    json_decref(app);
-}
-
 static json_t *cluster_federation(void)
 {
     return json_pack("{s:s, s:s}", "issuer", dev_issuer_url(the_scene.cluster), "audience",
@@ -42,8 +32,8 @@ static void add_client(void)
 {
     size_t len;
     char *pem = client_keys_read("client.pem", &len);
-    add_app(json_pack("{s:s, s:s, s:s, s:o}", "client_id", CLIENT, "secret", SECRET, "certificates", pem, "federated",
-                      cluster_federation()));
+    exchange_scene_add_app(server, json_pack("{s:s, s:s, s:s, s:o}", "client_id", CLIENT, "secret", SECRET,
+                                             "certificates", pem, "federated", cluster_federation()));
     free(pem);
 }
 
@@ -77,6 +67,13 @@ static assay_access_token *get(assay_credential *credential, const char *scope, 
     return token;
 }
 
+static void drop(assay_credential *credential, assay_access_token *token, arrivals *sent)
+{
+    arrivals_drop(sent);
+    assay_access_token_unref(token);
+    assay_credential_unref(credential);
+}
+
 static void test_case_12_basic_is_encoded_before_base64(void **state)
 {
     arrivals sent;
@@ -93,9 +90,7 @@ static void test_case_12_basic_is_encoded_before_base64(void **state)
     arrivals_has(&sent, "audience", "orders");
     assert_false(arrivals_has_field(&sent, "client-request-id")); /* Entra's own */
     assert_string_equal(assay_access_token_source(token), "client-credentials");
-    arrivals_drop(&sent);
-    assay_access_token_unref(token);
-    assay_credential_unref(credential);
+    drop(credential, token, &sent);
 }
 
 static void secret_in_the_body(void **state)
@@ -108,9 +103,7 @@ static void secret_in_the_body(void **state)
     arrivals_has(&sent, "client_id", CLIENT);
     assert_int_equal(arrivals_times(&sent, "scope"), 0);
     assert_false(arrivals_has_field(&sent, "Authorization"));
-    arrivals_drop(&sent);
-    assay_access_token_unref(token);
-    assay_credential_unref(credential);
+    drop(credential, token, &sent);
 }
 
 static assay_credential *with_key(const char *kind)
@@ -131,26 +124,21 @@ static void private_key_jwt(void **state)
     assay_credential *credential = with_key("client-credentials");
     assay_access_token *token = get(credential, "orders.read", &sent);
     (void)snprintf(endpoint, sizeof endpoint, "%s/token", dev_issuer_base(server));
-    assert_string_equal(json_string_value(arrivals_assertion(&sent, "assertion_claims", "aud")), endpoint);
-    assert_string_equal(json_string_value(arrivals_assertion(&sent, "assertion_claims", "iss")), CLIENT);
-    assert_string_equal(json_string_value(arrivals_assertion(&sent, "assertion_claims", "sub")), CLIENT);
+    arrivals_asserts(&sent, "assertion_claims", "aud", endpoint);
+    arrivals_asserts(&sent, "assertion_claims", "iss", CLIENT);
+    arrivals_asserts(&sent, "assertion_claims", "sub", CLIENT);
     assert_null(arrivals_assertion(&sent, "assertion_header", "kid"));
     assert_false(arrivals_has_field(&sent, "Authorization"));
     arrivals_lacks(&sent, "client_secret");
-    arrivals_drop(&sent);
-    assay_access_token_unref(token);
-    assay_credential_unref(credential);
+    drop(credential, token, &sent);
     /* The issuer as audience, where the server wants that (RFC 7523, section 3), and a form of its own. */
     credential = with_key("client-credentials");
     assert_int_equal(assay_credential_set_assertion_audience(credential, dev_issuer_url(server), NULL), ASSAY_OK);
     assert_int_equal(assay_credential_set_signing_form(credential, "RS256", NULL, NULL), ASSAY_OK);
     token = get(credential, "orders.read", &sent);
-    assert_string_equal(json_string_value(arrivals_assertion(&sent, "assertion_claims", "aud")),
-                        dev_issuer_url(server));
-    assert_string_equal(json_string_value(arrivals_assertion(&sent, "assertion_header", "alg")), "RS256");
-    arrivals_drop(&sent);
-    assay_access_token_unref(token);
-    assay_credential_unref(credential);
+    arrivals_asserts(&sent, "assertion_claims", "aud", dev_issuer_url(server));
+    arrivals_asserts(&sent, "assertion_header", "alg", "RS256");
+    drop(credential, token, &sent);
     /* A name of the key instead of its certificate. */
     credential = with_key("client-credentials");
     assert_int_equal(assay_credential_set_signing_form(credential, NULL, "key-1", NULL), ASSAY_OK);
@@ -158,7 +146,7 @@ static void private_key_jwt(void **state)
     assert_string_equal(assay_error_server_code(error), "invalid_client");
     assay_error_free(error);
     arrivals_take(server, &sent);
-    assert_string_equal(json_string_value(arrivals_assertion(&sent, "assertion_header", "kid")), "key-1");
+    arrivals_asserts(&sent, "assertion_header", "kid", "key-1");
     assert_null(arrivals_assertion(&sent, "assertion_header", "x5t#S256"));
     arrivals_drop(&sent);
     assay_credential_unref(credential);
@@ -172,9 +160,7 @@ static void private_key_jwt_by_certificate(void **state)
     assay_credential *credential = with_key("client-credentials");
     assay_access_token *token = get(credential, "", &sent);
     assert_int_equal(strlen(json_string_value(arrivals_assertion(&sent, "assertion_header", "x5t#S256"))), 43);
-    arrivals_drop(&sent);
-    assay_access_token_unref(token);
-    assay_credential_unref(credential);
+    drop(credential, token, &sent);
 }
 
 static assay_credential *with_file(assay_credential *credential)
@@ -203,9 +189,7 @@ static void test_case_90_exchange(void **state)
     arrivals_lacks(&sent, "actor_token");
     arrivals_lacks(&sent, "actor_token_type");
     assert_string_equal(assay_access_token_issued_type(token), "urn:ietf:params:oauth:token-type:access_token");
-    arrivals_drop(&sent);
-    assay_access_token_unref(token);
-    assay_credential_unref(credential);
+    drop(credential, token, &sent);
 }
 
 /* RFC 8693, section 2.1: several audiences and resources, each as often as it was given. */
@@ -220,9 +204,7 @@ static void test_case_90_repeated_targets(void **state)
     arrivals_take(server, &sent);
     assert_int_equal(arrivals_times(&sent, "audience"), 2);
     assert_int_equal(arrivals_times(&sent, "subject_token"), 1);
-    arrivals_drop(&sent);
-    assay_access_token_unref(token);
-    assay_credential_unref(credential);
+    drop(credential, token, &sent);
 }
 
 static void test_case_90_actor_with_its_type(void **state)
@@ -239,9 +221,7 @@ static void test_case_90_actor_with_its_type(void **state)
     assay_access_token *token = get(credential, "", &sent);
     arrivals_has(&sent, "actor_token_type", "urn:ietf:params:oauth:token-type:jwt");
     assert_int_equal(arrivals_times(&sent, "actor_token"), 1);
-    arrivals_drop(&sent);
-    assay_access_token_unref(token);
-    assay_credential_unref(credential);
+    drop(credential, token, &sent);
 }
 
 /* Client, subject and actor: three proofs in one request, each in its place. */
@@ -251,12 +231,10 @@ static void test_case_90_client_with_a_key(void **state)
     (void)state;
     assay_credential *credential = with_file(with_key("token-exchange"));
     assay_access_token *token = get(credential, "", &sent);
-    assert_string_equal(json_string_value(arrivals_assertion(&sent, "assertion_claims", "iss")), CLIENT);
+    arrivals_asserts(&sent, "assertion_claims", "iss", CLIENT);
     arrivals_has(&sent, "client_id", CLIENT);
     assert_int_equal(arrivals_times(&sent, "subject_token"), 1);
-    arrivals_drop(&sent);
-    assay_access_token_unref(token);
-    assay_credential_unref(credential);
+    drop(credential, token, &sent);
 }
 
 static void expect_fault(assay_credential *credential, const char *kind, int code)
@@ -286,8 +264,8 @@ static void refusals_of_a_server(void **state)
     assert_int_equal(assay_error_diagnosis(error), 0);
     assay_error_free(error);
     assay_credential_unref(credential);
-    add_app(json_pack("{s:s, s:s, s:o, s:[s]}", "client_id", "narrow", "secret", SECRET, "federated",
-                      cluster_federation(), "resources", "orders"));
+    exchange_scene_add_app(server, json_pack("{s:s, s:s, s:o, s:[s]}", "client_id", "narrow", "secret", SECRET,
+                                             "federated", cluster_federation(), "resources", "orders"));
     credential = with_file(with_secret("token-exchange", NULL));
     assert_int_equal(assay_credential_set_client_id(credential, "narrow", NULL), ASSAY_OK);
     assert_int_equal(assay_credential_add_audience(credential, "another", NULL), ASSAY_OK);
@@ -302,7 +280,7 @@ static void refusals_of_a_server(void **state)
 
 static assay_credential *google(void)
 {
-    add_app(json_pack("{s:s, s:o}", "client_id", POOL, "federated", cluster_federation()));
+    exchange_scene_add_app(server, json_pack("{s:s, s:o}", "client_id", POOL, "federated", cluster_federation()));
     assay_credential *credential = with_file(credential_of("google"));
     assert_int_equal(assay_credential_add_audience(credential, POOL, NULL), ASSAY_OK);
     return credential;
@@ -321,9 +299,7 @@ static void test_case_89_google(void **state)
     arrivals_has(&sent, "subject_token_type", "urn:ietf:params:oauth:token-type:jwt");
     arrivals_lacks(&sent, "client_id");
     assert_string_equal(assay_access_token_source(token), "google");
-    arrivals_drop(&sent);
-    assay_access_token_unref(token);
-    assay_credential_unref(credential);
+    drop(credential, token, &sent);
 }
 
 static void test_case_89_without_a_lifetime(void **state)

@@ -14,54 +14,18 @@
 
 #define CALLERS 100
 #define READERS 64
-#define OTHER_SCOPE "https://storage.azure.com/.default"
 #define PATIENT 60000
-
-static exchange_scene scene;
-static assay_credential *credential;
-
-static int start(void **state)
-{
-    (void)state;
-    exchange_scene_start(&scene);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    exchange_scene_stop(&scene);
-    return 0;
-}
-
-static int open_credential(void **state)
-{
-    (void)state;
-    trial_reset(&scene);
-    atomic_store(&scene.frozen, false);
-    atomic_store(&scene.offset_ms, 0);
-    credential = exchange_scene_secret(&scene);
-    return 0;
-}
-
-static int close_credential(void **state)
-{
-    (void)state;
-    assay_credential_unref(credential);
-    credential = NULL;
-    return 0;
-}
 
 /* Slow enough that all are there before it answers. */
 static void slow_server(void)
 {
-    trial_fault(&scene, "slow", pace_is_sanitized() ? 2000 : 700, -1);
+    trial_fault(&the_scene, "slow", pace_is_sanitized() ? 2000 : 700, -1);
 }
 
 static void call_all(trial_caller *callers, size_t count, int64_t timeout_ms)
 {
     for (size_t i = 0; i < count; i++)
-        trial_call(&callers[i], credential, EXCHANGE_SCOPE, timeout_ms);
+        trial_call(&callers[i], the_credential, EXCHANGE_SCOPE, timeout_ms);
 }
 
 static void test_case_41_cold(void **state)
@@ -74,8 +38,8 @@ static void test_case_41_cold(void **state)
         trial_answered(&callers[i], ASSAY_OK);
         assert_ptr_equal(callers[i].token, callers[0].token);
     }
-    trial_requests(&scene, 1);
-    assert_int_equal(trial_stat(credential, ASSAY_CREDENTIAL_STAT_EXCHANGES), 1);
+    trial_requests(&the_scene, 1);
+    assert_int_equal(trial_stat(the_credential, ASSAY_CREDENTIAL_STAT_EXCHANGES), 1);
     for (size_t i = 0; i < CALLERS; i++)
         trial_release(&callers[i]);
 }
@@ -84,13 +48,7 @@ static void test_case_42_failing(void **state)
 {
     static trial_caller callers[CALLERS];
     (void)state;
-    assay_credential_unref(credential);
-    credential = NULL;
-    assert_int_equal(assay_credential_new(scene.runtime, "client-secret", &credential, NULL), ASSAY_OK);
-    assert_int_equal(assay_credential_set_tenant(credential, EXCHANGE_TENANT, NULL), ASSAY_OK);
-    assert_int_equal(assay_credential_set_client_id(credential, EXCHANGE_CLIENT, NULL), ASSAY_OK);
-    assert_int_equal(assay_credential_set_authority(credential, dev_issuer_base(scene.entra), NULL), ASSAY_OK);
-    assert_int_equal(assay_credential_set_secret(credential, "wrong", 5, NULL), ASSAY_OK);
+    assert_int_equal(assay_credential_set_secret(the_credential, "wrong", 5, NULL), ASSAY_OK);
     slow_server();
     call_all(callers, CALLERS, PATIENT);
     for (size_t i = 0; i < CALLERS; i++) {
@@ -99,8 +57,8 @@ static void test_case_42_failing(void **state)
         assert_string_equal(assay_error_correlation_id(callers[i].error),
                             assay_error_correlation_id(callers[0].error)); /* of one request */
     }
-    trial_requests(&scene, 1);
-    assert_int_equal(trial_stat(credential, ASSAY_CREDENTIAL_STAT_FAILURES), 1);
+    trial_requests(&the_scene, 1);
+    assert_int_equal(trial_stat(the_credential, ASSAY_CREDENTIAL_STAT_FAILURES), 1);
     for (size_t i = 0; i < CALLERS; i++)
         trial_release(&callers[i]);
 }
@@ -111,8 +69,7 @@ static void test_case_49_waiters_that_go(void **state)
     (void)state;
     slow_server();
     call_all(callers, 1, PATIENT);
-    while (exchange_scene_requests(&scene) < 1)
-        trial_sleep(1);
+    trial_wait_requests(&the_scene, 1);
     call_all(hurried, 10, 50);
     call_all(callers + 1, 9, PATIENT);
     for (size_t i = 0; i < 10; i++) {
@@ -124,7 +81,7 @@ static void test_case_49_waiters_that_go(void **state)
         trial_answered(&callers[i], ASSAY_OK);
         assert_ptr_equal(callers[i].token, callers[0].token);
     }
-    trial_requests(&scene, 1);
+    trial_requests(&the_scene, 1);
     for (size_t i = 0; i < 10; i++)
         trial_release(&callers[i]);
 }
@@ -135,8 +92,8 @@ static void test_leader_with_little_time(void **state)
     static trial_caller leader, callers[20];
     (void)state;
     slow_server();
-    trial_call(&leader, credential, EXCHANGE_SCOPE, 300);
-    while (exchange_scene_requests(&scene) < 1 && !atomic_load(&leader.done))
+    trial_call(&leader, the_credential, EXCHANGE_SCOPE, 300);
+    while (exchange_scene_requests(&the_scene) < 1 && !atomic_load(&leader.done))
         trial_sleep(1);
     call_all(callers, 20, PATIENT);
     trial_answered(&leader, ASSAY_E_TIMEOUT);
@@ -145,7 +102,7 @@ static void test_leader_with_little_time(void **state)
         trial_answered(&callers[i], ASSAY_OK);
         assert_ptr_equal(callers[i].token, callers[0].token);
     }
-    trial_requests(&scene, 2);
+    trial_requests(&the_scene, 2);
     for (size_t i = 0; i < 20; i++)
         trial_release(&callers[i]);
 }
@@ -156,15 +113,15 @@ static void test_nobody_has_the_time(void **state)
     trial_caller caller;
     int tries = 0;
     (void)state;
-    trial_fault(&scene, "slow", 600, -1);
+    trial_fault(&the_scene, "slow", 600, -1);
     do {
-        trial_call(&caller, credential, EXCHANGE_SCOPE, 100);
+        trial_call(&caller, the_credential, EXCHANGE_SCOPE, 100);
         assert_int_equal(pthread_join(caller.thread, NULL), 0);
         assert_true(caller.code == ASSAY_OK || caller.code == ASSAY_E_TIMEOUT);
         trial_release(&caller);
     } while (caller.code != ASSAY_OK && ++tries < 200);
     assert_int_equal(caller.code, ASSAY_OK);
-    assert_true(exchange_scene_requests(&scene) <= 4); /* the first one's, and the thread's */
+    assert_true(exchange_scene_requests(&the_scene) <= 4); /* the first one's, and the thread's */
 }
 
 static atomic_bool ended;
@@ -178,7 +135,7 @@ static void *come_and_go(void *argument)
         assay_access_token *token = NULL;
         int64_t timeout_ms = (int64_t)(rand_r(&seed) % 60) + 1;
         int64_t began = trial_now_ms();
-        int code = assay_credential_get_token(credential, EXCHANGE_SCOPE, timeout_ms, &token, NULL);
+        int code = assay_credential_get_token(the_credential, EXCHANGE_SCOPE, timeout_ms, &token, NULL);
         if (trial_now_ms() - began > timeout_ms + 3000)
             atomic_fetch_add(&waits_over, 1);
         if (code != ASSAY_OK && code != ASSAY_E_TIMEOUT) {
@@ -200,7 +157,7 @@ static void *come_and_go_by_operation(void *argument)
         abort();
     while (!atomic_load(&ended)) {
         assay_op *op = NULL;
-        if (assay_op_new_acquire(credential, request, 1000, &op, NULL) != ASSAY_OK)
+        if (assay_op_new_acquire(the_credential, request, 1000, &op, NULL) != ASSAY_OK)
             abort();
         int want = assay_op_step(op);
         for (int i = rand_r(&seed) % 30; want == ASSAY_WANT_WAIT && i > 0; i--) {
@@ -238,17 +195,17 @@ static void test_callers_that_come_and_go(void **state)
     pthread_t threads[COUNT];
     unsigned seeds[COUNT];
     (void)state;
-    trial_fault(&scene, "slow", 40, -1); /* some have the time, some have not */
+    trial_fault(&the_scene, "slow", 40, -1); /* some have the time, some have not */
     start_threads(threads, seeds, COUNT, come_and_go);
     for (int i = 0; i < ROUNDS; i++) {
         long before = atomic_load(&gets);
         for (int64_t until = trial_now_ms() + TRIAL_PATIENCE; atomic_load(&gets) == before; trial_sleep(5))
             assert_true(trial_now_ms() < until);
-        assay_credential_forget(credential, NULL);
+        assay_credential_forget(the_credential, NULL);
     }
     join_threads(threads, COUNT);
     assert_int_equal(atomic_load(&waits_over), 0);
-    assert_true(exchange_scene_requests(&scene) <= (ROUNDS + 1) * 16);
+    assert_true(exchange_scene_requests(&the_scene) <= (ROUNDS + 1) * 16);
 }
 
 static void test_operations_that_come_and_go(void **state)
@@ -257,15 +214,15 @@ static void test_operations_that_come_and_go(void **state)
     pthread_t threads[COUNT];
     unsigned seeds[COUNT];
     (void)state;
-    trial_fault(&scene, "slow", 5, -1);
+    trial_fault(&the_scene, "slow", 5, -1);
     start_threads(threads, seeds, COUNT, come_and_go_by_operation);
     for (int i = 0; i < ROUNDS; i++) {
-        assay_access_token_unref(exchange_scene_get(credential, EXCHANGE_SCOPE));
-        assay_credential_forget(credential, NULL);
+        assay_access_token_unref(exchange_scene_get(the_credential, EXCHANGE_SCOPE));
+        assay_credential_forget(the_credential, NULL);
     }
     join_threads(threads, COUNT);
     assert_true(atomic_load(&gets) > 0);
-    assay_access_token_unref(exchange_scene_get(credential, EXCHANGE_SCOPE));
+    assay_access_token_unref(exchange_scene_get(the_credential, EXCHANGE_SCOPE));
 }
 
 /* Each one is of the scope that was asked for, and whole. */
@@ -283,8 +240,8 @@ static void *get_on(void *argument)
     unsigned which = *(const unsigned *)argument, times = pace_is_sanitized() ? 1000 : 10000;
     for (unsigned i = 0; i < times || !atomic_load(&ended); i++) {
         assay_access_token *token = NULL;
-        const char *scope = (which + i) % 2 == 0 ? EXCHANGE_SCOPE : OTHER_SCOPE;
-        int code = assay_credential_get_token(credential, scope, PATIENT, &token, NULL);
+        const char *scope = (which + i) % 2 == 0 ? EXCHANGE_SCOPE : EXCHANGE_OTHER_SCOPE;
+        int code = assay_credential_get_token(the_credential, scope, PATIENT, &token, NULL);
         if (code != ASSAY_OK) {
             fprintf(stderr, "%s\n", assay_code_name(code));
             abort();
@@ -302,24 +259,24 @@ static void test_case_99_gets_while_tokens_are_renewed(void **state)
     static pthread_t threads[READERS];
     static unsigned seeds[READERS];
     (void)state;
-    exchange_scene_freeze(&scene);
-    assay_access_token *vault = exchange_scene_get(credential, EXCHANGE_SCOPE);
-    assay_access_token *storage = exchange_scene_get(credential, OTHER_SCOPE);
+    exchange_scene_freeze(&the_scene);
+    assay_access_token *vault = exchange_scene_get(the_credential, EXCHANGE_SCOPE);
+    assay_access_token *storage = exchange_scene_get(the_credential, EXCHANGE_OTHER_SCOPE);
     start_threads(threads, seeds, READERS, get_on);
     for (int i = 0; i < ROUNDS; i++) {
-        exchange_scene_advance(&scene, 2900); /* due, and good for ten minutes more */
-        assay_access_token *fresh = trial_renewed(credential, EXCHANGE_SCOPE, vault);
+        exchange_scene_advance(&the_scene, 2900); /* due, and good for ten minutes more */
+        assay_access_token *fresh = trial_renewed(the_credential, EXCHANGE_SCOPE, vault);
         assay_access_token_unref(vault);
         vault = fresh;
-        fresh = trial_renewed(credential, OTHER_SCOPE, storage);
+        fresh = trial_renewed(the_credential, EXCHANGE_OTHER_SCOPE, storage);
         assay_access_token_unref(storage);
         storage = fresh;
     }
     join_threads(threads, READERS);
     assert_true(atomic_load(&gets) >= (long)READERS * (pace_is_sanitized() ? 1000 : 10000));
-    trial_requests(&scene, 2 + 2 * ROUNDS);
-    assert_int_equal(trial_stat(credential, ASSAY_CREDENTIAL_STAT_REFRESHES), 2 * ROUNDS);
-    assert_int_equal(trial_stat(credential, ASSAY_CREDENTIAL_STAT_FAILURES), 0);
+    trial_requests(&the_scene, 2 + 2 * ROUNDS);
+    assert_int_equal(trial_stat(the_credential, ASSAY_CREDENTIAL_STAT_REFRESHES), 2 * ROUNDS);
+    assert_int_equal(trial_stat(the_credential, ASSAY_CREDENTIAL_STAT_FAILURES), 0);
     assay_access_token_unref(vault);
     assay_access_token_unref(storage);
 }
@@ -331,11 +288,11 @@ static void test_forgotten_while_they_wait(void **state)
     pthread_t threads[COUNT];
     unsigned seeds[COUNT];
     (void)state;
-    assay_access_token_unref(exchange_scene_get(credential, EXCHANGE_SCOPE));
-    assay_access_token_unref(exchange_scene_get(credential, OTHER_SCOPE));
+    assay_access_token_unref(exchange_scene_get(the_credential, EXCHANGE_SCOPE));
+    assay_access_token_unref(exchange_scene_get(the_credential, EXCHANGE_OTHER_SCOPE));
     start_threads(threads, seeds, COUNT, get_on);
     for (int i = 0; i < TIMES; i++) {
-        assay_credential_forget(credential, NULL);
+        assay_credential_forget(the_credential, NULL);
         trial_sleep(i % 7);
     }
     join_threads(threads, COUNT);
@@ -345,10 +302,10 @@ static void *start_and_stop(void *argument)
 {
     unsigned seed = *(const unsigned *)argument;
     while (!atomic_load(&ended)) {
-        if (rand_r(&seed) % 2 == 0 && assay_credential_start_refresh_thread(credential, NULL) != ASSAY_OK)
+        if (rand_r(&seed) % 2 == 0 && assay_credential_start_refresh_thread(the_credential, NULL) != ASSAY_OK)
             abort();
         if (rand_r(&seed) % 2 == 0)
-            assay_credential_stop_refresh_thread(credential);
+            assay_credential_stop_refresh_thread(the_credential);
         trial_sleep(rand_r(&seed) % 4);
     }
     return NULL;
@@ -361,19 +318,20 @@ static void test_refresh_thread_comes_and_goes(void **state)
     pthread_t threads[COUNT];
     unsigned seeds[COUNT];
     (void)state;
-    trial_fault(&scene, "slow", 20, -1);
-    exchange_scene_freeze(&scene);
-    assay_access_token *token = exchange_scene_get(credential, EXCHANGE_SCOPE);
+    trial_fault(&the_scene, "slow", 20, -1);
+    exchange_scene_freeze(&the_scene);
+    assay_access_token *token = exchange_scene_get(the_credential, EXCHANGE_SCOPE);
     start_threads(threads, seeds, COUNT, start_and_stop);
     for (int i = 0; i < ROUNDS; i++) {
-        exchange_scene_advance(&scene, 2900);
+        exchange_scene_advance(&the_scene, 2900);
         assay_access_token_unref(token);
-        token = trial_kept(credential, EXCHANGE_SCOPE); /* the one or the other, at once */
+        token = trial_kept(the_credential, EXCHANGE_SCOPE); /* the one or the other, at once */
         assert_non_null(token);
         trial_sleep(5);
         assay_access_token_unref(token);
-        exchange_scene_advance(&scene, 700); /* too late: whoever asks has to wait, for that flight or one of its own */
-        token = exchange_scene_get(credential, EXCHANGE_SCOPE);
+        exchange_scene_advance(&the_scene,
+                               700); /* too late: whoever asks has to wait, for that flight or one of its own */
+        token = exchange_scene_get(the_credential, EXCHANGE_SCOPE);
     }
     join_threads(threads, COUNT);
     assay_access_token_unref(token);
@@ -381,7 +339,7 @@ static void test_refresh_thread_comes_and_goes(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_credential, close_credential)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, trial_begin, trial_end)
     const struct CMUnitTest tests[] = {
         TEST(test_case_41_cold),
         TEST(test_case_42_failing),
@@ -394,5 +352,5 @@ int main(void)
         TEST(test_forgotten_while_they_wait),
         TEST(test_refresh_thread_comes_and_goes),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, exchange_scene_setup, exchange_scene_teardown);
 }

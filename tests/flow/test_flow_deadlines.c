@@ -17,21 +17,6 @@
 
 static scene at;
 
-static int open_plain(void **state)
-{
-    (void)state;
-    scene_open(&at, NULL);
-    return 0;
-}
-
-static int close_scene(void **state)
-{
-    (void)state;
-    dev_issuer_fault(at.issuer, "all", "none", -1, -1);
-    scene_close(&at);
-    return 0;
-}
-
 static void cold_call_ends_in_time(void **state)
 {
     (void)state;
@@ -140,7 +125,7 @@ static void token_that_expires_during_the_fetch_is_refused(void **state)
     assert_int_equal(scene_requests(&at, "jwks"), 1);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_plain, close_scene)
+#define CASE(name) cmocka_unit_test_prestate_setup_teardown(name, scene_setup, scene_teardown, &at)
 
 int main(void)
 {

@@ -17,21 +17,6 @@
 static scene at;
 static loop turning;
 
-static int open_plain(void **state)
-{
-    (void)state;
-    scene_open(&at, NULL);
-    scene_validator(&at);
-    return 0;
-}
-
-static int close_scene(void **state)
-{
-    (void)state;
-    scene_close(&at);
-    return 0;
-}
-
 static assay_op *make_op(const char *token, int64_t timeout_ms)
 {
     assay_op *op = NULL;
@@ -384,7 +369,7 @@ static void operations_end_by_their_deadline(void **state)
     in_each_loop(deadline_while_the_issuer_hangs);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_plain, close_scene)
+#define CASE(name) cmocka_unit_test_prestate_setup_teardown(name, scene_setup_validator, scene_teardown, &at)
 
 int main(void)
 {

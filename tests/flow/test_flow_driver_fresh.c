@@ -23,21 +23,6 @@ enum { WAITING = 2000 };
 static scene at;
 static loop turning;
 
-static int open_plain(void **state)
-{
-    (void)state;
-    scene_open(&at, NULL);
-    scene_validator(&at);
-    return 0;
-}
-
-static int close_scene(void **state)
-{
-    (void)state;
-    scene_close(&at);
-    return 0;
-}
-
 static int64_t due_in(void)
 {
     int64_t wait = 0;
@@ -222,8 +207,9 @@ static void keeps_calls_short(int64_t (*longest_call)(void))
     int64_t shortest = INT64_MAX;
     for (int attempt = 0; attempt < 3 && shortest > LONGEST_CALL_US; attempt++) {
         if (attempt > 0) {
-            close_scene(NULL);
-            open_plain(NULL);
+            scene_close(&at);
+            scene_open(&at, NULL);
+            scene_validator(&at);
         }
         int64_t took = longest_call();
         shortest = took < shortest ? took : shortest;
@@ -360,7 +346,7 @@ static void hung_name_server_outlasts_no_deadline(void **state)
     assert_int_equal(status, 0);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_plain, close_scene)
+#define CASE(name) cmocka_unit_test_prestate_setup_teardown(name, scene_setup_validator, scene_teardown, &at)
 
 int main(void)
 {

@@ -17,17 +17,8 @@ static scene at;
 
 static int open_warm(void **state)
 {
-    (void)state;
-    scene_open(&at, NULL);
-    scene_validator(&at);
+    (void)scene_setup_validator(state);
     assert_int_equal(scene_try(&at, "{}", WAIT), ASSAY_OK);
-    return 0;
-}
-
-static int close_scene(void **state)
-{
-    (void)state;
-    scene_close(&at);
     return 0;
 }
 
@@ -186,7 +177,7 @@ static void flood_while_the_issuer_is_down(void **state)
     free(good);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_warm, close_scene)
+#define CASE(name) cmocka_unit_test_prestate_setup_teardown(name, open_warm, scene_teardown, &at)
 
 int main(void)
 {

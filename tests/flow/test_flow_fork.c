@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -74,26 +73,6 @@ static void warm_up(void)
     assert_int_equal(assay_validator_warm_up(validator, WAIT, NULL), ASSAY_OK);
 }
 
-static int is_not(int line)
-{
-    fprintf(stderr, "child: line %d is not as expected\n", line);
-    return 1;
-}
-
-/* In children, where a failure is an exit status. */
-#define EXPECT(condition)                                                                                              \
-    do {                                                                                                               \
-        if (!(condition))                                                                                              \
-            return is_not(__LINE__);                                                                                   \
-    } while (0)
-
-/* What a thread of the parent has in OpenSSL looks lost in a child. */
-static int leave_with_memory_of_threads(void)
-{
-    fflush(NULL);
-    _exit(0);
-}
-
 static void start_thread(void)
 {
     assert_int_equal(assay_validator_start_refresh_thread(validator, NULL), ASSAY_OK);
@@ -139,7 +118,7 @@ static int fetch_in_child(void *argument)
     EXPECT(assay_validator_refresh(validator, NULL, WAIT, NULL) == ASSAY_OK);
     assay_validator_unref(validator);
     EXPECT(process_wait_threads(1) == 1);
-    return leave_with_memory_of_threads();
+    return process_leave();
 }
 
 static void wait_until_ready(void)
@@ -278,7 +257,7 @@ static int have_a_thread_of_its_own(void *argument)
     EXPECT(assay_validator_start_refresh_thread(validator, NULL) == ASSAY_OK);
     assay_validator_unref(validator);
     EXPECT(process_wait_threads(1) == 1);
-    return leave_with_memory_of_threads();
+    return process_leave();
 }
 
 static void child_starts_its_own_thread(void **state)
@@ -300,7 +279,7 @@ static int two_generations_down(void *argument)
         EXPECT(process_run(two_generations_down, &left, SECONDS) == 0);
     EXPECT(assay_validator_refresh(validator, NULL, WAIT, NULL) == ASSAY_OK);
     assay_validator_unref(validator);
-    return leave_with_memory_of_threads();
+    return process_leave();
 }
 
 static void children_of_children(void **state)
@@ -357,10 +336,9 @@ static int check_warm(void *argument)
 {
     (void)argument;
     for (int i = 0; i < 20; i++)
-        if (far_issuer_try(validator, good, 0) != ASSAY_OK)
-            _exit(is_not(__LINE__)); /* likewise */
+        EXPECT(far_issuer_try(validator, good, 0) == ASSAY_OK);
     assay_validator_unref(validator);
-    return leave_with_memory_of_threads();
+    return process_leave();
 }
 
 static void forks_while_threads_validate(void **state)
@@ -429,12 +407,6 @@ static void log_under_a_lock(void *user_data, int level, const char *text, size_
     pthread_mutex_unlock(&interpreter);
 }
 
-static int leave(void *argument)
-{
-    (void)argument;
-    _exit(0); /* the memory of a thread that is not here would look lost */
-}
-
 /* As a language does that holds one lock while it forks, which its log function wants too. */
 static void fork_while_the_log_waits_for_it(void **state)
 {
@@ -449,7 +421,7 @@ static void fork_while_the_log_waits_for_it(void **state)
     for (int i = 0; i < 5000 && atomic_load(&logging) == 0; i++)
         usleep(1000);
     assert_int_not_equal(atomic_load(&logging), 0);
-    int child = process_start(leave, NULL, SECONDS);
+    int child = process_start(process_leave_at_once, NULL, SECONDS);
     pthread_mutex_unlock(&interpreter);
     assert_int_equal(process_wait(child), 0);
 }

@@ -14,20 +14,6 @@
 
 static scene at;
 
-static int open_plain(void **state)
-{
-    (void)state;
-    scene_open(&at, NULL);
-    return 0;
-}
-
-static int close_scene(void **state)
-{
-    (void)state;
-    scene_close(&at);
-    return 0;
-}
-
 static void rotate(const char *request)
 {
     char *answer = NULL;
@@ -448,7 +434,7 @@ static void tls_of_an_unknown_ca_is_refused(void **state)
     assay_validator_unref(other);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_plain, close_scene)
+#define CASE(name) cmocka_unit_test_prestate_setup_teardown(name, scene_setup, scene_teardown, &at)
 
 int main(void)
 {

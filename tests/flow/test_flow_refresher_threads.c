@@ -20,21 +20,6 @@
 
 static scene at;
 
-static int open_plain(void **state)
-{
-    (void)state;
-    scene_open(&at, NULL);
-    scene_validator(&at);
-    return 0;
-}
-
-static int close_scene(void **state)
-{
-    (void)state;
-    scene_close(&at);
-    return 0;
-}
-
 static void pause_ms(int64_t milliseconds)
 {
     const struct timespec pause = {(time_t)(milliseconds / 1000), (long)(milliseconds % 1000) * 1000000};
@@ -280,7 +265,7 @@ static void started_and_stopped_by_all(void **state)
     free(token);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_plain, close_scene)
+#define CASE(name) cmocka_unit_test_prestate_setup_teardown(name, scene_setup_validator, scene_teardown, &at)
 
 int main(void)
 {

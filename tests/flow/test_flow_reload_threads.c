@@ -34,20 +34,6 @@ static scene at;
 static host serving;
 static worker workers[THREADS];
 
-static int open_scene(void **state)
-{
-    (void)state;
-    scene_open(&at, NULL);
-    return 0;
-}
-
-static int close_scene(void **state)
-{
-    (void)state;
-    scene_close(&at);
-    return 0;
-}
-
 static int64_t now_us(void)
 {
     struct timespec now;
@@ -243,7 +229,7 @@ static void swapped_while_a_refresh_is_under_way(void **state)
     free(token);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_scene, close_scene)
+#define CASE(name) cmocka_unit_test_prestate_setup_teardown(name, scene_setup, scene_teardown, &at)
 
 int main(void)
 {

@@ -19,20 +19,6 @@
 static scene at;
 static pthread_barrier_t barrier;
 
-static int open_plain(void **state)
-{
-    (void)state;
-    scene_open(&at, NULL);
-    return 0;
-}
-
-static int close_scene(void **state)
-{
-    (void)state;
-    scene_close(&at);
-    return 0;
-}
-
 static void run(size_t count, void *(*body)(void *), void *arguments, size_t size)
 {
     pthread_t threads[MANY];
@@ -66,18 +52,29 @@ static void run_jobs(job *jobs, size_t count)
     pthread_barrier_destroy(&barrier);
 }
 
+/* So many, with the same token and with time enough. */
+static void run_patient(job *jobs, size_t count, const char *token)
+{
+    for (size_t i = 0; i < count; i++)
+        jobs[i] = (job){token, WAIT, 1, 0};
+    run_jobs(jobs, count);
+}
+
+static void hundred_get(const char *token, int code)
+{
+    job jobs[MANY];
+    run_patient(jobs, MANY, token);
+    for (size_t i = 0; i < MANY; i++)
+        assert_int_equal(jobs[i].code, code);
+}
+
 static void K14_hundred_threads_cold(void **state)
 {
     (void)state;
-    job jobs[MANY];
     scene_validator(&at);
     char *token = scene_mint(&at, "{}");
     dev_issuer_fault(at.issuer, "all", "slow", 200, -1);
-    for (size_t i = 0; i < MANY; i++)
-        jobs[i] = (job){token, WAIT, 1, 0};
-    run_jobs(jobs, MANY);
-    for (size_t i = 0; i < MANY; i++)
-        assert_int_equal(jobs[i].code, ASSAY_OK);
+    hundred_get(token, ASSAY_OK);
     assert_int_equal(scene_requests(&at, "metadata"), 1);
     assert_int_equal(scene_requests(&at, "jwks"), 1);
     free(token);
@@ -87,15 +84,10 @@ static void K14_hundred_threads_cold(void **state)
 static void hundred_threads_cold_while_down(void **state)
 {
     (void)state;
-    job jobs[MANY];
     scene_validator(&at);
     char *token = scene_mint(&at, "{}");
     dev_issuer_fault(at.issuer, "all", "status", 503, -1);
-    for (size_t i = 0; i < MANY; i++)
-        jobs[i] = (job){token, WAIT, 1, 0};
-    run_jobs(jobs, MANY);
-    for (size_t i = 0; i < MANY; i++)
-        assert_int_equal(jobs[i].code, ASSAY_E_KEYS_UNAVAILABLE);
+    hundred_get(token, ASSAY_E_KEYS_UNAVAILABLE);
     assert_int_equal(scene_requests(&at, "metadata"), 1);
     free(token);
 }
@@ -103,7 +95,6 @@ static void hundred_threads_cold_while_down(void **state)
 static void hundred_threads_with_a_new_key(void **state)
 {
     (void)state;
-    job jobs[MANY];
     char *answer = NULL;
     scene_validator(&at);
     assert_int_equal(scene_try(&at, "{}", WAIT), ASSAY_OK);
@@ -111,11 +102,7 @@ static void hundred_threads_with_a_new_key(void **state)
     free(answer);
     char *token = scene_mint(&at, "{}");
     dev_issuer_fault(at.issuer, "jwks", "slow", 200, -1);
-    for (size_t i = 0; i < MANY; i++)
-        jobs[i] = (job){token, WAIT, 1, 0};
-    run_jobs(jobs, MANY);
-    for (size_t i = 0; i < MANY; i++)
-        assert_int_equal(jobs[i].code, ASSAY_OK);
+    hundred_get(token, ASSAY_OK);
     assert_int_equal(scene_requests(&at, "jwks"), 2);
     free(token);
 }
@@ -228,9 +215,7 @@ static void due_refresh_is_paid_by_one(void **state)
     scene_advance(&at, 3601);
     char *token = scene_mint(&at, "{}");
     dev_issuer_fault(at.issuer, "jwks", "slow", 1500, -1);
-    for (size_t i = 0; i < 32; i++)
-        jobs[i] = (job){token, WAIT, 1, 0};
-    run_jobs(jobs, 32);
+    run_patient(jobs, 32, token);
     size_t slow = 0;
     for (size_t i = 0; i < 32; i++) {
         assert_int_equal(jobs[i].code, ASSAY_OK);
@@ -317,7 +302,7 @@ static void sixty_four_threads_while_keys_rotate(void **state)
         free(turning.all[i]);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_plain, close_scene)
+#define CASE(name) cmocka_unit_test_prestate_setup_teardown(name, scene_setup, scene_teardown, &at)
 
 int main(void)
 {

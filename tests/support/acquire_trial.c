@@ -43,11 +43,60 @@ void trial_reset(exchange_scene *scene)
     dev_issuer_stats_reset(scene->entra);
 }
 
+assay_credential *the_credential;
+
+int trial_begin(void **state)
+{
+    (void)state;
+    trial_reset(&the_scene);
+    atomic_store(&the_scene.frozen, false);
+    atomic_store(&the_scene.offset_ms, 0);
+    exchange_scene_rotate_file(&the_scene);
+    the_credential = exchange_scene_secret(&the_scene);
+    return 0;
+}
+
+int trial_begin_frozen(void **state)
+{
+    int code = trial_begin(state);
+    exchange_scene_freeze(&the_scene);
+    return code;
+}
+
+int trial_end(void **state)
+{
+    (void)state;
+    trial_replace(NULL);
+    return 0;
+}
+
+void trial_replace(assay_credential *made)
+{
+    assay_credential_unref(the_credential);
+    the_credential = made;
+}
+
+int trial_try(const char *scope, int64_t timeout_ms, const assay_access_token *token, bool *same)
+{
+    assay_access_token *got = NULL;
+    int code = assay_credential_get_token(the_credential, scope, timeout_ms, &got, NULL);
+    *same = got != NULL && got == token;
+    assay_access_token_unref(got);
+    return code;
+}
+
 uint64_t trial_stat(const assay_credential *credential, int stat)
 {
     uint64_t value = 0;
     assert_int_equal(assay_credential_get_stat(credential, stat, &value), ASSAY_OK);
     return value;
+}
+
+int64_t trial_due(assay_credential *credential)
+{
+    int64_t wait_ms = INT64_MIN;
+    assert_int_equal(assay_credential_refresh_due(credential, &wait_ms), ASSAY_OK);
+    return wait_ms;
 }
 
 assay_access_token *trial_kept(assay_credential *credential, const char *scope)
@@ -88,10 +137,21 @@ assay_access_token *trial_get(assay_credential *credential, const assay_token_re
     return token;
 }
 
-void trial_requests(exchange_scene *scene, int64_t count)
+void trial_wait_requests(exchange_scene *scene, int64_t count)
 {
     for (int64_t until = trial_now_ms() + TRIAL_PATIENCE; exchange_scene_requests(scene) < count; trial_sleep(1))
         assert_true(trial_now_ms() < until);
+}
+
+void trial_turn(exchange_scene *scene, loop *turning, int64_t count)
+{
+    for (int64_t until = trial_now_ms() + TRIAL_PATIENCE; exchange_scene_requests(scene) < count; loop_turn(turning, 5))
+        assert_true(trial_now_ms() < until);
+}
+
+void trial_requests(exchange_scene *scene, int64_t count)
+{
+    trial_wait_requests(scene, count);
     trial_sleep(QUIET_MS);
     assert_int_equal(exchange_scene_requests(scene), count);
 }

@@ -5,6 +5,7 @@
 /* Steps that tests of kept tokens have in common, in the scene of exchange_scene.h. What is not as said fails the test. */
 
 #include "exchange_scene.h"
+#include "loop.h"
 
 #include <pthread.h>
 
@@ -21,6 +22,8 @@ void trial_fault(exchange_scene *scene, const char *kind, int64_t value, int64_t
 void trial_reset(exchange_scene *scene);
 
 uint64_t trial_stat(const assay_credential *credential, int stat);
+/* In how many milliseconds a renewal is due; -1: none is. */
+int64_t trial_due(assay_credential *credential);
 /* The token that is kept, without waiting; NULL: none serves. */
 assay_access_token *trial_kept(assay_credential *credential, const char *scope);
 /* Exactly this token is given at once. */
@@ -29,7 +32,20 @@ void trial_still(assay_credential *credential, const char *scope, const assay_ac
 assay_access_token *trial_renewed(assay_credential *credential, const char *scope, const assay_access_token *token);
 assay_access_token *trial_get(assay_credential *credential, const assay_token_request *request);
 
-/* Wait until so many requests for tokens arrived since trial_reset(); then let a while pass, in which no more may. */
+/* The credential of the test that runs, not yet used, and what is around each test of the_scene: all is well there, and a fresh token in the file. */
+extern assay_credential *the_credential;
+int trial_begin(void **state);        /* with a secret; the clock is the system's */
+int trial_begin_frozen(void **state); /* the same, with a clock that stands still */
+int trial_end(void **state);
+/* From now on it is this one. */
+void trial_replace(assay_credential *made);
+/* What it answers, for children too, since nothing fails here; *same: whether that is this token. */
+int trial_try(const char *scope, int64_t timeout_ms, const assay_access_token *token, bool *same);
+
+/* Wait until so many requests for tokens arrived since trial_reset(); a thread, or this loop, makes them. */
+void trial_wait_requests(exchange_scene *scene, int64_t count);
+void trial_turn(exchange_scene *scene, loop *turning, int64_t count);
+/* The first of these; then let a while pass, in which no more may. */
 void trial_requests(exchange_scene *scene, int64_t count);
 /* The clock goes on, a second in @p pause_ms real milliseconds, until so many requests arrived; how many seconds that took. Bounded by an hour. */
 int64_t trial_pump(exchange_scene *scene, int64_t count, int64_t pause_ms);

@@ -84,6 +84,13 @@ const json_t *arrivals_assertion(const arrivals *taken, const char *part, const 
     return json_object_get(json_object_get(taken->last, part), member);
 }
 
+void arrivals_asserts(const arrivals *taken, const char *part, const char *member, const char *value)
+{
+    const char *found = json_string_value(arrivals_assertion(taken, part, member));
+    assert_non_null(found);
+    assert_string_equal(found, value);
+}
+
 void arrivals_is_clean(const arrivals *taken)
 {
     assert_int_equal(json_integer_value(json_object_get(taken->last, "content_types")), 1);

@@ -28,6 +28,8 @@ size_t arrivals_times(const arrivals *taken, const char *name);
 const char *arrivals_text(const arrivals *taken, const char *member);
 /* Member of the assertion's claims or header (@p part "assertion_claims", "assertion_header") of the last one; NULL: none. */
 const json_t *arrivals_assertion(const arrivals *taken, const char *part, const char *member);
+/* That member is this text. */
+void arrivals_asserts(const arrivals *taken, const char *part, const char *member, const char *value);
 /* No Content-Type but one, no parameter twice, and a form that can be read (case 11). */
 void arrivals_is_clean(const arrivals *taken);
 /* Whether the names of its header fields have this one, in any case. */

@@ -55,15 +55,22 @@ static dev_issuer *start(const dev_issuer_options *options)
     return issuer;
 }
 
-static void add_app(exchange_scene *scene)
+void exchange_scene_add_app(dev_issuer *issuer, json_t *app)
 {
-    char json[1024], message[256];
-    (void)snprintf(json, sizeof json,
-                   "{\"client_id\":\"%s\",\"tenant\":\"%s\",\"secret\":\"%s\",\"federated\":{\"issuer\":\"%s\","
-                   "\"subject\":\"system:serviceaccount:default:orders\",\"audience\":\"api://AzureADTokenExchange\"}}",
-                   EXCHANGE_CLIENT, EXCHANGE_TENANT, EXCHANGE_SECRET, dev_issuer_url(scene->cluster));
-    if (dev_issuer_add_app(scene->entra, json, message, sizeof message) != 0)
+    char message[256];
+    char *json = json_dumps(app, 0);
+    assert_non_null(json);
+    if (dev_issuer_add_app(issuer, json, message, sizeof message) != 0)
         fail_msg("%s", message);
+    free(json);
+    json_decref(app);
+}
+
+json_t *exchange_scene_app(const exchange_scene *scene)
+{
+    return json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:s}}", "client_id", EXCHANGE_CLIENT, "tenant", EXCHANGE_TENANT,
+                     "secret", EXCHANGE_SECRET, "federated", "issuer", dev_issuer_url(scene->cluster), "subject",
+                     "system:serviceaccount:default:orders", "audience", "api://AzureADTokenExchange");
 }
 
 static void make_runtime(exchange_scene *scene)
@@ -79,7 +86,7 @@ void exchange_scene_start(exchange_scene *scene)
     memset(scene, 0, sizeof *scene);
     scene->entra = start(&(dev_issuer_options){.entra = true, .tls = true, .tenant = EXCHANGE_TENANT});
     scene->cluster = start(&(dev_issuer_options){.kubernetes = true, .audience = "api://AzureADTokenExchange"});
-    add_app(scene);
+    exchange_scene_add_app(scene->entra, exchange_scene_app(scene));
     (void)snprintf(scene->folder, sizeof scene->folder, "/tmp/assay-exchange-XXXXXX");
     assert_non_null(mkdtemp(scene->folder));
     (void)snprintf(scene->token_file, sizeof scene->token_file, "%s/azure-identity-token", scene->folder);
@@ -160,6 +167,19 @@ assay_credential *exchange_scene_secret(exchange_scene *scene)
     assert_int_equal(assay_credential_set_secret(credential, EXCHANGE_SECRET, sizeof EXCHANGE_SECRET - 1, NULL),
                      ASSAY_OK);
     return credential;
+}
+
+int exchange_scene_assertion(void *user_data, char *assertion, size_t size, size_t *len)
+{
+    char *token = NULL;
+    (void)user_data;
+    if (dev_issuer_mint(the_scene.cluster, NULL, &token) != 0)
+        return -1;
+    *len = strlen(token);
+    bool fits = *len <= size;
+    memcpy(assertion, token, fits ? *len : 0);
+    free(token);
+    return fits ? 0 : -1;
 }
 
 int64_t exchange_scene_requests(exchange_scene *scene)

@@ -10,6 +10,7 @@
 #include "dev_issuer.h"
 
 #include <assay/assay.h>
+#include <jansson.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -17,6 +18,9 @@
 #define EXCHANGE_CLIENT "00001111-aaaa-2222-bbbb-3333cccc4444"
 #define EXCHANGE_SECRET "a+b/c=%&~ \xc3\xbc"
 #define EXCHANGE_SCOPE "https://vault.azure.net/.default"
+/* Another one, and another tenant, whose app nobody has made. */
+#define EXCHANGE_OTHER_SCOPE "https://storage.azure.com/.default"
+#define EXCHANGE_OTHER_TENANT "bbbbcccc-1111-dddd-2222-eeee3333ffff"
 
 typedef struct exchange_scene {
     dev_issuer *entra;   /* over TLS */
@@ -38,6 +42,9 @@ extern exchange_scene the_scene;
 int exchange_scene_setup(void **state);
 int exchange_scene_teardown(void **state);
 
+/* The app of EXCHANGE_CLIENT, to add more to it; and add any, which is released, to an issuer. */
+json_t *exchange_scene_app(const exchange_scene *scene);
+void exchange_scene_add_app(dev_issuer *issuer, json_t *app);
 /* A fresh token of the cluster, as the kubelet would put it there: by renaming. */
 void exchange_scene_rotate_file(exchange_scene *scene);
 /* The same from a request of /mint. */
@@ -54,6 +61,8 @@ assay_credential *exchange_scene_credential(exchange_scene *scene, const char *k
 /* A credential of the kind "workload-identity" or "client-secret" for the scene's app, not yet used. */
 assay_credential *exchange_scene_workload(exchange_scene *scene);
 assay_credential *exchange_scene_secret(exchange_scene *scene);
+/* An assay_assertion_function: a fresh token of the cluster of the_scene. */
+int exchange_scene_assertion(void *user_data, char *assertion, size_t size, size_t *len);
 /* How many requests for tokens arrived. */
 int64_t exchange_scene_requests(exchange_scene *scene);
 /* Get a token for a scope and expect success. */

@@ -198,3 +198,41 @@ void machine_world_expect(const machine_world *world, int code, int expected, in
         fail_msg("%s and row %d instead of %s and row %d: %s", assay_code_name(code), machine_world_row(world),
                  assay_code_name(expected), row, world->machine->failure.note);
 }
+
+machine_world the_world;
+
+int machine_world_setup_managed(void **state)
+{
+    (void)state;
+    machine_world_open(&the_world, ASSAY_CREDENTIAL_MANAGED);
+    return 0;
+}
+
+int machine_world_teardown(void **state)
+{
+    (void)state;
+    machine_world_close(&the_world);
+    return 0;
+}
+
+void machine_name_identity(assay_identity identity, const char *value)
+{
+    assert_int_equal(assay_settings_set_identity(&the_world.settings, identity, value, NULL), ASSAY_OK);
+}
+
+int machine_run(const machine_reply *replies, size_t count)
+{
+    return machine_world_run(&the_world, MACHINE_WORLD_SCOPE, replies, count);
+}
+
+void machine_expect(int code, int expected, int row)
+{
+    machine_world_expect(&the_world, code, expected, row);
+}
+
+void machine_expect_token(int code)
+{
+    machine_expect(code, ASSAY_OK, 0);
+    assert_true(assay_secret_equal(&the_world.machine->answer.token, "sesame-token", 12));
+    assert_null(the_world.machine->failure.detail);
+}

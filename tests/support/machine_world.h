@@ -9,6 +9,14 @@
 #define MACHINE_WORLD_START 1700000000 /* seconds of its wall clock */
 #define MACHINE_WORLD_MOST 16          /* requests in one run */
 
+#define MACHINE_WORLD_SCOPE "https://vault.azure.net/.default"
+#define MACHINE_WORLD_CLIENT "11111111-2222-3333-4444-555555555555"
+/* What a good agent answers. */
+#define MACHINE_WORLD_TOKEN                                                                                            \
+    "{\"access_token\":\"sesame-token\",\"client_id\":\"" MACHINE_WORLD_CLIENT                                         \
+    "\",\"expires_in\":\"86399\",\"expires_on\":\"1700086399\",\"resource\":\"https://vault.azure.net\","              \
+    "\"token_type\":\"Bearer\"}"
+
 /* What is answered to one request. Zero means: 200, application/json, an empty body. */
 typedef struct machine_reply {
     int status;
@@ -62,5 +70,19 @@ int machine_world_run_kind(machine_world *world, const assay_machine_kind *kind,
 int machine_world_row(const machine_world *world);
 /* The run came to this code and this row. */
 void machine_world_expect(const machine_world *world, int code, int expected, int row);
+
+/* The one world of a program's tests, which a fixture opens; this one for a managed identity. */
+extern machine_world the_world;
+int machine_world_setup_managed(void **state);
+int machine_world_teardown(void **state);
+void machine_name_identity(assay_identity identity, const char *value);
+/* A run there for MACHINE_WORLD_SCOPE; its end with this code and row; its end with the token "sesame-token" and no failure. */
+int machine_run(const machine_reply *replies, size_t count);
+void machine_expect(int code, int expected, int row);
+void machine_expect_token(int code);
+/* Replies, and how many they are: the arguments of a run. */
+#define MACHINE_REPLIES(...)                                                                                           \
+    (const machine_reply[]){__VA_ARGS__}, sizeof((machine_reply[]){__VA_ARGS__}) / sizeof(machine_reply)
+#define MACHINE_RUN(...) machine_run(MACHINE_REPLIES(__VA_ARGS__))
 
 #endif

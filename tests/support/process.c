@@ -164,3 +164,21 @@ int process_run(process_body body, void *argument, unsigned seconds)
 {
     return process_wait(process_start(body, argument, seconds));
 }
+
+int process_is_not(int line)
+{
+    fprintf(stderr, "child: line %d is not as expected\n", line);
+    return 1;
+}
+
+int process_leave(void)
+{
+    fflush(NULL);
+    _exit(0);
+}
+
+int process_leave_at_once(void *argument)
+{
+    (void)argument;
+    return process_leave();
+}

@@ -19,12 +19,24 @@ int process_thread_ids(int *ids, int capacity);
 
 /*
  * Run a body in a child that may take so many seconds; its id. It ends by exit(), so that a leak checker looks at it then. A body that has the memory of
- * threads that are not there, which looks lost, ends by _exit() itself.
+ * threads that are not there, which looks lost, ends by process_leave() or _exit() itself.
  */
 typedef int (*process_body)(void *argument);
 int process_start(process_body body, void *argument, unsigned seconds);
 /* Wait for it; its exit status, or 1000 + the signal that ended it. */
 int process_wait(int pid);
 int process_run(process_body body, void *argument, unsigned seconds);
+
+/* In a body, whose failure is an exit status: says which line it was, and returns from it. */
+#define EXPECT(condition)                                                                                              \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            return process_is_not(__LINE__);                                                                           \
+    } while (0)
+int process_is_not(int line);
+/* The good end of a body that has the memory of threads that are not there; it does not return. */
+int process_leave(void);
+/* A body that is nothing but that. */
+int process_leave_at_once(void *argument);
 
 #endif

@@ -67,6 +67,27 @@ void scene_close(scene *at)
     dev_issuer_stop(at->issuer);
 }
 
+int scene_setup(void **state)
+{
+    scene_open(*state, NULL);
+    return 0;
+}
+
+int scene_setup_validator(void **state)
+{
+    scene_open(*state, NULL);
+    scene_validator(*state);
+    return 0;
+}
+
+int scene_teardown(void **state)
+{
+    scene *at = *state;
+    dev_issuer_fault(at->issuer, "all", "none", -1, -1);
+    scene_close(at);
+    return 0;
+}
+
 void scene_advance(scene *at, int64_t seconds)
 {
     atomic_fetch_add(&at->ahead_ms, seconds * 1000);

@@ -25,6 +25,13 @@ void scene_open(scene *scene, const char *path);
 /* Make the validator from the configuration; scene_open() did not. */
 void scene_validator(scene *scene);
 void scene_close(scene *scene);
+/*
+ * What is around each test, for cmocka_unit_test_prestate_setup_teardown() with the scene: it is opened without a path, for some with the validator too. At
+ * the end nothing is slow there any more.
+ */
+int scene_setup(void **state);
+int scene_setup_validator(void **state);
+int scene_teardown(void **state);
 void scene_advance(scene *scene, int64_t seconds);
 
 /* A token by a request as POST /mint takes it; "{}" is a good one. Released with free(). The clock of the scene counts. */

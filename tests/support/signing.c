@@ -2,6 +2,7 @@
 #include "support/signing.h"
 
 #include "base/base64url.h"
+#include "support/client_keys.h"
 #include "support/pace.h"
 
 #include <assay/error.h>
@@ -230,4 +231,31 @@ char *test_signer_jwk(const test_signer *signer, const char *members)
     }
     MUST(written > 0);
     return text;
+}
+
+assay_crypto *test_crypto;
+
+int test_crypto_open(void **state)
+{
+    (void)state;
+    return assay_crypto_new(NULL, &test_crypto);
+}
+
+int test_crypto_close(void **state)
+{
+    (void)state;
+    assay_crypto_unref(test_crypto);
+    test_crypto = NULL;
+    return 0;
+}
+
+int test_crypto_open_with_keys(void **state)
+{
+    return client_keys_make(state) != 0 ? 1 : test_crypto_open(state);
+}
+
+int test_crypto_close_with_keys(void **state)
+{
+    (void)test_crypto_close(state);
+    return client_keys_remove(state);
 }

@@ -10,6 +10,13 @@
 
 #define TEST_SIGNATURE_MAX 1024
 
+/* OpenSSL for all tests of a program, and the fixtures that load and drop it; the second pair makes the files of client_keys.h too. */
+extern assay_crypto *test_crypto;
+int test_crypto_open(void **state);
+int test_crypto_close(void **state);
+int test_crypto_open_with_keys(void **state);
+int test_crypto_close_with_keys(void **state);
+
 typedef struct test_signer {
     assay_key_kind kind;
     EVP_PKEY *pkey;      /* NULL for a symmetric key */

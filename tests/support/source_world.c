@@ -113,6 +113,22 @@ bool world_try(world *w, assay_source_reason reason)
     return true;
 }
 
+void world_warm(world *w, const char *set)
+{
+    w->keys.body = set;
+    must(world_fly(w, ASSAY_SOURCE_COLD) == ASSAY_OK, "no fetch");
+}
+
+bool world_allowed(const world *w, assay_source_reason reason)
+{
+    return assay_source_allowed_at(w->source, reason) <= w->now;
+}
+
+int64_t world_until(const world *w, assay_source_reason reason)
+{
+    return assay_source_allowed_at(w->source, reason) - w->now;
+}
+
 bool world_has(const world *w, const char *kid)
 {
     assay_jwk *found[4];
@@ -181,6 +197,22 @@ void world_sets_free(world_sets *sets)
         free(all[i]);
 }
 
+world_sets the_sets;
+
+int world_sets_setup(void **state)
+{
+    (void)state;
+    world_sets_make(&the_sets);
+    return 0;
+}
+
+int world_sets_teardown(void **state)
+{
+    (void)state;
+    world_sets_free(&the_sets);
+    return 0;
+}
+
 int world_push(world *w, const char *set)
 {
     char why[128];
@@ -221,4 +253,18 @@ int world_take(world *into, char *text, int64_t wall, size_t *buried)
         *buried = burial.buried;
     world_free_retired(into);
     return code;
+}
+
+int world_setup(void **state)
+{
+    world *w = *state;
+    world_init(w, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID});
+    w->keys.body = the_sets.a;
+    return 0;
+}
+
+int world_teardown(void **state)
+{
+    world_clear(*state);
+    return 0;
 }

@@ -39,12 +39,20 @@ typedef struct world {
 /* A source with these settings; ends the test where it can't be had. Zero retention and hard limit stand for 1 h and 24 h. */
 void world_init(world *world, const assay_source_config *config);
 void world_clear(world *world);
+/* What is around each test, for cmocka_unit_test_prestate_setup_teardown() with the world: keys found by the metadata, of which "a" of the_sets is served. */
+int world_setup(void **state);
+int world_teardown(void **state);
 /* Read an answer to what the source asks for now, and take it in. */
 int world_answer(world *world, const assay_http_response *response, assay_failure *failure);
 /* One flight with the canned answers; returns its code. Frees what was retired. */
 int world_fly(world *world, assay_source_reason reason);
 /* A flight where it is allowed now; false: it is not. */
 bool world_try(world *world, assay_source_reason reason);
+/* Begin with these keys, fetched just now. */
+void world_warm(world *world, const char *set);
+/* Whether a flight for this reason is allowed now, and how long it is until then. */
+bool world_allowed(const world *world, assay_source_reason reason);
+int64_t world_until(const world *world, assay_source_reason reason);
 bool world_has(const world *world, const char *kid);
 size_t world_count(const world *world);
 
@@ -55,6 +63,10 @@ typedef struct world_sets {
 
 void world_sets_make(world_sets *sets);
 void world_sets_free(world_sets *sets);
+/* Those of a program's tests, and the fixtures that make and free them. */
+extern world_sets the_sets;
+int world_sets_setup(void **state);
+int world_sets_teardown(void **state);
 /* A JWK of new material; free() it. */
 char *world_jwk(const char *kid);
 /* A set of one or two of them; free() it. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/stepped.h"
 
+#include "support/acquire_trial.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,4 +155,18 @@ void stepped_first(void)
     assert_int_equal(assay_op_step(op), ASSAY_WANT_FETCH);
     stepped_answer(op, 200, STEPPED_GOOD);
     stepped_done(op, "token-1");
+}
+
+int stepped_begin(void **state)
+{
+    (void)state;
+    trial_replace(stepped_open());
+    return 0;
+}
+
+int stepped_end(void **state)
+{
+    int code = trial_end(state);
+    stepped_close();
+    return code;
 }

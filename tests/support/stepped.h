@@ -10,6 +10,9 @@
 
 #define STEPPED_WAIT 20000
 #define STEPPED_GOOD "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"token-1\"}"
+#define STEPPED_GOOD_TOO "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"token-2\"}"
+#define STEPPED_REFUSED                                                                                                \
+    "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: no\",\"error_codes\":[7000215]}"
 
 extern atomic_llong stepped_clock_ms;
 
@@ -40,5 +43,9 @@ assay_error *stepped_error(assay_op *op, int code);
 void stepped_ended(assay_op *op, int code, int row, const char *words);
 /* The credential has got its first token, of STEPPED_GOOD. */
 void stepped_first(void);
+
+/* What is around each test of one credential: the_credential of acquire_trial.h is what was opened. */
+int stepped_begin(void **state);
+int stepped_end(void **state);
 
 #endif

@@ -179,6 +179,21 @@ static char *fingerprint(const char *name)
     return text;
 }
 
+/* The header is this, to the byte. */
+static void __attribute__((format(printf, 2, 3))) header_is(const assay_secret *assertion, const char *format, ...)
+{
+    va_list values;
+    size_t len = 0;
+    char *header = segment(assertion, 0, &len), *expected = NULL;
+    va_start(values, format);
+    assert_true(vasprintf(&expected, format, values) > 0);
+    va_end(values);
+    assert_string_equal(header, expected);
+    assert_int_equal(len, strlen(expected));
+    free(expected);
+    free(header);
+}
+
 static bool is_uuid_4(const char *text, size_t len)
 {
     assay_guid guid;
@@ -208,27 +223,21 @@ static void test_case_81_entra(void **state)
 {
     (void)state;
     assay_assertion_options options = entra();
-    char *thumbprint = fingerprint("client.sha256"), *jwk = public_jwk("client.pem", ASSAY_KEY_RSA, ""),
-         *expected = NULL;
+    char *thumbprint = fingerprint("client.sha256"), *jwk = public_jwk("client.pem", ASSAY_KEY_RSA, "");
     char jti[2][ASSAY_GUID_TEXT + 1];
     assert_int_equal(strlen(thumbprint), 43);
     assert_null(strpbrk(thumbprint, "=+/"));
-    assert_true(asprintf(&expected, "{\"alg\":\"PS256\",\"typ\":\"JWT\",\"x5t#S256\":\"%s\"}", thumbprint) > 0);
     for (int i = 0; i < 2; i++) {
-        size_t len = 0;
         options.x5t_sha256 = i == 0; /* Entra has it all the same */
         assay_secret assertion = make(client, &options);
-        char *header = segment(&assertion, 0, &len);
-        assert_string_equal(header, expected);
+        header_is(&assertion, "{\"alg\":\"PS256\",\"typ\":\"JWT\",\"x5t#S256\":\"%s\"}", thumbprint);
         claims_are(&assertion, CLIENT, ENDPOINT, 600, jti[i]);
         assert_true(
             we_accept(jwk, "PS256", &assertion)); /* which takes no other salt than 32 bytes; test_crypto_sign.c */
         assert_true(cjose_accepts(jwk, &assertion));
-        free(header);
         assay_secret_clear(&assertion);
     }
     assert_string_not_equal(jti[0], jti[1]);
-    free(expected);
     free(jwk);
     free(thumbprint);
 }
@@ -262,17 +271,12 @@ static void older_thumbprint(void **state)
     options.algorithm = "RS256";
     options.x5t_sha256 = false;
     options.x5t_sha1 = true;
-    char *thumbprint = fingerprint("client.sha1"), *jwk = public_jwk("client.pem", ASSAY_KEY_RSA, ""), *expected = NULL;
-    size_t len = 0;
-    assert_true(asprintf(&expected, "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"x5t\":\"%s\"}", thumbprint) > 0);
+    char *thumbprint = fingerprint("client.sha1"), *jwk = public_jwk("client.pem", ASSAY_KEY_RSA, "");
     assay_secret assertion = make(client, &options);
-    char *header = segment(&assertion, 0, &len);
-    assert_string_equal(header, expected);
+    header_is(&assertion, "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"x5t\":\"%s\"}", thumbprint);
     assert_true(we_accept(jwk, "RS256", &assertion) && cjose_accepts(jwk, &assertion));
     assert_false(we_accept(jwk, "PS256", &assertion));
     assay_secret_clear(&assertion);
-    free(header);
-    free(expected);
     free(jwk);
     free(thumbprint);
 }
@@ -297,18 +301,12 @@ static void test_case_82_x5c(void **state)
     (void)state;
     assay_assertion_options options = entra();
     options.x5c = true;
-    char *thumbprint = fingerprint("client.sha256"), *expected = NULL;
+    char *thumbprint = fingerprint("client.sha256");
     char *leaf = pem_body("client.pem"), *sub = pem_body("sub.pem"), *root = pem_body("root.pem");
-    size_t len = 0;
-    assert_true(asprintf(&expected,
-                         "{\"alg\":\"PS256\",\"typ\":\"JWT\",\"x5t#S256\":\"%s\",\"x5c\":[\"%s\",\"%s\",\"%s\"]}",
-                         thumbprint, leaf, sub, root) > 0);
     assay_secret assertion = make(client, &options);
-    char *header = segment(&assertion, 0, &len);
-    assert_string_equal(header, expected);
+    header_is(&assertion, "{\"alg\":\"PS256\",\"typ\":\"JWT\",\"x5t#S256\":\"%s\",\"x5c\":[\"%s\",\"%s\",\"%s\"]}",
+              thumbprint, leaf, sub, root);
     assay_secret_clear(&assertion);
-    free(header);
-    free(expected);
     free(leaf);
     free(sub);
     free(root);
@@ -376,14 +374,11 @@ static void generic_server(void **state)
     assay_assertion_options options = {
         .kid = "key \"1\" \xc3\xbc", .client_id = "a\\client", .audience = "https://keycloak.test/realms/r"};
     char *jwk = public_jwk("ec.pem", ASSAY_KEY_P256, "\"kid\":\"key \\\"1\\\" \xc3\xbc\""), jti[ASSAY_GUID_TEXT + 1];
-    size_t len = 0;
     assay_secret assertion = make(curve, &options);
-    char *header = segment(&assertion, 0, &len);
-    assert_string_equal(header, "{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"key \\u00221\\u0022 \xc3\xbc\"}");
+    header_is(&assertion, "{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"%s\"}", "key \\u00221\\u0022 \xc3\xbc");
     claims_are(&assertion, "a\\u005cclient", "https://keycloak.test/realms/r", 600, jti);
     assert_true(we_accept(jwk, "ES256", &assertion) && cjose_accepts(jwk, &assertion));
     assay_secret_clear(&assertion);
-    free(header);
     free(jwk);
 }
 
@@ -426,15 +421,11 @@ static void every_algorithm(void **state)
     (void)state;
     static const char *const defaults[] = {"PS256", "ES256", "ES384", "ES512", "ES256K", "EdDSA", "EdDSA"};
     for (int kind = ASSAY_KEY_RSA; kind < ASSAY_KEY_SYMMETRIC; kind++) {
-        char *jwk = NULL, expected[64];
+        char *jwk = NULL;
         assay_sign_key *key = new_key((assay_key_kind)kind, &jwk);
         assay_assertion_options options = {.client_id = "c", .audience = "a"};
-        size_t len = 0;
         assay_secret assertion = make(key, &options);
-        char *header = segment(&assertion, 0, &len);
-        snprintf(expected, sizeof expected, "{\"alg\":\"%s\",\"typ\":\"JWT\"}", defaults[kind]);
-        assert_string_equal(header, expected);
-        free(header);
+        header_is(&assertion, "{\"alg\":\"%s\",\"typ\":\"JWT\"}", defaults[kind]);
         for (size_t i = 0; i < ASSAY_ALGORITHM_COUNT; i++) {
             const assay_algorithm *algorithm = assay_algorithm_at(i);
             bool fits = false;

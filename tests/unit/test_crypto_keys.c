@@ -15,21 +15,6 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
-static assay_crypto *crypto;
-
-static int set_up(void **state)
-{
-    (void)state;
-    return assay_crypto_new(NULL, &crypto);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    assay_crypto_unref(crypto);
-    return 0;
-}
-
 /* An odd number of exactly so many bits; nothing here needs its factors. */
 static size_t modulus_of(size_t bits, uint8_t *out)
 {
@@ -46,7 +31,7 @@ static int rsa(const uint8_t *n, size_t n_len, const char *e, size_t e_len, cons
     assay_verify_key *key = (assay_verify_key *)1;
     const char *why = NULL;
     ERR_clear_error();
-    int code = assay_verify_key_new_rsa(crypto, n, n_len, (const uint8_t *)e, e_len, &key, &why);
+    int code = assay_verify_key_new_rsa(test_crypto, n, n_len, (const uint8_t *)e, e_len, &key, &why);
     assert_int_equal(ERR_peek_error(), 0);
     if (code == ASSAY_OK) {
         assert_non_null(key);
@@ -140,7 +125,7 @@ static void rsa_key_says_what_it_is(void **state)
     size_t len = modulus_of(2050, n);
     assay_verify_key *key = NULL;
     const char *why;
-    assert_int_equal(assay_verify_key_new_rsa(crypto, n, len, (const uint8_t *)"\3", 1, &key, &why), ASSAY_OK);
+    assert_int_equal(assay_verify_key_new_rsa(test_crypto, n, len, (const uint8_t *)"\3", 1, &key, &why), ASSAY_OK);
     assert_int_equal(assay_verify_key_kind(key), ASSAY_KEY_RSA);
     assert_int_equal(assay_verify_key_bits(key), 2050);
     /* A modulus of 2050 bits has 257 octets, and so has a signature. */
@@ -159,7 +144,7 @@ static int ec(assay_key_kind kind, const uint8_t *x, size_t x_len, const uint8_t
     assay_verify_key *key = (assay_verify_key *)1;
     const char *why = NULL;
     ERR_clear_error();
-    int code = assay_verify_key_new_ec(crypto, kind, x, x_len, y, y_len, &key, &why);
+    int code = assay_verify_key_new_ec(test_crypto, kind, x, x_len, y, y_len, &key, &why);
     assert_int_equal(ERR_peek_error(), 0);
     if (code == ASSAY_OK) {
         assert_null(sentence);
@@ -196,7 +181,7 @@ static void k23_ec_points(void **state)
         uint8_t x[80] = {0}, y[80] = {0}, p[80] = {0}, zero[80] = {0}, z[81] = {0};
         assert_int_equal(test_point(signer->pkey, x, y), field);
         assert_int_equal(ec(kind, x, field, y, field, NULL), ASSAY_OK);
-        assay_verify_key *key = test_signer_key(signer, crypto);
+        assay_verify_key *key = test_signer_key(signer, test_crypto);
         assert_int_equal(assay_verify_key_bits(key), curves[i].bits);
         assay_verify_key_unref(key);
         test_signer_free(signer);
@@ -262,7 +247,7 @@ static int okp(assay_key_kind kind, const uint8_t *x, size_t len, const char *se
 {
     assay_verify_key *key = (assay_verify_key *)1;
     const char *why = NULL;
-    int code = assay_verify_key_new_okp(crypto, kind, x, len, &key, &why);
+    int code = assay_verify_key_new_okp(test_crypto, kind, x, len, &key, &why);
     if (code == ASSAY_OK)
         assert_null(sentence);
     else if (sentence == NULL || strstr(why, sentence) == NULL)
@@ -364,15 +349,15 @@ static void symmetric_lengths(void **state)
     static const uint8_t bytes[ASSAY_LIMIT_SYMMETRIC_BYTES + 1] = {1};
     assay_verify_key *key = NULL;
     const char *why = NULL;
-    assert_int_equal(assay_verify_key_new_symmetric(crypto, bytes, 0, &key, &why), ASSAY_E_CONFIG_KEYS);
+    assert_int_equal(assay_verify_key_new_symmetric(test_crypto, bytes, 0, &key, &why), ASSAY_E_CONFIG_KEYS);
     assert_non_null(strstr(why, "empty"));
     assert_null(key);
-    assert_int_equal(assay_verify_key_new_symmetric(crypto, bytes, sizeof bytes, &key, &why), ASSAY_E_CONFIG_KEYS);
+    assert_int_equal(assay_verify_key_new_symmetric(test_crypto, bytes, sizeof bytes, &key, &why), ASSAY_E_CONFIG_KEYS);
     assert_non_null(strstr(why, "longer"));
-    assert_int_equal(assay_verify_key_new_symmetric(crypto, bytes, sizeof bytes - 1, &key, &why), ASSAY_OK);
+    assert_int_equal(assay_verify_key_new_symmetric(test_crypto, bytes, sizeof bytes - 1, &key, &why), ASSAY_OK);
     assert_int_equal(assay_verify_key_bits(key), ASSAY_LIMIT_SYMMETRIC_BYTES * 8);
     assay_verify_key_unref(key);
-    assert_int_equal(assay_verify_key_new_symmetric(crypto, bytes, 1, &key, &why), ASSAY_OK);
+    assert_int_equal(assay_verify_key_new_symmetric(test_crypto, bytes, 1, &key, &why), ASSAY_OK);
     for (int scheme = ASSAY_SCHEME_HMAC_SHA256; scheme <= ASSAY_SCHEME_HMAC_SHA512; scheme++)
         assert_false(assay_verify_key_fits(key, (assay_scheme)scheme));
     assay_verify_key_unref(key);
@@ -400,7 +385,7 @@ static void k26_certificates(void **state)
     const char *why = NULL;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         test_signer *signer = test_signer_new(kinds[i], 2048), *other = test_signer_new(kinds[i], 2048);
-        assay_verify_key *key = test_signer_key(signer, crypto), *other_key = test_signer_key(other, crypto);
+        assay_verify_key *key = test_signer_key(signer, test_crypto), *other_key = test_signer_key(other, test_crypto);
         uint8_t *der = NULL;
         size_t len = (size_t)certificate_for(signer, &der);
         ERR_clear_error();
@@ -426,11 +411,11 @@ static void k26_certificates(void **state)
     }
     static const uint8_t zeros[ASSAY_LIMIT_X5C_BYTES + 1];
     assay_verify_key *secret = NULL;
-    assert_int_equal(assay_verify_key_new_symmetric(crypto, (const uint8_t *)"k", 1, &secret, &why), ASSAY_OK);
+    assert_int_equal(assay_verify_key_new_symmetric(test_crypto, (const uint8_t *)"k", 1, &secret, &why), ASSAY_OK);
     assert_int_equal(assay_verify_key_matches_certificate(secret, zeros, 3, &why), ASSAY_E_CONFIG_KEYS);
     assay_verify_key_unref(secret);
     test_signer *signer = test_signer_new(ASSAY_KEY_P256, 0);
-    assay_verify_key *key = test_signer_key(signer, crypto);
+    assay_verify_key *key = test_signer_key(signer, test_crypto);
     assert_int_equal(assay_verify_key_matches_certificate(key, zeros, sizeof zeros, &why), ASSAY_E_CONFIG_KEYS);
     assert_non_null(strstr(why, "longer"));
     assay_verify_key_unref(key);
@@ -446,5 +431,5 @@ int main(void)
         cmocka_unit_test(okp_small_order),         cmocka_unit_test(openssl_and_the_neutral_point),
         cmocka_unit_test(symmetric_lengths),       cmocka_unit_test(k26_certificates),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_crypto_open, test_crypto_close);
 }

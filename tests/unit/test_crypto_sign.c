@@ -16,19 +16,6 @@
 
 #include <cmocka.h>
 
-static assay_crypto *crypto;
-
-static int open_crypto(void **state)
-{
-    return client_keys_make(state) != 0 || assay_crypto_new(NULL, &crypto) != ASSAY_OK;
-}
-
-static int close_crypto(void **state)
-{
-    assay_crypto_unref(crypto);
-    return client_keys_remove(state);
-}
-
 static assay_secret secret_of(const char *text)
 {
     assay_secret secret = {NULL, 0, 0, false};
@@ -51,7 +38,8 @@ static int load(const char *name, const char *certificates, const char *passphra
         more.name = client_keys_path(certificates);
         assert_non_null(more_bytes);
     }
-    int code = assay_sign_key_from_bytes(crypto, &text, certificates == NULL ? NULL : &more, &secret, key, failure);
+    int code =
+        assay_sign_key_from_bytes(test_crypto, &text, certificates == NULL ? NULL : &more, &secret, key, failure);
     assert_true((code == ASSAY_OK) == (*key != NULL));
     assert_int_equal(ERR_peek_error(), 0);
     assay_secret_clear(&secret);
@@ -98,7 +86,7 @@ static void bad(const char *name, const char *certificates, const char *passphra
 static int load_text(const char *pem, assay_sign_key **key, assay_failure *failure)
 {
     assay_sign_text text = {pem, strlen(pem), "text"};
-    int code = assay_sign_key_from_bytes(crypto, &text, NULL, NULL, key, failure);
+    int code = assay_sign_key_from_bytes(test_crypto, &text, NULL, NULL, key, failure);
     assert_true((code == ASSAY_OK) == (*key != NULL));
     return code;
 }
@@ -154,7 +142,7 @@ static size_t length_of(assay_scheme scheme, unsigned bits)
 
 static void sign_with(const test_signer *signer, assay_scheme scheme, unsigned bits, size_t rounds)
 {
-    assay_verify_key *verifier = test_signer_key(signer, crypto);
+    assay_verify_key *verifier = test_signer_key(signer, test_crypto);
     assay_sign_key *key = NULL;
     char *pem = pem_of(signer);
     assert_int_equal(load_text(pem, &key, NULL), ASSAY_OK);
@@ -403,7 +391,7 @@ static void pkcs12_files(void **state)
         assay_sign_key *key = NULL;
         assay_sign_text text = {whole, cut, "cut"};
         assay_failure failure;
-        assert_int_equal(assay_sign_key_from_bytes(crypto, &text, NULL, NULL, &key, &failure),
+        assert_int_equal(assay_sign_key_from_bytes(test_crypto, &text, NULL, NULL, &key, &failure),
                          ASSAY_E_CONFIG_SIGNING_KEY);
         assert_null(key);
         assert_non_null(strstr(failure.note, "cut holds neither PEM nor PKCS#12"));
@@ -437,5 +425,5 @@ int main(void)
         cmocka_unit_test(pkcs12_files),
         cmocka_unit_test(keys_that_are_no_good),
     };
-    return cmocka_run_group_tests(tests, open_crypto, close_crypto);
+    return cmocka_run_group_tests(tests, test_crypto_open_with_keys, test_crypto_close_with_keys);
 }

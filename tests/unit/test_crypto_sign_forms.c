@@ -4,6 +4,7 @@
 #include "crypto/pem.h"
 #include "crypto/sign.h"
 #include "support/client_keys.h"
+#include "support/signing.h"
 
 #include <openssl/err.h>
 #include <setjmp.h>
@@ -13,19 +14,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static assay_crypto *crypto;
-
-static int open_crypto(void **state)
-{
-    return client_keys_make(state) != 0 || assay_crypto_new(NULL, &crypto) != ASSAY_OK;
-}
-
-static int close_crypto(void **state)
-{
-    assay_crypto_unref(crypto);
-    return client_keys_remove(state);
-}
 
 static assay_secret secret_of(const char *text)
 {
@@ -39,7 +27,7 @@ static assay_secret secret_of(const char *text)
 static int load_text(const char *pem, assay_sign_key **key, assay_failure *failure)
 {
     assay_sign_text text = {pem, strlen(pem), "text"};
-    int code = assay_sign_key_from_bytes(crypto, &text, NULL, NULL, key, failure);
+    int code = assay_sign_key_from_bytes(test_crypto, &text, NULL, NULL, key, failure);
     assert_true((code == ASSAY_OK) == (*key != NULL));
     return code;
 }
@@ -84,7 +72,7 @@ static void damaged_text(void **state)
     assay_sign_text text = {sealed, sizeof sealed - 1, "text"};
     assay_sign_key *key = NULL;
     assay_failure failure;
-    assert_int_equal(assay_sign_key_from_bytes(crypto, &text, NULL, &secret, &key, &failure),
+    assert_int_equal(assay_sign_key_from_bytes(test_crypto, &text, NULL, &secret, &key, &failure),
                      ASSAY_E_CONFIG_SIGNING_KEY);
     assert_string_equal(failure.note, "text holds an encrypted private key that can't be read: its DER is damaged");
     assay_secret_clear(&secret);
@@ -202,8 +190,8 @@ static int load_store(const char *name, const char *certificates, const char *pa
     char *bytes = certificates == NULL ? NULL : client_keys_read(certificates, &more.len);
     more.bytes = bytes;
     snprintf(uri, sizeof uri, "file:%s", client_keys_path(name));
-    int code = assay_sign_key_from_store(crypto, uri, bytes == NULL ? NULL : &more, passphrase == NULL ? NULL : &secret,
-                                         key, failure);
+    int code = assay_sign_key_from_store(test_crypto, uri, bytes == NULL ? NULL : &more,
+                                         passphrase == NULL ? NULL : &secret, key, failure);
     assert_true((code == ASSAY_OK) == (*key != NULL));
     assert_int_equal(ERR_peek_error(), 0);
     free(bytes);
@@ -268,11 +256,11 @@ static void stores_that_fail(void **state)
     }
     assay_sign_key *key = NULL;
     assay_failure failure;
-    assert_int_equal(assay_sign_key_from_store(crypto, "no-such-scheme:\nx", NULL, NULL, &key, &failure),
+    assert_int_equal(assay_sign_key_from_store(test_crypto, "no-such-scheme:\nx", NULL, NULL, &key, &failure),
                      ASSAY_E_CONFIG_SIGNING_KEY);
     assert_non_null(strstr(failure.note, "no-such-scheme:\\x0ax can't be read"));
     assert_int_equal(
-        assay_sign_key_from_store(crypto, "pkcs11:token=t;object=o?pin-value=sesame", NULL, NULL, &key, &failure),
+        assay_sign_key_from_store(test_crypto, "pkcs11:token=t;object=o?pin-value=sesame", NULL, NULL, &key, &failure),
         ASSAY_E_CONFIG_SIGNING_KEY);
     assert_non_null(strstr(failure.note, "pkcs11:token=t;object=o can't be read"));
     assert_null(strstr(failure.note, "sesame"));
@@ -291,7 +279,7 @@ static void queue_of_errors_is_left_alone(void **state)
         assay_secret wrong = secret_of("wrong");
         assay_sign_text text = {pem, len, names[i]};
         assay_sign_key *key = NULL;
-        assert_int_equal(assay_sign_key_from_bytes(crypto, &text, NULL, &wrong, &key, NULL),
+        assert_int_equal(assay_sign_key_from_bytes(test_crypto, &text, NULL, &wrong, &key, NULL),
                          i == 0 ? ASSAY_OK : ASSAY_E_CONFIG_SIGNING_KEY);
         assay_sign_key_unref(key);
         assay_secret_clear(&wrong);
@@ -310,5 +298,5 @@ int main(void)
         cmocka_unit_test(pkcs8_of_version_2), cmocka_unit_test(keys_of_a_store),
         cmocka_unit_test(stores_that_fail),   cmocka_unit_test(queue_of_errors_is_left_alone),
     };
-    return cmocka_run_group_tests(tests, open_crypto, close_crypto);
+    return cmocka_run_group_tests(tests, test_crypto_open_with_keys, test_crypto_close_with_keys);
 }

@@ -2,6 +2,7 @@
 /* The table of diagnoses: complete, in order, fit to print; and what error numbers of Entra fall under (case 92). */
 #include "acquire/diagnosis.h"
 #include "base/memory.h"
+#include "support/entra_numbers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,28 +49,13 @@ static void test_case_92_rows_are_complete(void **state)
 static void test_case_92_every_number_has_its_row(void **state)
 {
     (void)state;
-    static const struct {
-        int64_t number;
-        int row;
-    } rows[] = {
-        {70021, 1},    {700211, 2},   {700212, 3},   {7002121, 3},  {700213, 4},   {7002138, 5},  {70025, 6},
-        {70023, 7},    {700024, 8},   {700027, 9},   {700021, 10},  {700023, 11},  {50027, 12},   {5002730, 12},
-        {5002738, 13}, {700222, 14},  {700226, 14},  {700227, 14},  {700229, 14},  {700236, 14},  {90061, 15},
-        {700016, 16},  {700011, 17},  {7000112, 17}, {7000215, 18}, {7000222, 19}, {7000218, 20}, {900144, 21},
-        {700025, 22},  {500011, 23},  {50001, 23},   {70011, 24},   {1002012, 24}, {28002, 25},   {700022, 25},
-        {901002, 26},  {90002, 27},   {900023, 27},  {90038, 28},   {900382, 28},  {900432, 28},  {50049, 29},
-        {50034, 30},   {50076, 31},   {50079, 31},   {50158, 31},   {500133, 32},  {50013, 32},   {500131, 32},
-        {7000113, 33}, {7000114, 33}, {53003, 34},   {530035, 34},  {530032, 34},  {65001, 35},   {50105, 35},
-        {90055, 36},   {50196, 37},   {50033, 38},   {90033, 38},   {90024, 38},   {90006, 38},   {90090, 38},
-        {100007, 39},
-    };
-    for (size_t i = 0; i < ASSAY_COUNT_OF(rows); i++) {
-        assert_int_equal(assay_diagnosis_of_entra(rows[i].number), rows[i].row);
+    for (size_t i = 0; i < ASSAY_COUNT_OF(entra_numbers); i++) {
+        assert_int_equal(assay_diagnosis_of_entra(entra_numbers[i].number), entra_numbers[i].row);
         /* The row names the number, so that both are found by it. */
         char text[24];
-        (void)snprintf(text, sizeof text, "AADSTS%lld", (long long)rows[i].number);
-        assert_non_null(strstr(assay_diagnosis_find(rows[i].row)->symptom, text));
-        assert_int_equal(assay_diagnosis_entra_number(text), rows[i].number);
+        (void)snprintf(text, sizeof text, "AADSTS%lld", (long long)entra_numbers[i].number);
+        assert_non_null(strstr(assay_diagnosis_find(entra_numbers[i].row)->symptom, text));
+        assert_int_equal(assay_diagnosis_entra_number(text), entra_numbers[i].number);
     }
     static const int64_t none[] = {0, -1, 7002, 700, 999999, 7000250, 70021000};
     for (size_t i = 0; i < ASSAY_COUNT_OF(none); i++)

@@ -10,54 +10,7 @@
 
 #include <cmocka.h>
 
-static world_sets sets;
 static world w;
-
-static int make_sets(void **state)
-{
-    (void)state;
-    world_sets_make(&sets);
-    return 0;
-}
-
-static int free_sets(void **state)
-{
-    (void)state;
-    world_sets_free(&sets);
-    return 0;
-}
-
-static int start(void **state)
-{
-    (void)state;
-    world_init(&w, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID});
-    w.keys.body = sets.a;
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    world_clear(&w);
-    return 0;
-}
-
-/* Begin with the keys of @p set, fetched just now. */
-static void warm(const char *set)
-{
-    w.keys.body = set;
-    assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_OK);
-}
-
-static bool allowed(assay_source_reason reason)
-{
-    return assay_source_allowed_at(w.source, reason) <= w.now;
-}
-
-static int64_t until(assay_source_reason reason)
-{
-    return assay_source_allowed_at(w.source, reason) - w.now;
-}
 
 /* ---- unknown kid ---- */
 
@@ -65,9 +18,9 @@ static int64_t until(assay_source_reason reason)
 static void test_k11_unknown_kid_brings_the_key(void **state)
 {
     (void)state;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     w.now += MINUTE;
-    w.keys.body = sets.ab;
+    w.keys.body = the_sets.ab;
     assert_false(world_has(&w, "b"));
     assert_true(world_try(&w, ASSAY_SOURCE_UNKNOWN_KID));
     assert_int_equal(w.fetches, 1);
@@ -79,7 +32,7 @@ static void test_k11_unknown_kid_brings_the_key(void **state)
 static void test_k13_flood_of_unknown_kids(void **state)
 {
     (void)state;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     int flights = 0;
     int64_t begin = w.now;
     for (int i = 0; i < 10000; i++, w.now += 30) /* five minutes */
@@ -94,35 +47,35 @@ static void test_unknown_kid_window(void **state)
 {
     (void)state;
     static const int64_t after[] = {60, 120, 240, 300, 300};
-    warm(sets.a);
-    assert_true(allowed(ASSAY_SOURCE_UNKNOWN_KID)); /* the first at once */
+    world_warm(&w, the_sets.a);
+    assert_true(world_allowed(&w, ASSAY_SOURCE_UNKNOWN_KID)); /* the first at once */
     w.keys.status = 500;
     for (size_t i = 0; i < ASSAY_COUNT_OF(after); i++) {
         assert_int_equal(world_fly(&w, ASSAY_SOURCE_UNKNOWN_KID), ASSAY_E_HTTP_STATUS);
-        assert_int_equal(until(ASSAY_SOURCE_UNKNOWN_KID), after[i] * SECOND);
+        assert_int_equal(world_until(&w, ASSAY_SOURCE_UNKNOWN_KID), after[i] * SECOND);
         w.now += after[i] * SECOND;
     }
     w.keys.status = 0;
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_UNKNOWN_KID), ASSAY_OK);
-    assert_int_equal(until(ASSAY_SOURCE_UNKNOWN_KID), 30 * SECOND);
+    assert_int_equal(world_until(&w, ASSAY_SOURCE_UNKNOWN_KID), 30 * SECOND);
 }
 
 static void test_unknown_kid_is_stamped_at_begin(void **state)
 {
     (void)state;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     assay_source_begin(w.source, ASSAY_SOURCE_UNKNOWN_KID, w.now);
-    assert_int_equal(until(ASSAY_SOURCE_UNKNOWN_KID), 30 * SECOND);
+    assert_int_equal(world_until(&w, ASSAY_SOURCE_UNKNOWN_KID), 30 * SECOND);
     assay_source_abandoned(w.source, w.now + SECOND);
-    assert_int_equal(until(ASSAY_SOURCE_UNKNOWN_KID), 30 * SECOND);
-    assert_true(allowed(ASSAY_SOURCE_COLD)); /* no back-off */
+    assert_int_equal(world_until(&w, ASSAY_SOURCE_UNKNOWN_KID), 30 * SECOND);
+    assert_true(world_allowed(&w, ASSAY_SOURCE_COLD)); /* no back-off */
 }
 
 /* attacks.md, 52: neither budget touches the other */
 static void test_a52_budgets_are_separate(void **state)
 {
     (void)state;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     int64_t due = assay_source_due_at(w.source), scheduled = assay_source_allowed_at(w.source, ASSAY_SOURCE_SCHEDULED);
     w.keys.status = 500;
     w.now += 50 * MINUTE;
@@ -130,7 +83,7 @@ static void test_a52_budgets_are_separate(void **state)
         assert_int_equal(world_fly(&w, ASSAY_SOURCE_UNKNOWN_KID), ASSAY_E_HTTP_STATUS);
     assert_int_equal(assay_source_due_at(w.source), due);
     assert_int_equal(assay_source_allowed_at(w.source, ASSAY_SOURCE_SCHEDULED), scheduled);
-    assert_true(allowed(ASSAY_SOURCE_COLD));
+    assert_true(world_allowed(&w, ASSAY_SOURCE_COLD));
 
     w.keys.status = 0;
     w.now += HOUR;
@@ -139,8 +92,8 @@ static void test_a52_budgets_are_separate(void **state)
     w.now += HOUR;
     for (int i = 0; i < 5; i++)
         assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_E_HTTP_STATUS);
-    assert_false(allowed(ASSAY_SOURCE_SCHEDULED));
-    assert_true(allowed(ASSAY_SOURCE_UNKNOWN_KID));
+    assert_false(world_allowed(&w, ASSAY_SOURCE_SCHEDULED));
+    assert_true(world_allowed(&w, ASSAY_SOURCE_UNKNOWN_KID));
     w.keys.status = 0;
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_UNKNOWN_KID), ASSAY_OK); /* renews freshness */
     assert_true(assay_source_due_at(w.source) > w.now);
@@ -151,7 +104,7 @@ static void test_a52_budgets_are_separate(void **state)
 static void test_k20_kid_is_compared_byte_by_byte(void **state)
 {
     (void)state;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     assert_true(world_has(&w, "a"));
     assert_false(world_has(&w, "A"));
     assert_false(world_has(&w, "a "));
@@ -164,20 +117,20 @@ static void test_k20_kid_is_compared_byte_by_byte(void **state)
 static void test_k30_retained_key(void **state)
 {
     (void)state;
-    warm(sets.ab);
+    world_warm(&w, the_sets.ab);
     w.now += 30 * MINUTE;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     assert_true(world_has(&w, "b"));
     w.now += 59 * MINUTE;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     assert_true(world_has(&w, "b"));
     w.now += MINUTE;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     assert_false(world_has(&w, "b")); /* attacks.md, 57 */
-    warm(sets.ab);
+    world_warm(&w, the_sets.ab);
     assert_true(world_has(&w, "b"));
     /* It ends in time, without any fetch. */
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     w.now += HOUR - 1;
     assert_true(world_has(&w, "b"));
     w.now += 1;
@@ -189,8 +142,8 @@ static void test_k30_retained_key(void **state)
 static void test_retention_and_a_clock_that_goes_back(void **state)
 {
     (void)state;
-    warm(sets.ab);
-    warm(sets.a);
+    world_warm(&w, the_sets.ab);
+    world_warm(&w, the_sets.a);
     w.now -= 10 * HOUR;
     assay_source_observe(w.source, w.now);
     assert_int_equal(assay_source_lag(w.source), 10 * HOUR);
@@ -204,9 +157,9 @@ static void test_no_retention(void **state)
     (void)state;
     world other;
     world_init(&other, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .retention_ms = -1});
-    other.keys.body = sets.ab;
+    other.keys.body = the_sets.ab;
     assert_int_equal(world_fly(&other, ASSAY_SOURCE_COLD), ASSAY_OK);
-    other.keys.body = sets.a;
+    other.keys.body = the_sets.a;
     assert_int_equal(world_fly(&other, ASSAY_SOURCE_SCHEDULED), ASSAY_OK);
     assert_false(world_has(&other, "b"));
     world_clear(&other);
@@ -218,7 +171,7 @@ static void test_k31_purge(void **state)
     (void)state;
     assert_int_equal(assay_source_purge(w.source, NULL, w.now), ASSAY_E_KEY_UNKNOWN);
     w.keys.etag = "\"e1\"";
-    warm(sets.ab);
+    world_warm(&w, the_sets.ab);
     assert_int_equal(assay_source_purge(w.source, "zz", w.now), ASSAY_E_KEY_UNKNOWN);
     assert_int_equal(assay_source_purge(w.source, "zz", w.now), ASSAY_E_KEY_UNKNOWN);
     assert_int_equal(assay_source_purge(w.source, "b", w.now), ASSAY_OK);
@@ -226,7 +179,7 @@ static void test_k31_purge(void **state)
     assert_true(world_has(&w, "a"));
     assert_false(world_has(&w, "b"));
     /* A stale answer brings nothing back, a 304 neither. */
-    warm(sets.ab);
+    world_warm(&w, the_sets.ab);
     assert_false(world_has(&w, "b"));
     w.keys = (canned_answer){.status = 304};
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_OK);
@@ -234,7 +187,7 @@ static void test_k31_purge(void **state)
     assert_true(world_has(&w, "a"));
     assert_int_equal(assay_source_purge(w.source, "b", w.now), ASSAY_E_KEY_UNKNOWN);
     /* Nothing but purged keys is no key set. */
-    w.keys = (canned_answer){.body = sets.b};
+    w.keys = (canned_answer){.body = the_sets.b};
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_E_JWKS);
     assert_true(world_has(&w, "a"));
 }
@@ -244,12 +197,12 @@ static void test_k31_purge_ahead(void **state)
 {
     (void)state;
     assert_int_equal(assay_source_purge(w.source, "b", w.now), ASSAY_E_KEY_UNKNOWN); /* before the first fetch */
-    warm(sets.ab);
+    world_warm(&w, the_sets.ab);
     assert_true(world_has(&w, "a"));
     assert_false(world_has(&w, "b"));
     assert_int_equal(assay_source_purge(w.source, "c", w.now), ASSAY_E_KEY_UNKNOWN);
-    assert_int_equal(world_push(&w, sets.c), ASSAY_E_CONFIG_KEYS);
-    w.keys.body = sets.c;
+    assert_int_equal(world_push(&w, the_sets.c), ASSAY_E_CONFIG_KEYS);
+    w.keys.body = the_sets.c;
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_E_JWKS);
     assert_true(world_has(&w, "a"));
 }
@@ -259,19 +212,19 @@ static void test_k31_purge_nothing(void **state)
 {
     (void)state;
     assert_int_equal(assay_source_purge(w.source, NULL, w.now), ASSAY_E_KEY_UNKNOWN);
-    warm(sets.ab);
+    world_warm(&w, the_sets.ab);
     assert_int_equal(world_count(&w), 2);
 }
 
 static void test_k31_purge_all(void **state)
 {
     (void)state;
-    warm(sets.ab);
+    world_warm(&w, the_sets.ab);
     assert_int_equal(assay_source_purge(w.source, NULL, w.now), ASSAY_OK);
     world_free_retired(&w);
     assert_int_equal(world_count(&w), 0);
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_E_JWKS);
-    warm(sets.c);
+    world_warm(&w, the_sets.c);
     assert_true(world_has(&w, "c"));
     assert_int_equal(world_count(&w), 1);
 }
@@ -279,21 +232,21 @@ static void test_k31_purge_all(void **state)
 static void test_push(void **state)
 {
     (void)state;
-    assert_int_equal(world_push(&w, sets.a), ASSAY_OK);
+    assert_int_equal(world_push(&w, the_sets.a), ASSAY_OK);
     assert_true(world_has(&w, "a"));
     assert_int_equal(assay_source_expires_at(w.source), w.now + 24 * HOUR);
     int64_t due = assay_source_due_at(w.source) - w.now;
     assert_true(due >= 3240 * SECOND && due <= 3600 * SECOND);
-    assert_int_equal(world_push(&w, sets.b), ASSAY_OK);
+    assert_int_equal(world_push(&w, the_sets.b), ASSAY_OK);
     assert_true(world_has(&w, "a"));
-    assert_int_equal(world_push(&w, sets.empty), ASSAY_E_CONFIG_KEYS);
+    assert_int_equal(world_push(&w, the_sets.empty), ASSAY_E_CONFIG_KEYS);
     assert_true(world_has(&w, "b"));
     w.now += HOUR;
-    assert_int_equal(world_push(&w, sets.b), ASSAY_OK);
+    assert_int_equal(world_push(&w, the_sets.b), ASSAY_OK);
     assert_false(world_has(&w, "a"));
     assert_int_equal(assay_source_purge(w.source, "b", w.now), ASSAY_OK);
     world_free_retired(&w);
-    assert_int_equal(world_push(&w, sets.b), ASSAY_E_CONFIG_KEYS);
+    assert_int_equal(world_push(&w, the_sets.b), ASSAY_E_CONFIG_KEYS);
 }
 
 static int deliver(const char *body)
@@ -318,9 +271,9 @@ static void test_push_during_a_flight(void **state)
     assert_true(assay_source_next(w.source, &request));
     assert_int_equal(deliver(WORLD_METADATA), ASSAY_OK);
     assert_true(assay_source_next(w.source, &request));
-    assert_int_equal(world_push(&w, sets.b), ASSAY_OK);
+    assert_int_equal(world_push(&w, the_sets.b), ASSAY_OK);
     int64_t due = assay_source_due_at(w.source);
-    assert_int_equal(deliver(sets.a), ASSAY_OK);
+    assert_int_equal(deliver(the_sets.a), ASSAY_OK);
     assert_false(assay_source_next(w.source, &request));
     assert_true(world_has(&w, "b"));
     assert_false(world_has(&w, "a"));
@@ -329,7 +282,7 @@ static void test_push_during_a_flight(void **state)
     /* The same where there was no answer. */
     assay_source_begin(w.source, ASSAY_SOURCE_FORCED, w.now);
     assert_true(assay_source_next(w.source, &request));
-    assert_int_equal(world_push(&w, sets.b), ASSAY_OK);
+    assert_int_equal(world_push(&w, the_sets.b), ASSAY_OK);
     assert_int_equal(assay_source_failed(w.source, ASSAY_E_TIMEOUT, NULL, w.now), ASSAY_OK);
     assert_false(assay_source_next(w.source, &request));
     assert_int_equal(assay_source_last_failure(w.source, NULL), ASSAY_OK);
@@ -338,11 +291,11 @@ static void test_push_during_a_flight(void **state)
     w.now += 25 * HOUR;
     assay_source_begin(w.source, ASSAY_SOURCE_SCHEDULED, w.now);
     assert_true(assay_source_next(w.source, &request));
-    assert_int_equal(world_push(&w, sets.b), ASSAY_OK);
+    assert_int_equal(world_push(&w, the_sets.b), ASSAY_OK);
     assert_int_equal(deliver(WORLD_METADATA), ASSAY_OK);
-    assert_int_equal(deliver(sets.a), ASSAY_OK);
+    assert_int_equal(deliver(the_sets.a), ASSAY_OK);
     assert_true(world_has(&w, "a"));
-    warm(sets.c);
+    world_warm(&w, the_sets.c);
     assert_true(world_has(&w, "c"));
 }
 
@@ -361,17 +314,17 @@ static void test_push_drops_the_tag(void **state)
 {
     (void)state;
     w.keys.etag = "\"e1\"";
-    warm(sets.a);
-    assert_int_equal(world_push(&w, sets.b), ASSAY_OK);
+    world_warm(&w, the_sets.a);
+    assert_int_equal(world_push(&w, the_sets.b), ASSAY_OK);
     w.now += HOUR;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     assert_string_equal(w.keys_tag, "");
 }
 
 static void test_tombstones_are_bounded(void **state)
 {
     (void)state;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     for (int i = 0; i < 8; i++) { /* the same one is remembered once */
         assert_int_equal(assay_source_purge(w.source, "twice", w.now), ASSAY_E_KEY_UNKNOWN);
     }
@@ -393,7 +346,7 @@ static void test_tombstones_are_bounded(void **state)
     assert_int_equal(assay_source_purge(w.source, "a", w.now), ASSAY_E_RANGE);
     world_free_retired(&w);
     assert_false(world_has(&w, "a"));
-    warm(sets.ab);
+    world_warm(&w, the_sets.ab);
     assert_true(world_has(&w, "a"));
     assert_int_equal(assay_source_purge(w.source, NULL, w.now), ASSAY_E_RANGE);
     world_free_retired(&w);
@@ -408,7 +361,7 @@ static void test_static_source(void **state)
     world_clear(&w);
     world_init(&w, &(assay_source_config){.mode = ASSAY_SOURCE_STATIC});
     assert_int_equal(assay_source_expires_at(w.source), INT64_MIN);
-    assert_int_equal(world_push(&w, sets.a), ASSAY_OK);
+    assert_int_equal(world_push(&w, the_sets.a), ASSAY_OK);
     assert_int_equal(assay_source_expires_at(w.source), INT64_MAX);
     assert_int_equal(assay_source_due_at(w.source), INT64_MAX);
     for (int reason = ASSAY_SOURCE_COLD; reason <= ASSAY_SOURCE_FORCED; reason++)
@@ -416,7 +369,7 @@ static void test_static_source(void **state)
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_OK);
     assert_int_equal(w.fetches, 0);
     w.now += 1000 * HOUR;
-    assert_int_equal(world_push(&w, sets.b), ASSAY_OK);
+    assert_int_equal(world_push(&w, the_sets.b), ASSAY_OK);
     assert_true(world_has(&w, "a"));
     w.now += HOUR; /* without another push */
     assert_false(world_has(&w, "a"));
@@ -437,7 +390,7 @@ static void test_other_modes(void **state)
     for (size_t i = 0; i < ASSAY_COUNT_OF(cases); i++) {
         world_clear(&w);
         world_init(&w, &cases[i].config);
-        w.keys.body = sets.a;
+        w.keys.body = the_sets.a;
         assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_OK);
         assert_int_equal(w.fetches, cases[i].fetches);
         assert_true(world_has(&w, "a"));
@@ -494,8 +447,8 @@ static void test_a58_sources_share_nothing(void **state)
     world other;
     world_init(&other, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .issuer = WORLD_ISSUER "/"});
     other.metadata.body = "{\"issuer\":\"" WORLD_ISSUER "/\",\"jwks_uri\":\"https://other.example/keys\"}";
-    other.keys.body = sets.b;
-    warm(sets.a);
+    other.keys.body = the_sets.b;
+    world_warm(&w, the_sets.a);
     assert_int_equal(world_fly(&other, ASSAY_SOURCE_COLD), ASSAY_OK);
     assert_false(world_has(&other, "a"));
     assert_false(world_has(&w, "b"));
@@ -514,7 +467,7 @@ static void test_answers_without_a_flight(void **state)
     assert_int_equal(assay_source_failed(w.source, ASSAY_E_TIMEOUT, NULL, w.now), ASSAY_E_TIMEOUT);
     assay_source_abandoned(w.source, w.now);
     assert_int_equal(assay_source_count(w.source).failures, 0);
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
 }
 
 static void test_failure_without_words(void **state)
@@ -545,13 +498,13 @@ static void test_k27_clock_goes_back(void **state)
         /* Nothing is due, nothing waits longer than its window. */
         assert_true(assay_source_due_at(w.source) > w.now);
         assert_true(assay_source_due_at(w.source) <= w.now + HOUR);
-        assert_int_equal(until(ASSAY_SOURCE_UNKNOWN_KID), 30 * SECOND);
+        assert_int_equal(world_until(&w, ASSAY_SOURCE_UNKNOWN_KID), 30 * SECOND);
         assert_int_equal(assay_source_expires_at(w.source), w.now + 24 * HOUR);
         w.keys.status = 500;
         assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_E_HTTP_STATUS);
         w.now -= jumps[i] / 2;
         assay_source_observe(w.source, w.now);
-        assert_true(until(ASSAY_SOURCE_COLD) > 0 && until(ASSAY_SOURCE_COLD) <= 300 * SECOND);
+        assert_true(world_until(&w, ASSAY_SOURCE_COLD) > 0 && world_until(&w, ASSAY_SOURCE_COLD) <= 300 * SECOND);
     }
 }
 
@@ -559,7 +512,7 @@ static void test_k27_clock_swings(void **state)
 {
     (void)state;
     int flights = 0;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     w.now = 1000 * HOUR;
     for (int i = 0; i < 1000; i++) { /* forth and back by a day: a flight each time that a day went by, no more */
         w.now += i % 2 == 0 ? 24 * HOUR : -24 * HOUR;
@@ -582,7 +535,7 @@ static void test_k27_extreme_times(void **state)
             (void)assay_source_expires_at(w.source);
             for (int reason = ASSAY_SOURCE_COLD; reason <= ASSAY_SOURCE_FORCED; reason++)
                 (void)assay_source_allowed_at(w.source, (assay_source_reason)reason);
-            (void)world_push(&w, sets.b);
+            (void)world_push(&w, the_sets.b);
             (void)assay_source_purge(w.source, "zz", w.now);
         }
     }
@@ -592,7 +545,7 @@ static void test_k27_extreme_times(void **state)
 static void test_k27_disorder_is_no_jump(void **state)
 {
     (void)state;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     int64_t due = assay_source_due_at(w.source);
     for (int i = 0; i < 10000; i++)
         assay_source_observe(w.source, w.now + (i % 2 == 0 ? 5 : 0));
@@ -603,7 +556,7 @@ static void test_k27_disorder_is_no_jump(void **state)
 static void test_k27_clock_goes_forward(void **state)
 {
     (void)state;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     w.now += 1000 * HOUR;
     int flights = 0;
     for (int i = 0; i < 100; i++)
@@ -611,7 +564,7 @@ static void test_k27_clock_goes_forward(void **state)
     assert_int_equal(flights, 1);
 }
 
-#define CASE(function) cmocka_unit_test_setup_teardown(function, start, stop)
+#define CASE(function) cmocka_unit_test_prestate_setup_teardown(function, world_setup, world_teardown, &w)
 
 int main(void)
 {
@@ -646,5 +599,5 @@ int main(void)
         CASE(test_k27_disorder_is_no_jump),
         CASE(test_k27_clock_goes_forward),
     };
-    return cmocka_run_group_tests(tests, make_sets, free_sets);
+    return cmocka_run_group_tests(tests, world_sets_setup, world_sets_teardown);
 }

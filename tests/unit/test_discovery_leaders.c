@@ -10,54 +10,7 @@
 
 #include <cmocka.h>
 
-static world_sets sets;
 static world w;
-
-static int make_sets(void **state)
-{
-    (void)state;
-    world_sets_make(&sets);
-    return 0;
-}
-
-static int free_sets(void **state)
-{
-    (void)state;
-    world_sets_free(&sets);
-    return 0;
-}
-
-static int start(void **state)
-{
-    (void)state;
-    world_init(&w, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID});
-    w.keys.body = sets.a;
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    world_clear(&w);
-    return 0;
-}
-
-/* Begin with the keys of @p set, fetched just now. */
-static void warm(const char *set)
-{
-    w.keys.body = set;
-    assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_OK);
-}
-
-static bool allowed(assay_source_reason reason)
-{
-    return assay_source_allowed_at(w.source, reason) <= w.now;
-}
-
-static int64_t until(assay_source_reason reason)
-{
-    return assay_source_allowed_at(w.source, reason) - w.now;
-}
 
 /* ---- abandoned ---- */
 
@@ -69,15 +22,15 @@ static void test_abandoned_flight(void **state)
     assert_true(assay_source_next(w.source, &request));
     assay_source_abandoned(w.source, w.now);
     assert_false(assay_source_next(w.source, &request));
-    assert_true(allowed(ASSAY_SOURCE_COLD));
+    assert_true(world_allowed(&w, ASSAY_SOURCE_COLD));
     assert_int_equal(assay_source_count(w.source).failures, 1);
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
 }
 
 static void abandon(assay_source_reason reason, int times)
 {
     for (int i = 0; i < times; i++) {
-        assert_true(allowed(reason));
+        assert_true(world_allowed(&w, reason));
         assay_source_begin(w.source, reason, w.now);
         assay_source_abandoned(w.source, w.now);
     }
@@ -89,12 +42,12 @@ static void test_abandoned_flights_back_off(void **state)
     (void)state;
     for (int round = 0; round < 4; round++) { /* the issuer is not to blame, so the pause does not grow */
         abandon(round % 2 == 0 ? ASSAY_SOURCE_COLD : ASSAY_SOURCE_SCHEDULED, ASSAY_LIMIT_ABANDONED);
-        assert_int_equal(until(ASSAY_SOURCE_COLD), 5 * SECOND);
+        assert_int_equal(world_until(&w, ASSAY_SOURCE_COLD), 5 * SECOND);
         w.now += 5 * SECOND;
     }
     assert_int_equal(assay_source_last_failure(w.source, &w.failure), ASSAY_E_CANCELLED);
     assert_string_equal(w.failure.note, "the last 8 fetches were given up by their callers");
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     assert_int_equal(assay_source_last_failure(w.source, NULL), ASSAY_OK);
 }
 
@@ -103,24 +56,24 @@ static void test_abandoned_flights_not_in_a_row(void **state)
     (void)state;
     for (int i = 0; i < 3; i++) { /* a success between */
         abandon(ASSAY_SOURCE_COLD, ASSAY_LIMIT_ABANDONED - 1);
-        assert_true(allowed(ASSAY_SOURCE_COLD));
-        warm(sets.a);
+        assert_true(world_allowed(&w, ASSAY_SOURCE_COLD));
+        world_warm(&w, the_sets.a);
     }
     abandon(ASSAY_SOURCE_COLD, ASSAY_LIMIT_ABANDONED - 1);
     w.keys.status = 500; /* a failure between, which backs off itself */
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_E_HTTP_STATUS);
     w.now += 5 * SECOND;
     abandon(ASSAY_SOURCE_COLD, ASSAY_LIMIT_ABANDONED - 1);
-    assert_true(allowed(ASSAY_SOURCE_COLD));
+    assert_true(world_allowed(&w, ASSAY_SOURCE_COLD));
     /* Those with a budget of their own neither count nor break the row. */
     for (int i = 0; i < 20; i++, w.now += 30 * SECOND) {
         abandon(ASSAY_SOURCE_UNKNOWN_KID, 1);
         abandon(ASSAY_SOURCE_FORCED, 1);
     }
-    assert_true(allowed(ASSAY_SOURCE_COLD));
+    assert_true(world_allowed(&w, ASSAY_SOURCE_COLD));
     abandon(ASSAY_SOURCE_COLD, 1);
-    assert_false(allowed(ASSAY_SOURCE_COLD));
-    assert_true(allowed(ASSAY_SOURCE_UNKNOWN_KID));
+    assert_false(world_allowed(&w, ASSAY_SOURCE_COLD));
+    assert_true(world_allowed(&w, ASSAY_SOURCE_UNKNOWN_KID));
 }
 
 /* ---- fork ---- */
@@ -129,13 +82,13 @@ static void test_forked_workers_spread(void **state)
 {
     (void)state;
     enum { WORKERS = 64 };
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     int64_t due = assay_source_due_at(w.source), first = due, last = 0;
     int64_t expires = assay_source_expires_at(w.source), interval = due - w.now;
     for (uint64_t pid = 0; pid < WORKERS; pid++) {
         world child;
         world_init(&child, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID}); /* the seed is the parent's */
-        child.keys.body = sets.a;
+        child.keys.body = the_sets.a;
         assert_int_equal(world_fly(&child, ASSAY_SOURCE_COLD), ASSAY_OK);
         assert_int_equal(assay_source_due_at(child.source), due);
         assay_source_forked(child.source, 4000 + pid);
@@ -159,8 +112,8 @@ static void test_fork_during_a_flight(void **state)
     (void)state;
     assay_http_request request;
     assay_source_forked(w.source, 1); /* cold: due as before */
-    assert_true(allowed(ASSAY_SOURCE_SCHEDULED));
-    warm(sets.a);
+    assert_true(world_allowed(&w, ASSAY_SOURCE_SCHEDULED));
+    world_warm(&w, the_sets.a);
     w.now += HOUR;
     assay_source_counters before = assay_source_count(w.source);
     assay_source_begin(w.source, ASSAY_SOURCE_SCHEDULED, w.now);
@@ -174,7 +127,7 @@ static void test_fork_during_a_flight(void **state)
     assert_true(assay_source_due_at(w.source) > w.now);
 }
 
-#define CASE(function) cmocka_unit_test_setup_teardown(function, start, stop)
+#define CASE(function) cmocka_unit_test_prestate_setup_teardown(function, world_setup, world_teardown, &w)
 
 int main(void)
 {
@@ -185,5 +138,5 @@ int main(void)
         CASE(test_forked_workers_spread),
         CASE(test_fork_during_a_flight),
     };
-    return cmocka_run_group_tests(tests, make_sets, free_sets);
+    return cmocka_run_group_tests(tests, world_sets_setup, world_sets_teardown);
 }

@@ -10,54 +10,7 @@
 
 #include <cmocka.h>
 
-static world_sets sets;
 static world w;
-
-static int make_sets(void **state)
-{
-    (void)state;
-    world_sets_make(&sets);
-    return 0;
-}
-
-static int free_sets(void **state)
-{
-    (void)state;
-    world_sets_free(&sets);
-    return 0;
-}
-
-static int start(void **state)
-{
-    (void)state;
-    world_init(&w, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID});
-    w.keys.body = sets.a;
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    world_clear(&w);
-    return 0;
-}
-
-/* Begin with the keys of @p set, fetched just now. */
-static void warm(const char *set)
-{
-    w.keys.body = set;
-    assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_OK);
-}
-
-static bool allowed(assay_source_reason reason)
-{
-    return assay_source_allowed_at(w.source, reason) <= w.now;
-}
-
-static int64_t until(assay_source_reason reason)
-{
-    return assay_source_allowed_at(w.source, reason) - w.now;
-}
 
 static void test_first_flight(void **state)
 {
@@ -65,7 +18,7 @@ static void test_first_flight(void **state)
     assert_null(assay_source_snapshot(w.source));
     assert_int_equal(assay_source_expires_at(w.source), INT64_MIN);
     assert_true(assay_source_due_at(w.source) <= w.now);
-    assert_true(allowed(ASSAY_SOURCE_COLD));
+    assert_true(world_allowed(&w, ASSAY_SOURCE_COLD));
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_OK);
     assert_int_equal(w.fetches, 2);
     assert_string_equal(w.last_url, WORLD_JWKS_URI);
@@ -87,7 +40,7 @@ static void expect_due(int64_t max_age, int64_t least, int64_t most)
     for (int i = 0; i < 200; i++) {
         assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_OK);
         int64_t due = assay_source_due_at(w.source) - w.now;
-        assert_int_equal(until(ASSAY_SOURCE_SCHEDULED), due);
+        assert_int_equal(world_until(&w, ASSAY_SOURCE_SCHEDULED), due);
         assert_true(due >= least && due <= most);
         earliest = due < earliest ? due : earliest;
         latest = due > latest ? due : latest;
@@ -117,7 +70,7 @@ static void test_same_seed_same_jitter(void **state)
     for (uint64_t i = 0; i < 3; i++) {
         world other;
         world_init(&other, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .seed = i / 2});
-        other.keys.body = sets.a;
+        other.keys.body = the_sets.a;
         assert_int_equal(world_fly(&other, ASSAY_SOURCE_COLD), ASSAY_OK);
         due[i] = assay_source_due_at(other.source);
         world_clear(&other);
@@ -133,7 +86,7 @@ static void test_freshness_counts_from_completion(void **state)
     assay_http_request request;
     assay_http_response response;
     assay_source_begin(w.source, ASSAY_SOURCE_COLD, w.now);
-    const char *bodies[] = {WORLD_METADATA, sets.a};
+    const char *bodies[] = {WORLD_METADATA, the_sets.a};
     for (int i = 0; assay_source_next(w.source, &request); i++) {
         assay_http_response_init(&response);
         response.status = 200;
@@ -168,7 +121,8 @@ static void test_reading_changes_nothing(void **state)
 {
     (void)state;
     assay_http_request request;
-    assay_source_reading metadata = read_body(true, WORLD_METADATA, "\"m\""), keys = read_body(false, sets.b, "\"k\"");
+    assay_source_reading metadata = read_body(true, WORLD_METADATA, "\"m\""),
+                         keys = read_body(false, the_sets.b, "\"k\"");
     assert_int_equal(metadata.code, ASSAY_OK);
     assert_string_equal(metadata.jwks_uri, WORLD_JWKS_URI);
     assert_int_equal(keys.code, ASSAY_OK);
@@ -191,11 +145,11 @@ static void test_reading_changes_nothing(void **state)
 static void test_reading_says_what_is_wrong(void **state)
 {
     (void)state;
-    assay_source_reading reading = read_body(false, sets.unusable, "");
+    assay_source_reading reading = read_body(false, the_sets.unusable, "");
     assert_int_equal(reading.code, ASSAY_E_JWKS);
     assert_non_null(strstr(reading.failure.note, "none of 2 keys can be used"));
     assay_source_reading_clear(&reading);
-    reading = read_body(true, sets.a, "");
+    reading = read_body(true, the_sets.a, "");
     assert_int_equal(reading.code, ASSAY_E_METADATA);
     assert_null(reading.jwks_uri);
     assay_source_reading_clear(&reading);
@@ -204,10 +158,10 @@ static void test_reading_says_what_is_wrong(void **state)
 static void test_reading_of_the_other_document(void **state)
 {
     (void)state;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     w.now += 25 * HOUR;
     assay_source_counters before = assay_source_count(w.source);
-    assay_source_reading metadata = read_body(true, WORLD_METADATA, ""), keys = read_body(false, sets.b, "");
+    assay_source_reading metadata = read_body(true, WORLD_METADATA, ""), keys = read_body(false, the_sets.b, "");
     assay_source_begin(w.source, ASSAY_SOURCE_SCHEDULED, w.now);
     assert_true(assay_source_wants_metadata(w.source));
     assert_int_equal(assay_source_answered(w.source, &keys, w.now, &w.failure), ASSAY_E_INTERNAL);
@@ -233,7 +187,7 @@ static void test_not_modified_is_a_success(void **state)
     (void)state;
     w.keys.etag = "\"e1\"";
     w.keys.max_age = 600;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     assert_string_equal(w.keys_tag, "");
     w.now += HOUR;
     w.keys = (canned_answer){.status = 304};
@@ -257,7 +211,7 @@ static void test_not_modified_without_a_tag_is_an_error(void **state)
     assert_null(assay_source_snapshot(w.source));
     w.now += HOUR;
     w.keys.status = 0;
-    warm(sets.a); /* no tag */
+    world_warm(&w, the_sets.a); /* no tag */
     w.keys.status = 304;
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_E_RESPONSE);
     w.metadata.status = 304;
@@ -270,10 +224,10 @@ static void test_not_modified_without_a_tag_is_an_error(void **state)
 static void test_not_modified_ends_retention(void **state)
 {
     (void)state;
-    warm(sets.ab);
+    world_warm(&w, the_sets.ab);
     w.now += HOUR;
     w.keys.etag = "\"e1\"";
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     assert_true(world_has(&w, "b"));
     w.keys = (canned_answer){.status = 304};
     w.now += 59 * MINUTE;
@@ -291,7 +245,7 @@ static void test_tag_is_of_one_url(void **state)
 {
     (void)state;
     w.keys.etag = "\"e1\"";
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     w.now += 25 * HOUR;
     w.metadata.body = "{\"issuer\":\"" WORLD_ISSUER "\",\"jwks_uri\":\"https://other.example/keys\"}";
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_OK);
@@ -303,11 +257,11 @@ static void test_tag_goes_with_the_next_document(void **state)
 {
     (void)state;
     w.keys.etag = "\"e1\"";
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     w.keys.etag = NULL;
-    warm(sets.b);
+    world_warm(&w, the_sets.b);
     assert_string_equal(w.keys_tag, "\"e1\"");
-    warm(sets.b);
+    world_warm(&w, the_sets.b);
     assert_string_equal(w.keys_tag, "");
 }
 
@@ -340,7 +294,7 @@ static void test_metadata_not_modified(void **state)
 {
     (void)state;
     w.metadata.etag = "\"m1\"";
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     w.now += 25 * HOUR;
     w.metadata = (canned_answer){.status = 304, .max_age = 7200};
     expect_metadata(true);
@@ -355,10 +309,10 @@ static void test_metadata_not_modified(void **state)
 static void test_metadata_again_after_a_failed_key_fetch(void **state)
 {
     (void)state;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     w.keys.status = 404;
     expect_metadata(false);
-    w.keys = (canned_answer){.body = sets.b};
+    w.keys = (canned_answer){.body = the_sets.b};
     w.metadata.body = "{\"issuer\":\"" WORLD_ISSUER "\",\"jwks_uri\":\"https://moved.example/keys\"}";
     expect_metadata(true);
     assert_string_equal(w.last_url, "https://moved.example/keys");
@@ -370,10 +324,10 @@ static void test_metadata_again_after_a_failed_key_fetch(void **state)
 static void test_k17_issuer_changes(void **state)
 {
     (void)state;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     int64_t expires = assay_source_expires_at(w.source);
     w.now += 25 * HOUR;
-    w.keys.body = sets.b;
+    w.keys.body = the_sets.b;
     w.metadata.body = "{\"issuer\":\"https://evil.example\",\"jwks_uri\":\"https://evil.example/keys\"}";
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_E_METADATA_ISSUER);
     assert_int_equal(w.fetches, 1);
@@ -387,7 +341,7 @@ static void test_k17_issuer_changes(void **state)
 static void test_metadata_refetch_fails(void **state)
 {
     (void)state;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     w.now += 25 * HOUR;
     static const struct {
         canned_answer answer;
@@ -426,13 +380,13 @@ static void test_metadata_refetch_fails(void **state)
 static void test_metadata_and_keys_fail(void **state)
 {
     (void)state;
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     w.now += 25 * HOUR;
     w.metadata.failed = ASSAY_E_CONNECT;
     w.keys.status = 500;
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_E_HTTP_STATUS);
     assert_int_equal(assay_source_count(w.source).failures, 2);
-    assert_false(allowed(ASSAY_SOURCE_COLD));
+    assert_false(world_allowed(&w, ASSAY_SOURCE_COLD));
     assert_true(world_has(&w, "a"));
 }
 
@@ -466,7 +420,7 @@ static void test_k19_host_list(void **state)
     static const char *const hosts[] = {"keys.example"};
     world other;
     world_init(&other, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .jwks_hosts = hosts, .jwks_host_count = 1});
-    other.keys.body = sets.a;
+    other.keys.body = the_sets.a;
     assert_int_equal(world_fly(&other, ASSAY_SOURCE_COLD), ASSAY_E_JWKS_URI);
     other.metadata.body = "{\"issuer\":\"" WORLD_ISSUER "\",\"jwks_uri\":\"https://keys.example/k\"}";
     assert_int_equal(world_fly(&other, ASSAY_SOURCE_COLD), ASSAY_OK);
@@ -480,7 +434,7 @@ static void test_k15_failures_keep_keys_until_the_hard_limit(void **state)
 {
     (void)state;
     static const int codes[] = {ASSAY_E_TIMEOUT, ASSAY_E_TLS, ASSAY_E_RESOLVE, ASSAY_E_CONNECT, ASSAY_E_NETWORK};
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     int64_t expires = assay_source_expires_at(w.source);
     for (size_t i = 0; i < ASSAY_COUNT_OF(codes); i++) {
         w.now += HOUR;
@@ -497,7 +451,7 @@ static void test_k15_failures_keep_keys_until_the_hard_limit(void **state)
     assert_int_equal(assay_source_expires_at(w.source), expires);
     assert_true(world_has(&w, "a"));
     w.now = expires + HOUR;
-    w.keys = (canned_answer){.body = sets.b};
+    w.keys = (canned_answer){.body = the_sets.b};
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_OK);
     assert_true(world_has(&w, "b"));
     assert_false(world_has(&w, "a")); /* past the limit for good */
@@ -523,8 +477,8 @@ static void test_k16_bad_answers_never_replace_good_keys(void **state)
     } cases[] = {
         {{.body = "hello"}, ASSAY_E_JWKS},
         {{.body = "{\"keys\":[{\"kty\":\"RS"}, ASSAY_E_JWKS},
-        {{.body = sets.empty}, ASSAY_E_JWKS},
-        {{.body = sets.unusable}, ASSAY_E_JWKS},
+        {{.body = the_sets.empty}, ASSAY_E_JWKS},
+        {{.body = the_sets.unusable}, ASSAY_E_JWKS},
         {{.body = "{\"keys\":{}}"}, ASSAY_E_JWKS},
         {{.body = "{}"}, ASSAY_E_JWKS},
         {{.body = "null"}, ASSAY_E_JWKS},
@@ -532,28 +486,28 @@ static void test_k16_bad_answers_never_replace_good_keys(void **state)
         {{.body = NULL}, ASSAY_E_RESPONSE},
         {{.body = ""}, ASSAY_E_RESPONSE},
         {{.body = "<html>", .content_type = "text/html; charset=utf-8"}, ASSAY_E_RESPONSE},
-        {{.body = sets.b, .content_type = "TEXT/HTML"}, ASSAY_E_RESPONSE},
-        {{.body = sets.b, .content_type = "application/xhtml+xml"}, ASSAY_E_RESPONSE},
-        {{.body = sets.b, .encoded = true}, ASSAY_E_RESPONSE},
+        {{.body = the_sets.b, .content_type = "TEXT/HTML"}, ASSAY_E_RESPONSE},
+        {{.body = the_sets.b, .content_type = "application/xhtml+xml"}, ASSAY_E_RESPONSE},
+        {{.body = the_sets.b, .encoded = true}, ASSAY_E_RESPONSE},
         {{.body = huge}, ASSAY_E_RESPONSE_SIZE},
-        {{.body = sets.b, .status = 204}, ASSAY_E_HTTP_STATUS},
-        {{.body = sets.b, .status = 206}, ASSAY_E_HTTP_STATUS},
-        {{.body = sets.b, .status = 101}, ASSAY_E_HTTP_STATUS},
-        {{.body = sets.b, .status = 404}, ASSAY_E_HTTP_STATUS},
-        {{.body = sets.b, .status = 500}, ASSAY_E_HTTP_STATUS},
-        {{.body = sets.b, .status = -1}, ASSAY_E_HTTP_STATUS},
-        {{.body = sets.b, .status = 300}, ASSAY_E_REDIRECT},
-        {{.body = sets.b, .status = 301}, ASSAY_E_REDIRECT},
-        {{.body = sets.b, .status = 302}, ASSAY_E_REDIRECT},
-        {{.body = sets.b, .status = 307}, ASSAY_E_REDIRECT},
-        {{.body = sets.b, .status = 308}, ASSAY_E_REDIRECT},
-        {{.body = sets.b, .effective_url = "https://evil.example/keys"}, ASSAY_E_REDIRECT},
-        {{.body = sets.b, .effective_url = "http://issuer.example/keys"}, ASSAY_E_REDIRECT},
-        {{.body = sets.b, .effective_url = "https://issuer.example/keys?x"}, ASSAY_E_REDIRECT},
-        {{.body = sets.b, .effective_url = "https://issuer.example:444/keys"}, ASSAY_E_REDIRECT},
-        {{.body = sets.b, .effective_url = "junk"}, ASSAY_E_REDIRECT},
+        {{.body = the_sets.b, .status = 204}, ASSAY_E_HTTP_STATUS},
+        {{.body = the_sets.b, .status = 206}, ASSAY_E_HTTP_STATUS},
+        {{.body = the_sets.b, .status = 101}, ASSAY_E_HTTP_STATUS},
+        {{.body = the_sets.b, .status = 404}, ASSAY_E_HTTP_STATUS},
+        {{.body = the_sets.b, .status = 500}, ASSAY_E_HTTP_STATUS},
+        {{.body = the_sets.b, .status = -1}, ASSAY_E_HTTP_STATUS},
+        {{.body = the_sets.b, .status = 300}, ASSAY_E_REDIRECT},
+        {{.body = the_sets.b, .status = 301}, ASSAY_E_REDIRECT},
+        {{.body = the_sets.b, .status = 302}, ASSAY_E_REDIRECT},
+        {{.body = the_sets.b, .status = 307}, ASSAY_E_REDIRECT},
+        {{.body = the_sets.b, .status = 308}, ASSAY_E_REDIRECT},
+        {{.body = the_sets.b, .effective_url = "https://evil.example/keys"}, ASSAY_E_REDIRECT},
+        {{.body = the_sets.b, .effective_url = "http://issuer.example/keys"}, ASSAY_E_REDIRECT},
+        {{.body = the_sets.b, .effective_url = "https://issuer.example/keys?x"}, ASSAY_E_REDIRECT},
+        {{.body = the_sets.b, .effective_url = "https://issuer.example:444/keys"}, ASSAY_E_REDIRECT},
+        {{.body = the_sets.b, .effective_url = "junk"}, ASSAY_E_REDIRECT},
     };
-    warm(sets.a);
+    world_warm(&w, the_sets.a);
     int64_t expires = assay_source_expires_at(w.source);
     for (size_t i = 0; i < ASSAY_COUNT_OF(cases); i++) {
         w.keys = cases[i].answer;
@@ -570,7 +524,7 @@ static void test_k16_bad_answers_never_replace_good_keys(void **state)
     /* Where it came from may be spelled another way. */
     static const char *const same[] = {WORLD_JWKS_URI, "https://ISSUER.example:443/keys"};
     for (size_t i = 0; i < ASSAY_COUNT_OF(same); i++) {
-        w.keys = (canned_answer){.body = sets.b, .effective_url = same[i]};
+        w.keys = (canned_answer){.body = the_sets.b, .effective_url = same[i]};
         assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_OK);
     }
     free(huge);
@@ -583,7 +537,7 @@ static void test_content_type_need_not_be_json(void **state)
     static const char *const types[] = {"", "text/plain", "application/octet-stream", "application/jwk-set+json",
                                         "nonsense"};
     for (size_t i = 0; i < ASSAY_COUNT_OF(types); i++) {
-        w.keys = (canned_answer){.body = sets.a, .content_type = types[i]};
+        w.keys = (canned_answer){.body = the_sets.a, .content_type = types[i]};
         assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_OK);
     }
 }
@@ -594,24 +548,24 @@ static void test_back_off(void **state)
     static const int64_t most[] = {5, 10, 20, 40, 80, 160, 300, 300, 300};
     w.keys.status = 500;
     for (size_t i = 0; i < ASSAY_COUNT_OF(most); i++) {
-        assert_true(allowed(ASSAY_SOURCE_COLD));
+        assert_true(world_allowed(&w, ASSAY_SOURCE_COLD));
         assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_E_HTTP_STATUS);
-        int64_t pause = until(ASSAY_SOURCE_COLD);
+        int64_t pause = world_until(&w, ASSAY_SOURCE_COLD);
         assert_true(pause >= most[i] * SECOND / 2 && pause <= most[i] * SECOND);
-        assert_int_equal(until(ASSAY_SOURCE_SCHEDULED), pause);
-        assert_true(allowed(ASSAY_SOURCE_FORCED));
+        assert_int_equal(world_until(&w, ASSAY_SOURCE_SCHEDULED), pause);
+        assert_true(world_allowed(&w, ASSAY_SOURCE_FORCED));
         w.now += pause - 1;
-        assert_false(allowed(ASSAY_SOURCE_COLD));
+        assert_false(world_allowed(&w, ASSAY_SOURCE_COLD));
         assert_int_equal(assay_source_last_failure(w.source, NULL), ASSAY_E_HTTP_STATUS);
         w.now += 1;
     }
     w.keys.status = 0;
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_OK);
-    assert_true(allowed(ASSAY_SOURCE_COLD));
+    assert_true(world_allowed(&w, ASSAY_SOURCE_COLD));
     w.now += HOUR;
     w.keys.status = 500;
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_E_HTTP_STATUS);
-    assert_true(until(ASSAY_SOURCE_SCHEDULED) <= 5 * SECOND); /* counted from the start again */
+    assert_true(world_until(&w, ASSAY_SOURCE_SCHEDULED) <= 5 * SECOND); /* counted from the start again */
 }
 
 static void test_retry_after(void **state)
@@ -622,11 +576,11 @@ static void test_retry_after(void **state)
         int64_t asked, least, most;
     } cases[] = {{503, 60, 60, 60}, {429, 120, 120, 120}, {503, 86400, 300, 300}, {500, 250, 2, 5}, {503, 1, 2, 5}};
     for (size_t i = 0; i < ASSAY_COUNT_OF(cases); i++) {
-        w.keys = (canned_answer){.body = sets.a};
+        w.keys = (canned_answer){.body = the_sets.a};
         assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_OK); /* failures forgotten */
         w.keys = (canned_answer){.status = cases[i].status, .retry_after = cases[i].asked};
         assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_E_HTTP_STATUS);
-        int64_t pause = until(ASSAY_SOURCE_COLD);
+        int64_t pause = world_until(&w, ASSAY_SOURCE_COLD);
         assert_true(pause >= cases[i].least * SECOND && pause <= cases[i].most * SECOND);
     }
 }
@@ -635,7 +589,7 @@ static void test_retry_after(void **state)
 static void test_a51_empty_set_does_not_bypass_the_back_off(void **state)
 {
     (void)state;
-    w.keys.body = sets.empty;
+    w.keys.body = the_sets.empty;
     int flights = 0;
     for (int i = 0; i < 10 * 60; i++, w.now += SECOND)
         flights += world_try(&w, ASSAY_SOURCE_COLD) ? 1 : 0;
@@ -648,7 +602,7 @@ static void test_a51_empty_set_does_not_bypass_the_back_off(void **state)
     assert_true(flights >= 3 && flights <= 5); /* at 0, 60, 180, 420 s */
 }
 
-#define CASE(function) cmocka_unit_test_setup_teardown(function, start, stop)
+#define CASE(function) cmocka_unit_test_prestate_setup_teardown(function, world_setup, world_teardown, &w)
 
 int main(void)
 {
@@ -680,5 +634,5 @@ int main(void)
         CASE(test_retry_after),
         CASE(test_a51_empty_set_does_not_bypass_the_back_off),
     };
-    return cmocka_run_group_tests(tests, make_sets, free_sets);
+    return cmocka_run_group_tests(tests, world_sets_setup, world_sets_teardown);
 }

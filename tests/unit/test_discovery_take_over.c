@@ -10,22 +10,7 @@
 
 #include <cmocka.h>
 
-static world_sets sets;
 static world old, w; /* of the older configuration, of the new one */
-
-static int make_sets(void **state)
-{
-    (void)state;
-    world_sets_make(&sets);
-    return 0;
-}
-
-static int free_sets(void **state)
-{
-    (void)state;
-    world_sets_free(&sets);
-    return 0;
-}
 
 /* Both sources of one configuration, the old one with keys fetched just now, with a tag each. */
 static int start(void **state)
@@ -34,8 +19,8 @@ static int start(void **state)
     world_init(&old, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID});
     world_init(&w, &(assay_source_config){.mode = ASSAY_SOURCE_OPENID});
     old.metadata.etag = "\"m1\"";
-    old.keys = (canned_answer){.body = sets.ab, .etag = "\"k1\""};
-    w.keys.body = sets.c;
+    old.keys = (canned_answer){.body = the_sets.ab, .etag = "\"k1\""};
+    w.keys.body = the_sets.c;
     assert_int_equal(world_fly(&old, ASSAY_SOURCE_COLD), ASSAY_OK);
     return 0;
 }
@@ -54,7 +39,7 @@ static void renew(assay_source_config config)
     world_clear(&w);
     world_init(&w, &config);
     w.now = old.now;
-    w.keys.body = sets.c;
+    w.keys.body = the_sets.c;
 }
 
 static void pass_time(int64_t time)
@@ -75,11 +60,6 @@ static int purge(world *of, const char *kid)
     int code = assay_source_purge(of->source, kid, of->now);
     world_free_retired(of);
     return code;
-}
-
-static int64_t until(assay_source_reason reason)
-{
-    return assay_source_allowed_at(w.source, reason) - w.now;
 }
 
 /* ---- what is taken ---- */
@@ -134,8 +114,8 @@ static void test_budgets_and_back_off(void **state)
     int64_t pause = assay_source_allowed_at(old.source, ASSAY_SOURCE_SCHEDULED) - old.now;
     assert_true(pause > 0);
     assert_int_equal(take_over(), ASSAY_OK);
-    assert_int_equal(until(ASSAY_SOURCE_SCHEDULED), pause);
-    assert_int_equal(until(ASSAY_SOURCE_UNKNOWN_KID), 120 * SECOND);
+    assert_int_equal(world_until(&w, ASSAY_SOURCE_SCHEDULED), pause);
+    assert_int_equal(world_until(&w, ASSAY_SOURCE_UNKNOWN_KID), 120 * SECOND);
     assert_int_equal(assay_source_last_failure(w.source, &w.failure), ASSAY_E_HTTP_STATUS);
     assert_string_equal(w.failure.note, "status 500 from " WORLD_JWKS_URI);
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_OK); /* asks for the metadata again */
@@ -163,7 +143,7 @@ static void test_clock_that_went_back(void **state)
 static void test_retention_is_that_of_the_new(void **state)
 {
     (void)state;
-    old.keys.body = sets.b;
+    old.keys.body = the_sets.b;
     pass_time(HOUR);
     assert_int_equal(world_fly(&old, ASSAY_SOURCE_SCHEDULED), ASSAY_OK);
     pass_time(20 * MINUTE); /* "a" has been missing for so long, and may be for an hour */
@@ -243,7 +223,7 @@ static void test_configured_otherwise(void **state)
     for (size_t i = 0; i < ASSAY_COUNT_OF(cases); i++) {
         world_clear(&old);
         world_init(&old, &cases[i].old);
-        old.keys.body = sets.ab;
+        old.keys.body = the_sets.ab;
         assert_int_equal(world_fly(&old, ASSAY_SOURCE_COLD), ASSAY_OK);
         renew(cases[i].new);
         assert_int_equal(take_over(), cases[i].alike ? ASSAY_OK : ASSAY_E_ABSENT);
@@ -288,11 +268,11 @@ static void test_nothing_to_take(void **state)
 static void test_the_fresher_wins(void **state)
 {
     (void)state;
-    assert_int_equal(world_push(&w, sets.c), ASSAY_OK); /* at the same time: its own */
+    assert_int_equal(world_push(&w, the_sets.c), ASSAY_OK); /* at the same time: its own */
     assert_int_equal(take_over(), ASSAY_E_ABSENT);
     assert_true(world_has(&w, "c") && !world_has(&w, "a"));
     pass_time(MINUTE);
-    assert_int_equal(world_push(&w, sets.c), ASSAY_OK);
+    assert_int_equal(world_push(&w, the_sets.c), ASSAY_OK);
     int64_t due = assay_source_due_at(w.source);
     assert_int_equal(take_over(), ASSAY_E_ABSENT);
     assert_true(world_has(&w, "c") && !world_has(&w, "a"));
@@ -310,7 +290,7 @@ static void test_fresher_by_the_fetch(void **state)
     (void)state;
     renew((assay_source_config){.mode = ASSAY_SOURCE_OPENID, .hard_limit_ms = HOUR});
     pass_time(MINUTE);
-    assert_int_equal(world_push(&w, sets.c), ASSAY_OK);
+    assert_int_equal(world_push(&w, the_sets.c), ASSAY_OK);
     pass_time(MINUTE);
     assert_int_equal(take_over(), ASSAY_E_ABSENT);
     assert_true(world_has(&w, "c"));
@@ -325,7 +305,7 @@ static void test_flight_at_the_old_one(void **state)
     assert_int_equal(take_over(), ASSAY_OK);
     assert_false(assay_source_next(w.source, &request));
     assert_true(assay_source_next(old.source, &request));
-    assert_true(until(ASSAY_SOURCE_SCHEDULED) <= 0);
+    assert_true(world_until(&w, ASSAY_SOURCE_SCHEDULED) <= 0);
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_SCHEDULED), ASSAY_OK);
     assert_true(world_has(&w, "c"));
 }
@@ -346,7 +326,7 @@ static void test_flight_at_the_new_one(void **state)
         if (documents > 0)
             assert_int_equal(world_answer(&w, &response, NULL), ASSAY_OK);
         assert_int_equal(take_over(), ASSAY_OK);
-        assert_int_equal(world_push(&w, sets.ab), ASSAY_OK); /* and so it stays */
+        assert_int_equal(world_push(&w, the_sets.ab), ASSAY_OK); /* and so it stays */
         assert_int_equal(world_answer(&w, &response, NULL), ASSAY_OK);
         assay_http_response_clear(&response);
         assert_false(assay_source_next(w.source, &request));
@@ -367,12 +347,12 @@ static void test_purged_stays_purged(void **state)
     assert_int_equal(purge(&w, "b"), ASSAY_E_KEY_UNKNOWN);
     assert_int_equal(take_over(), ASSAY_E_ABSENT); /* each was purged at one of them */
     assert_int_equal(world_count(&w), 0);
-    w.keys.body = sets.ab;
+    w.keys.body = the_sets.ab;
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_COLD), ASSAY_E_JWKS);
-    w.keys.body = sets.c;
+    w.keys.body = the_sets.c;
     assert_int_equal(world_fly(&w, ASSAY_SOURCE_FORCED), ASSAY_E_JWKS);
     assert_true(world_has(&old, "b")); /* nothing came back to the old one */
-    old.keys.body = sets.b;
+    old.keys.body = the_sets.b;
     assert_int_equal(world_fly(&old, ASSAY_SOURCE_FORCED), ASSAY_OK);
 }
 
@@ -394,11 +374,11 @@ static void test_purged_holds_for_static_keys(void **state)
     (void)state;
     assert_int_equal(purge(&old, "a"), ASSAY_OK);
     renew((assay_source_config){.mode = ASSAY_SOURCE_STATIC});
-    assert_int_equal(world_push(&w, sets.ab), ASSAY_OK);
+    assert_int_equal(world_push(&w, the_sets.ab), ASSAY_OK);
     assert_int_equal(take_over(), ASSAY_E_ABSENT);
     assert_true(world_has(&w, "b") && !world_has(&w, "a"));
     assert_int_equal(assay_source_due_at(w.source), INT64_MAX);
-    assert_int_equal(world_push(&w, sets.ab), ASSAY_OK);
+    assert_int_equal(world_push(&w, the_sets.ab), ASSAY_OK);
     assert_true(world_has(&w, "b") && !world_has(&w, "a"));
 }
 
@@ -410,7 +390,7 @@ static void test_purged_holds_under_another_name(void **state)
     renew((assay_source_config){.issuer = WORLD_ISSUER "/"});
     assert_int_equal(take_over(), ASSAY_E_ABSENT);
     assert_null(assay_source_snapshot(w.source));
-    assert_int_equal(world_push(&w, sets.ab), ASSAY_OK);
+    assert_int_equal(world_push(&w, the_sets.ab), ASSAY_OK);
     assert_true(world_has(&w, "b") && !world_has(&w, "a"));
 }
 
@@ -442,7 +422,7 @@ static void test_tombstones_are_bounded(void **state)
     /* Those that find no room hold for the keys that are there. */
     renew((assay_source_config){.mode = ASSAY_SOURCE_STATIC});
     bury(&w, "new", ASSAY_LIMIT_TOMBSTONES);
-    assert_int_equal(world_push(&w, sets.ab), ASSAY_OK);
+    assert_int_equal(world_push(&w, the_sets.ab), ASSAY_OK);
     assert_int_equal(take_over(), ASSAY_E_RANGE);
     assert_true(world_has(&w, "b") && !world_has(&w, "a"));
 }
@@ -471,5 +451,5 @@ int main(void)
         CASE(test_purged_holds_under_another_name),
         CASE(test_tombstones_are_bounded),
     };
-    return cmocka_run_group_tests(tests, make_sets, free_sets);
+    return cmocka_run_group_tests(tests, world_sets_setup, world_sets_teardown);
 }

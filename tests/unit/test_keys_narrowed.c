@@ -2,6 +2,7 @@
 /* A key that is served again with other attributes (`issuer`, `cloud_instance_name`, `alg`): the later word counts, and the earlier does not survive beside it. */
 
 #include "keys/snapshot.h"
+#include "support/signing.h"
 #include "support/trial.h"
 
 #include <setjmp.h>
@@ -17,8 +18,6 @@
 #define PUBLIC ",\"cloud_instance_name\":\"public\""
 #define GOVERNMENT ",\"cloud_instance_name\":\"government\""
 
-static assay_crypto *crypto;
-
 /* Keys with this kid and the same material, each with its members; NULL ends them. */
 static assay_key_set set_of(const char *kid, const char *first, const char *second)
 {
@@ -29,7 +28,7 @@ static assay_key_set set_of(const char *kid, const char *first, const char *seco
         char *jwk = trial_format("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"%s\","
                                  "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"%s}",
                                  kid, members[i]);
-        assert_int_equal(assay_key_set_add_json(&set, crypto, jwk, strlen(jwk), false, NULL, 0), ASSAY_OK);
+        assert_int_equal(assay_key_set_add_json(&set, test_crypto, jwk, strlen(jwk), false, NULL, 0), ASSAY_OK);
         free(jwk);
     }
     return set;
@@ -188,19 +187,6 @@ static void learned_keys(void **state)
     assay_snapshot_free(own);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    return assay_crypto_new(NULL, &crypto);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    assay_crypto_unref(crypto);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,5 +195,5 @@ int main(void)
         cmocka_unit_test(recalled_keys),
         cmocka_unit_test(learned_keys),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_crypto_open, test_crypto_close);
 }

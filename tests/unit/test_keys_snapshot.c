@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "keys/snapshot.h"
+#include "support/signing.h"
 
 #include <assay/error.h>
 #include <setjmp.h>
@@ -14,15 +15,13 @@
 
 #define HOUR 3600000LL
 
-static assay_crypto *crypto;
-
 /* Symmetric keys serve as well as any: a letter is the material. */
 static assay_jwk *make(const char *kid, const char *algorithm, const char *material)
 {
     assay_jwk *jwk = NULL;
-    assert_int_equal(
-        assay_jwk_new_symmetric(crypto, kid, algorithm, (const uint8_t *)material, strlen(material), &jwk, NULL, 0),
-        ASSAY_OK);
+    assert_int_equal(assay_jwk_new_symmetric(test_crypto, kid, algorithm, (const uint8_t *)material, strlen(material),
+                                             &jwk, NULL, 0),
+                     ASSAY_OK);
     return jwk;
 }
 
@@ -155,8 +154,8 @@ static void same_kid_other_kind(void **state)
     assay_snapshot *s = merge(NULL, "a=1", 0, HOUR);
     assay_key_set set;
     assay_key_set_init(&set);
-    assert_int_equal(assay_key_set_add_json(&set, crypto, ed25519, strlen(ed25519), false, NULL, 0), ASSAY_OK);
-    assert_int_equal(assay_key_set_add_json(&set, crypto, "{\"keys\":[{}]}", 13, false, NULL, 0), ASSAY_OK);
+    assert_int_equal(assay_key_set_add_json(&set, test_crypto, ed25519, strlen(ed25519), false, NULL, 0), ASSAY_OK);
+    assert_int_equal(assay_key_set_add_json(&set, test_crypto, "{\"keys\":[{}]}", 13, false, NULL, 0), ASSAY_OK);
     assay_snapshot *made = NULL;
     assert_int_equal(assay_snapshot_merge(s, &set, NULL, 0, 1, HOUR, &made), ASSAY_OK);
     assert_string_equal(kids(made), "a|a");
@@ -223,7 +222,7 @@ static void no_usable_key(void **state)
     assay_key_set_init(&set);
     assert_int_equal(assay_snapshot_merge(old, &set, NULL, 0, 1, HOUR, &made), ASSAY_E_JWKS);
     assert_null(made);
-    assert_int_equal(assay_key_set_add_json(&set, crypto, "{\"keys\":[{},{}]}", 16, false, NULL, 0), ASSAY_OK);
+    assert_int_equal(assay_key_set_add_json(&set, test_crypto, "{\"keys\":[{},{}]}", 16, false, NULL, 0), ASSAY_OK);
     assert_int_equal(assay_snapshot_merge(NULL, &set, NULL, 0, 1, HOUR, &made), ASSAY_E_JWKS);
     assert_null(made);
     assay_key_set_clear(&set);
@@ -362,7 +361,7 @@ static void copied_sets(void **state)
 {
     (void)state;
     assay_key_set set = set_of("a=1 b=2"), copy, none;
-    assert_int_equal(assay_key_set_add_json(&set, crypto, "{\"keys\":[{},{}]}", 16, false, NULL, 0), ASSAY_OK);
+    assert_int_equal(assay_key_set_add_json(&set, test_crypto, "{\"keys\":[{},{}]}", 16, false, NULL, 0), ASSAY_OK);
     assert_int_equal(assay_key_set_copy(&set, &copy), ASSAY_OK);
     assert_int_equal(copy.count, 2);
     assert_int_equal(copy.skipped_count, 2);
@@ -396,19 +395,6 @@ static void retained_keys_are_bounded(void **state)
     assay_snapshot_free(s);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    return assay_crypto_new(NULL, &crypto);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    assay_crypto_unref(crypto);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,5 +414,5 @@ int main(void)
         cmocka_unit_test(copied_sets),
         cmocka_unit_test(retained_keys_are_bounded),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_crypto_open, test_crypto_close);
 }

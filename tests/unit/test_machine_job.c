@@ -14,15 +14,13 @@
 #define OIDC "{\"oidcToken\":\"" JWT "\"}"
 #define PIPELINES_URL "https://vstoken.example/org/p/_apis/distributedtask/hubs/build/plans/1/jobs/2/oidctoken"
 
-static machine_world world;
-
 static void configure(assay_credential_kind kind, const char *url)
 {
-    machine_world_open(&world, kind);
-    machine_world_set(&world.settings.tenant, "contoso.example");
-    machine_world_set(&world.settings.client_id, "11111111-2222-3333-4444-555555555555");
-    machine_world_set(&world.settings.request_url, url);
-    assert_true(assay_secret_set(&world.settings.request_token, "sesame-job", 10));
+    machine_world_open(&the_world, kind);
+    machine_world_set(&the_world.settings.tenant, "contoso.example");
+    machine_world_set(&the_world.settings.client_id, "11111111-2222-3333-4444-555555555555");
+    machine_world_set(&the_world.settings.request_url, url);
+    assert_true(assay_secret_set(&the_world.settings.request_token, "sesame-job", 10));
 }
 
 static int open_github(void **state)
@@ -36,43 +34,29 @@ static int open_pipelines(void **state)
 {
     (void)state;
     configure(ASSAY_CREDENTIAL_PIPELINES, PIPELINES_URL);
-    machine_world_set(&world.settings.service_connection, "aaaa bbbb");
+    machine_world_set(&the_world.settings.service_connection, "aaaa bbbb");
     return 0;
 }
-
-static int close_world(void **state)
-{
-    (void)state;
-    machine_world_close(&world);
-    return 0;
-}
-
-#define RUN(...)                                                                                                       \
-    run((const machine_reply[]){__VA_ARGS__}, sizeof((machine_reply[]){__VA_ARGS__}) / sizeof(machine_reply))
 
 static int run(const machine_reply *replies, size_t count)
 {
-    return machine_world_run_kind(&world, &assay_machine_job, "unused", replies, count);
+    return machine_world_run_kind(&the_world, &assay_machine_job, "unused", replies, count);
 }
-
-static void expect(int code, int expected, int row)
-{
-    machine_world_expect(&world, code, expected, row);
-}
+#define RUN(...) run(MACHINE_REPLIES(__VA_ARGS__))
 
 static void expect_token(int code)
 {
     if (code != ASSAY_OK)
-        fail_msg("%s: %s", assay_code_name(code), world.machine->failure.note);
-    assert_true(assay_secret_equal(&world.machine->answer.token, JWT, strlen(JWT)));
-    assert_int_equal(world.machine->answer.expires_at, 1700000300);
+        fail_msg("%s: %s", assay_code_name(code), the_world.machine->failure.note);
+    assert_true(assay_secret_equal(&the_world.machine->answer.token, JWT, strlen(JWT)));
+    assert_int_equal(the_world.machine->answer.expires_at, 1700000300);
 }
 
 static void test_case_87_a_url_with_a_query_gets_a_parameter_more(void **state)
 {
     (void)state;
     expect_token(RUN({.body = VALUE}));
-    const machine_sent *sent = &world.sent[0];
+    const machine_sent *sent = &the_world.sent[0];
     assert_string_equal(sent->method, "GET");
     assert_string_equal(sent->url,
                         "https://token.example/idtoken?api-version=2.0&audience=api%3A%2F%2FAzureADTokenExchange");
@@ -81,26 +65,26 @@ static void test_case_87_a_url_with_a_query_gets_a_parameter_more(void **state)
     assert_string_equal(sent->fields, "");
     assert_false(sent->direct);
     assert_false(sent->loopback_http);
-    assert_string_equal(world.machine->source, "github-actions");
-    assert_null(world.machine->request.authorization);
+    assert_string_equal(the_world.machine->source, "github-actions");
+    assert_null(the_world.machine->request.authorization);
 }
 
 static void test_case_87_a_url_without_a_query_gets_one(void **state)
 {
     (void)state;
-    machine_world_set(&world.settings.request_url, "https://token.example/idtoken");
-    assert_int_equal(assay_settings_add_text(&world.settings.audiences, "a b&c=d/\xc3\xa9", "an audience", NULL),
+    machine_world_set(&the_world.settings.request_url, "https://token.example/idtoken");
+    assert_int_equal(assay_settings_add_text(&the_world.settings.audiences, "a b&c=d/\xc3\xa9", "an audience", NULL),
                      ASSAY_OK);
     expect_token(RUN({.body = VALUE}));
-    assert_string_equal(world.sent[0].url, "https://token.example/idtoken?audience=a%20b%26c%3Dd%2F%C3%A9");
+    assert_string_equal(the_world.sent[0].url, "https://token.example/idtoken?audience=a%20b%26c%3Dd%2F%C3%A9");
 }
 
 static void the_audience_is_that_of_the_cloud(void **state)
 {
     (void)state;
-    machine_world_set(&world.settings.authority, "https://login.microsoftonline.us");
+    machine_world_set(&the_world.settings.authority, "https://login.microsoftonline.us");
     expect_token(RUN({.body = VALUE}));
-    assert_non_null(strstr(world.sent[0].url, "audience=api%3A%2F%2FAzureADTokenExchangeUSGov"));
+    assert_non_null(strstr(the_world.sent[0].url, "audience=api%3A%2F%2FAzureADTokenExchangeUSGov"));
 }
 
 static void test_case_87_an_answer_without_a_value_is_row_65(void **state)
@@ -110,7 +94,7 @@ static void test_case_87_an_answer_without_a_value_is_row_65(void **state)
                                          "[]", "{\"oidcToken\":\"" JWT "\"}"};
     for (size_t i = 0; i < ASSAY_COUNT_OF(bodies); i++) {
         const machine_reply reply = {.body = bodies[i]};
-        expect(run(&reply, 1), ASSAY_E_JOB_TOKEN, 65);
+        machine_expect(run(&reply, 1), ASSAY_E_JOB_TOKEN, 65);
     }
 }
 
@@ -132,9 +116,9 @@ static void what_is_no_jwt_is_refused(void **state)
                                          "{\"value\":\"" JWT "\",\"value\":\"" JWT "\"}"};
     for (size_t i = 0; i < ASSAY_COUNT_OF(bodies); i++) {
         const machine_reply reply = {.body = bodies[i]};
-        expect(run(&reply, 1), ASSAY_E_TOKEN_RESPONSE, 0);
+        machine_expect(run(&reply, 1), ASSAY_E_TOKEN_RESPONSE, 0);
     }
-    expect(RUN({.body = VALUE, .encoded = true}), ASSAY_E_RESPONSE, 0);
+    machine_expect(RUN({.body = VALUE, .encoded = true}), ASSAY_E_RESPONSE, 0);
 }
 
 static void a_job_that_is_refused_is_row_65(void **state)
@@ -143,11 +127,11 @@ static void a_job_that_is_refused_is_row_65(void **state)
     static const int statuses[] = {400, 401, 403, 404, 422};
     for (size_t i = 0; i < ASSAY_COUNT_OF(statuses); i++) {
         const machine_reply reply = {.status = statuses[i], .body = VALUE};
-        expect(run(&reply, 1), ASSAY_E_JOB_TOKEN, 65);
-        assert_non_null(strstr(world.machine->failure.hint, "id-token"));
+        machine_expect(run(&reply, 1), ASSAY_E_JOB_TOKEN, 65);
+        assert_non_null(strstr(the_world.machine->failure.hint, "id-token"));
     }
-    expect(RUN({.status = 302}), ASSAY_E_JOB_TOKEN, 65);
-    expect(RUN({.missed = ASSAY_E_REDIRECT}), ASSAY_E_JOB_TOKEN, 65);
+    machine_expect(RUN({.status = 302}), ASSAY_E_JOB_TOKEN, 65);
+    machine_expect(RUN({.missed = ASSAY_E_REDIRECT}), ASSAY_E_JOB_TOKEN, 65);
 }
 
 static void what_passes_is_tried_again(void **state)
@@ -162,8 +146,8 @@ static void what_passes_is_tried_again(void **state)
     for (size_t i = 0; i < ASSAY_COUNT_OF(passing); i++) {
         const machine_reply both[] = {passing[i], {.body = VALUE}};
         expect_token(run(both, 2));
-        assert_true(world.waited_ms > 0);
-        assert_string_equal(world.sent[1].authorization, "Bearer sesame-job");
+        assert_true(the_world.waited_ms > 0);
+        assert_string_equal(the_world.sent[1].authorization, "Bearer sesame-job");
     }
 }
 
@@ -171,40 +155,40 @@ static void what_lasts_is_told(void **state)
 {
     (void)state;
     const machine_reply down[] = {{.status = 503}, {.status = 503}, {.status = 503}};
-    expect(run(down, 3), ASSAY_E_GRANT_UNAVAILABLE, 0);
+    machine_expect(run(down, 3), ASSAY_E_GRANT_UNAVAILABLE, 0);
     const machine_reply busy[] = {{.status = 429}, {.status = 429}, {.status = 429, .retry_after = 9}};
-    expect(run(busy, 3), ASSAY_E_THROTTLED, 0);
-    assert_int_equal(world.machine->failure.retry_after, 9);
+    machine_expect(run(busy, 3), ASSAY_E_THROTTLED, 0);
+    assert_int_equal(the_world.machine->failure.retry_after, 9);
     const machine_reply silent[] = {
         {.missed = ASSAY_E_CONNECT}, {.missed = ASSAY_E_CONNECT}, {.missed = ASSAY_E_CONNECT}};
-    expect(run(silent, 3), ASSAY_E_CONNECT, 0);
-    assert_string_equal(world.machine->failure.note, "no answer");
-    expect(RUN({.missed = ASSAY_E_TLS}), ASSAY_E_TLS, 0);
-    expect(RUN({.missed = ASSAY_E_RESPONSE_SIZE}), ASSAY_E_RESPONSE_SIZE, 0);
-    expect(RUN({.missed = ASSAY_E_MEMORY}), ASSAY_E_MEMORY, 0);
+    machine_expect(run(silent, 3), ASSAY_E_CONNECT, 0);
+    assert_string_equal(the_world.machine->failure.note, "no answer");
+    machine_expect(RUN({.missed = ASSAY_E_TLS}), ASSAY_E_TLS, 0);
+    machine_expect(RUN({.missed = ASSAY_E_RESPONSE_SIZE}), ASSAY_E_RESPONSE_SIZE, 0);
+    machine_expect(RUN({.missed = ASSAY_E_MEMORY}), ASSAY_E_MEMORY, 0);
 }
 
 static void a_job_without_the_permission_sends_nothing(void **state)
 {
     (void)state;
-    assay_secret_clear(&world.settings.request_token);
-    expect(run(NULL, 0), ASSAY_E_CONFIG_CREDENTIAL, 65);
-    assert_true(assay_secret_set(&world.settings.request_token, "x", 1));
-    assay_release(ASSAY_STEAL(world.settings.request_url));
-    expect(run(NULL, 0), ASSAY_E_CONFIG_CREDENTIAL, 65);
+    assay_secret_clear(&the_world.settings.request_token);
+    machine_expect(run(NULL, 0), ASSAY_E_CONFIG_CREDENTIAL, 65);
+    assert_true(assay_secret_set(&the_world.settings.request_token, "x", 1));
+    assay_release(ASSAY_STEAL(the_world.settings.request_url));
+    machine_expect(run(NULL, 0), ASSAY_E_CONFIG_CREDENTIAL, 65);
 }
 
 static void test_case_88_pipelines_are_asked_as_documented(void **state)
 {
     (void)state;
     expect_token(RUN({.body = OIDC}));
-    const machine_sent *sent = &world.sent[0];
+    const machine_sent *sent = &the_world.sent[0];
     assert_string_equal(sent->method, "POST");
     assert_string_equal(sent->url, PIPELINES_URL "?api-version=7.1&serviceConnectionId=aaaa%20bbbb");
     assert_string_equal(sent->authorization, "Bearer sesame-job");
     assert_string_equal(sent->fields, "X-TFS-FedAuthRedirect: Suppress\n");
     assert_string_equal(sent->body, "");
-    assert_string_equal(world.machine->source, "azure-pipelines");
+    assert_string_equal(the_world.machine->source, "azure-pipelines");
 }
 
 static void test_case_88_a_page_to_sign_in_is_told_as_such(void **state)
@@ -212,28 +196,28 @@ static void test_case_88_a_page_to_sign_in_is_told_as_such(void **state)
     (void)state;
     const machine_reply redirects[] = {{.status = 302, .body = "<html>"}, {.missed = ASSAY_E_REDIRECT}};
     for (size_t i = 0; i < ASSAY_COUNT_OF(redirects); i++) {
-        expect(run(&redirects[i], 1), ASSAY_E_JOB_TOKEN, 0);
-        assert_non_null(strstr(world.machine->failure.note, "sign in"));
-        assert_non_null(strstr(world.machine->detail.fix, "SYSTEM_ACCESSTOKEN"));
+        machine_expect(run(&redirects[i], 1), ASSAY_E_JOB_TOKEN, 0);
+        assert_non_null(strstr(the_world.machine->failure.note, "sign in"));
+        assert_non_null(strstr(the_world.machine->detail.fix, "SYSTEM_ACCESSTOKEN"));
     }
 }
 
 static void pipelines_refuse_in_their_own_words(void **state)
 {
     (void)state;
-    expect(RUN({.status = 401}), ASSAY_E_JOB_TOKEN, 0);
-    assert_non_null(strstr(world.machine->detail.fix, "SYSTEM_ACCESSTOKEN"));
-    expect(RUN({.body = VALUE}), ASSAY_E_JOB_TOKEN, 0);
-    assert_non_null(strstr(world.machine->failure.note, "oidcToken"));
-    expect(RUN({.body = "{\"oidcToken\":\"sesame\"}"}), ASSAY_E_TOKEN_RESPONSE, 0);
-    assay_release(ASSAY_STEAL(world.settings.service_connection));
-    expect(run(NULL, 0), ASSAY_E_CONFIG_CREDENTIAL, 0);
+    machine_expect(RUN({.status = 401}), ASSAY_E_JOB_TOKEN, 0);
+    assert_non_null(strstr(the_world.machine->detail.fix, "SYSTEM_ACCESSTOKEN"));
+    machine_expect(RUN({.body = VALUE}), ASSAY_E_JOB_TOKEN, 0);
+    assert_non_null(strstr(the_world.machine->failure.note, "oidcToken"));
+    machine_expect(RUN({.body = "{\"oidcToken\":\"sesame\"}"}), ASSAY_E_TOKEN_RESPONSE, 0);
+    assay_release(ASSAY_STEAL(the_world.settings.service_connection));
+    machine_expect(run(NULL, 0), ASSAY_E_CONFIG_CREDENTIAL, 0);
 }
 
 int main(void)
 {
-#define GITHUB(name) cmocka_unit_test_setup_teardown(name, open_github, close_world)
-#define PIPELINES(name) cmocka_unit_test_setup_teardown(name, open_pipelines, close_world)
+#define GITHUB(name) cmocka_unit_test_setup_teardown(name, open_github, machine_world_teardown)
+#define PIPELINES(name) cmocka_unit_test_setup_teardown(name, open_pipelines, machine_world_teardown)
     const struct CMUnitTest tests[] = {
         GITHUB(test_case_87_a_url_with_a_query_gets_a_parameter_more),
         GITHUB(test_case_87_a_url_without_a_query_gets_one),

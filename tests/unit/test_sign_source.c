@@ -4,6 +4,7 @@
 #include "acquire/sign_source.h"
 #include "base/base64url.h"
 #include "support/client_keys.h"
+#include "support/signing.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -16,19 +17,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static assay_crypto *crypto;
-
-static int open_crypto(void **state)
-{
-    return client_keys_make(state) != 0 || assay_crypto_new(NULL, &crypto) != ASSAY_OK;
-}
-
-static int close_crypto(void **state)
-{
-    assay_crypto_unref(crypto);
-    return client_keys_remove(state);
-}
 
 static void copy(const char *from, const char *to)
 {
@@ -59,7 +47,7 @@ static assay_sign_source *new_source(const char *key, const char *certificate, c
     char key_path[128], certificate_path[128];
     snprintf(key_path, sizeof key_path, "%s", client_keys_path(key));
     snprintf(certificate_path, sizeof certificate_path, "%s", certificate == NULL ? "" : client_keys_path(certificate));
-    assert_int_equal(assay_sign_source_new_files(crypto, key_path, certificate == NULL ? NULL : certificate_path,
+    assert_int_equal(assay_sign_source_new_files(test_crypto, key_path, certificate == NULL ? NULL : certificate_path,
                                                  passphrase, &source, NULL),
                      ASSAY_OK);
     return source;
@@ -72,7 +60,7 @@ static char *next_header(assay_sign_source *source)
     assay_sign_key *key = NULL;
     assay_secret assertion = {0};
     assert_int_equal(assay_sign_source_get(source, &key, NULL), ASSAY_OK);
-    assert_int_equal(assay_assertion_make(crypto, key, &options, (int64_t)time(NULL), &assertion, NULL), ASSAY_OK);
+    assert_int_equal(assay_assertion_make(test_crypto, key, &options, (int64_t)time(NULL), &assertion, NULL), ASSAY_OK);
     size_t text_len = strcspn(assertion.text, "."), len = 0;
     char *header = calloc(1, ASSAY_BASE64URL_DECODED(text_len) + 1);
     assert_true(assay_base64url_decode(assertion.text, text_len, (uint8_t *)header, &len));
@@ -283,7 +271,7 @@ static void passphrase_is_remembered(void **state)
     snprintf(uri, sizeof uri, "file:%s", client_keys_path("encrypted.key"));
     snprintf(certificate, sizeof certificate, "%s", client_keys_path("store.crt"));
     copy("client.pem", "store.crt");
-    assert_int_equal(assay_sign_source_new_store(crypto, uri, certificate, &passphrase, &store, NULL), ASSAY_OK);
+    assert_int_equal(assay_sign_source_new_store(test_crypto, uri, certificate, &passphrase, &store, NULL), ASSAY_OK);
     assay_secret_clear(&passphrase);
     assert_int_equal(assay_sign_source_get(files, &key, NULL), ASSAY_OK);
     assay_sign_key_unref(key);
@@ -314,5 +302,5 @@ int main(void)
         cmocka_unit_test(nothing_before),
         cmocka_unit_test(passphrase_is_remembered),
     };
-    return cmocka_run_group_tests(tests, open_crypto, close_crypto);
+    return cmocka_run_group_tests(tests, test_crypto_open_with_keys, test_crypto_close_with_keys);
 }

@@ -16,23 +16,8 @@
 
 #define WALL INT64_C(1700000000)
 
-static world_sets sets;
 static world w;     /* the one that fetches and writes */
 static world other; /* the one that takes in: another process, with a steady clock of its own */
-
-static int make_sets(void **state)
-{
-    (void)state;
-    world_sets_make(&sets);
-    return 0;
-}
-
-static int free_sets(void **state)
-{
-    (void)state;
-    world_sets_free(&sets);
-    return 0;
-}
 
 static const assay_source_config plain = {.mode = ASSAY_SOURCE_OPENID};
 
@@ -42,7 +27,7 @@ static int start(void **state)
     world_init(&w, &plain);
     world_init(&other, &plain);
     other.now = 7 * HOUR;
-    w.keys.body = sets.ab;
+    w.keys.body = the_sets.ab;
     return 0;
 }
 
@@ -97,7 +82,7 @@ static void a_cold_source_becomes_warm(void **state)
     (void)state;
     w.keys.etag = "\"k1\"";
     w.metadata.etag = "\"m1\"";
-    world_serve(&w, sets.ab);
+    world_serve(&w, the_sets.ab);
     w.now += 10 * MINUTE;
     assert_int_equal(world_take(&other, world_record(&w, WALL), WALL, NULL), ASSAY_OK);
     assert_true(world_has(&other, "a") && world_has(&other, "b"));
@@ -126,7 +111,7 @@ static void without_anything_there_is_no_record(void **state)
     char *text;
     size_t len;
     assert_int_equal(assay_source_record_write(w.source, w.now, WALL, &text, &len), ASSAY_E_ABSENT);
-    world_serve(&w, sets.ab);
+    world_serve(&w, the_sets.ab);
     assert_int_equal(assay_source_record_write(w.source, w.now, -1, &text, &len), ASSAY_E_ABSENT);
     w.now += 24 * HOUR;
     assert_int_equal(assay_source_record_write(w.source, w.now, WALL, &text, &len), ASSAY_E_ABSENT);
@@ -134,14 +119,14 @@ static void without_anything_there_is_no_record(void **state)
     char name[ASSAY_RECORD_NAME + 1];
     restart_other(&(assay_source_config){.mode = ASSAY_SOURCE_STATIC});
     assert_int_equal(assay_source_record_name(other.source, name), ASSAY_E_ABSENT);
-    assert_int_equal(world_push(&other, sets.a), ASSAY_OK);
+    assert_int_equal(world_push(&other, the_sets.a), ASSAY_OK);
     assert_int_equal(assay_source_record_write(other.source, other.now, WALL, &text, &len), ASSAY_E_ABSENT);
 }
 
 static void only_what_is_newer_is_adopted(void **state)
 {
     (void)state;
-    world_serve(&w, sets.a);
+    world_serve(&w, the_sets.a);
     char *old = world_record(&w, WALL);
     assert_int_equal(world_take(&w, assay_strdup(old), WALL, NULL), ASSAY_E_ABSENT); /* its own */
     /* Whatever part of a second has passed, what a source wrote never seems newer than what it has. */
@@ -150,14 +135,14 @@ static void only_what_is_newer_is_adopted(void **state)
         assert_int_equal(world_take(&w, assay_strdup(old), WALL + (ms + 137) / 1000, NULL), ASSAY_E_ABSENT);
     }
     other.now += HOUR;
-    world_serve(&other, sets.b);
+    world_serve(&other, the_sets.b);
     assert_int_equal(world_take(&other, old, WALL + 3600, NULL), ASSAY_OK);
     assert_int_equal(assay_source_snapshot(other.source)->served, 1);
     assert_true(world_has(&other, "a") && world_has(&other, "b"));
 
     w.now += HOUR + 20 * MINUTE;
     other.now += 20 * MINUTE;
-    world_serve(&w, sets.a);
+    world_serve(&w, the_sets.a);
     old = world_record(&w, WALL + 4800);
     assert_int_equal(world_take(&other, assay_strdup(old), WALL + 4800, NULL), ASSAY_OK);
     assert_true(world_has(&other, "a"));
@@ -177,23 +162,23 @@ static void only_what_is_newer_is_adopted(void **state)
 static void tags_of_documents_with_skipped_keys(void **state)
 {
     (void)state;
-    size_t len = strlen(sets.a);
+    size_t len = strlen(the_sets.a);
     char *text = malloc(len + 64);
     assert_non_null(text);
-    snprintf(text, len + 64, "%.*s,{\"kty\":\"unheard-of\"}]}", (int)(len - 2), sets.a);
+    snprintf(text, len + 64, "%.*s,{\"kty\":\"unheard-of\"}]}", (int)(len - 2), the_sets.a);
     w.keys.etag = "\"k1\"";
     world_serve(&w, text);
     assert_int_equal(assay_source_snapshot(w.source)->skipped, 1);
     char *record = world_record(&w, WALL);
     assert_null(strstr(record, "keys_etag"));
     assert_int_equal(world_take(&other, record, WALL, NULL), ASSAY_OK);
-    other.keys.body = sets.ab;
+    other.keys.body = the_sets.ab;
     assert_int_equal(world_fly(&other, ASSAY_SOURCE_FORCED), ASSAY_OK);
     assert_string_equal(other.keys_tag, "");
     free(text);
     /* Nor does one that takes such a key from a record. */
     restart_other(&plain);
-    world_serve(&w, sets.a);
+    world_serve(&w, the_sets.a);
     record = world_record(&w, WALL);
     assert_non_null(strstr(record, "keys_etag"));
     record = altered(record, "\"served\":[", "\"served\":[{\"kty\":\"unheard-of\"},");
@@ -206,11 +191,11 @@ static void tags_of_documents_with_skipped_keys(void **state)
 static void missing_keys_stay_missing(void **state)
 {
     (void)state;
-    world_serve(&w, sets.ab);
+    world_serve(&w, the_sets.ab);
     w.now += 10 * MINUTE;
-    world_serve(&w, sets.a); /* b is missing from now on */
+    world_serve(&w, the_sets.a); /* b is missing from now on */
     w.now += 20 * MINUTE;
-    world_serve(&w, sets.a);
+    world_serve(&w, the_sets.a);
     w.now += 10 * MINUTE;
     assert_int_equal(world_take(&other, world_record(&w, WALL), WALL, NULL), ASSAY_OK);
     assert_true(world_has(&other, "b"));
@@ -231,9 +216,9 @@ static void missing_keys_stay_missing(void **state)
 static void the_loading_source_has_its_own_limits(void **state)
 {
     (void)state;
-    world_serve(&w, sets.ab);
+    world_serve(&w, the_sets.ab);
     w.now += 10 * MINUTE;
-    world_serve(&w, sets.a);
+    world_serve(&w, the_sets.a);
     w.now += 10 * MINUTE;
     char *text = world_record(&w, WALL);
     restart_other(&(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .retention_ms = -1});
@@ -256,9 +241,9 @@ static void the_loading_source_has_its_own_limits(void **state)
 static void records_are_older_than_the_steady_clock(void **state)
 {
     (void)state;
-    world_serve(&w, sets.ab);
+    world_serve(&w, the_sets.ab);
     w.now += 10 * MINUTE;
-    world_serve(&w, sets.a);
+    world_serve(&w, the_sets.a);
     w.now += 10 * MINUTE;
     other.now = 5 * SECOND;
     assert_int_equal(world_take(&other, world_record(&w, WALL), WALL, NULL), ASSAY_OK);
@@ -286,7 +271,7 @@ static void wall_clocks_jump(void **state)
                 {86399, ASSAY_E_STORE},
                 {86400 * 365, ASSAY_E_STORE},
                 {INT64_C(1) << 40, ASSAY_E_STORE}};
-    world_serve(&w, sets.a);
+    world_serve(&w, the_sets.a);
     char *text = world_record(&w, WALL);
     for (size_t i = 0; i < ASSAY_COUNT_OF(rows); i++) {
         restart_other(&plain);
@@ -323,9 +308,9 @@ static void tombstones_spread_and_beat_keys(void **state)
 {
     (void)state;
     size_t buried;
-    world_serve(&w, sets.ab);
+    world_serve(&w, the_sets.ab);
     char *before = world_record(&w, WALL);
-    world_serve(&other, sets.ab);
+    world_serve(&other, the_sets.ab);
     assert_int_equal(assay_source_purge(w.source, "a", w.now), ASSAY_OK);
     assert_int_equal(assay_source_purge(w.source, "c", w.now), ASSAY_E_KEY_UNKNOWN);
     world_free_retired(&w);
@@ -336,15 +321,15 @@ static void tombstones_spread_and_beat_keys(void **state)
     assert_true(world_has(&other, "b"));
     /* Also where the time of the record makes no sense. */
     restart_other(&plain);
-    world_serve(&other, sets.ab);
+    world_serve(&other, the_sets.ab);
     assert_int_equal(world_take(&other, world_record(&w, WALL + 500), WALL, &buried), ASSAY_E_STORE);
     assert_int_equal(buried, 2);
     assert_false(world_has(&other, "a"));
     /* And they hold against every later set, and against an older record. */
-    world_serve(&other, sets.ab);
+    world_serve(&other, the_sets.ab);
     assert_false(world_has(&other, "a"));
     assert_int_equal(world_fly(&other, ASSAY_SOURCE_FORCED), ASSAY_OK);
-    other.keys.body = sets.c;
+    other.keys.body = the_sets.c;
     assert_int_equal(world_fly(&other, ASSAY_SOURCE_FORCED), ASSAY_E_JWKS);
     restart_other(&plain);
     assert_int_equal(world_take(&other, world_record(&w, WALL), WALL, &buried), ASSAY_OK);
@@ -358,8 +343,8 @@ static void a_purge_of_everything_is_a_record_of_tombstones(void **state)
 {
     (void)state;
     size_t buried;
-    world_serve(&w, sets.ab);
-    world_serve(&other, sets.ab);
+    world_serve(&w, the_sets.ab);
+    world_serve(&other, the_sets.ab);
     assert_int_equal(assay_source_purge(w.source, NULL, w.now), ASSAY_OK);
     world_free_retired(&w);
     char *text = world_record(&w, WALL);
@@ -381,12 +366,12 @@ static void tombstones_have_a_limit(void **state)
     (void)state;
     char kid[ASSAY_LIMIT_KID_BYTES + 1];
     size_t buried;
-    world_serve(&other, sets.ab);
+    world_serve(&other, the_sets.ab);
     for (int i = 0; i < ASSAY_LIMIT_TOMBSTONES; i++) { /* the longest there are */
         snprintf(kid, sizeof kid, "other %-*d", ASSAY_LIMIT_KID_BYTES - 6, i);
         assert_int_equal(assay_source_purge(other.source, kid, other.now), ASSAY_E_KEY_UNKNOWN);
     }
-    world_serve(&w, sets.ab);
+    world_serve(&w, the_sets.ab);
     assert_int_equal(assay_source_purge(w.source, "a", w.now), ASSAY_OK);
     assert_int_equal(assay_source_purge(w.source, kid, w.now), ASSAY_E_KEY_UNKNOWN);
     world_free_retired(&w);
@@ -409,7 +394,7 @@ static void a_flight_under_way_is_newer(void **state)
 {
     (void)state;
     assay_http_request request;
-    world_serve(&w, sets.ab);
+    world_serve(&w, the_sets.ab);
     assert_int_equal(assay_source_purge(w.source, "a", w.now), ASSAY_OK);
     world_free_retired(&w);
     size_t buried;
@@ -429,7 +414,7 @@ static void a_failure_since_is_forgotten(void **state)
     other.keys.failed = ASSAY_E_CONNECT;
     assert_int_equal(world_fly(&other, ASSAY_SOURCE_COLD), ASSAY_E_CONNECT);
     assert_true(assay_source_allowed_at(other.source, ASSAY_SOURCE_COLD) > other.now);
-    world_serve(&w, sets.a);
+    world_serve(&w, the_sets.a);
     assert_int_equal(world_take(&other, world_record(&w, WALL), WALL, NULL), ASSAY_OK);
     assert_true(assay_source_allowed_at(other.source, ASSAY_SOURCE_COLD) <= other.now);
     assert_int_equal(assay_source_last_failure(other.source, NULL), ASSAY_OK);
@@ -453,7 +438,7 @@ static void records_are_of_one_source(void **state)
         {.mode = ASSAY_SOURCE_OPENID, .jwks_hosts = hosts, .jwks_host_count = 1},
     };
     char name[ASSAY_RECORD_NAME + 1], another[ASSAY_RECORD_NAME + 1];
-    world_serve(&w, sets.a);
+    world_serve(&w, the_sets.a);
     char *text = world_record(&w, WALL);
     assert_int_equal(assay_source_record_name(w.source, name), ASSAY_OK);
     assert_int_equal(strlen(name), ASSAY_RECORD_NAME);
@@ -494,7 +479,7 @@ static void records_are_of_one_source(void **state)
     world_clear(&w);
     world_init(&w, &fixed);
     restart_other(&fixed);
-    world_serve(&w, sets.a);
+    world_serve(&w, the_sets.a);
     text = world_record(&w, WALL);
     assert_int_equal(world_take(&other, assay_strdup(text), WALL, NULL), ASSAY_OK);
     restart_other(&fixed);
@@ -547,7 +532,7 @@ static void everything_is_vetted(void **state)
         {"\"source\":{", "\"source\":{\"jwks_uri\":\"" WORLD_JWKS_URI "\","},
     };
     w.keys.etag = "\"k1\"";
-    world_serve(&w, sets.a);
+    world_serve(&w, the_sets.a);
     for (size_t i = 0; i < ASSAY_COUNT_OF(rows); i++) {
         char *text = altered(world_record(&w, WALL), rows[i].from, rows[i].to);
         int code = world_take(&other, text, WALL, NULL);
@@ -563,7 +548,7 @@ static void everything_is_vetted(void **state)
     char *text = altered(world_record(&w, WALL), "\"tombstones\":[", "\"tombstones\":[{\"kid\":\"a\"}");
     assert_int_equal(world_take(&other, text, WALL, NULL), ASSAY_E_ABSENT);
     assert_null(assay_source_snapshot(other.source));
-    world_serve(&other, sets.ab);
+    world_serve(&other, the_sets.ab);
     assert_false(world_has(&other, "a"));
 }
 
@@ -616,7 +601,7 @@ static void symmetric_keys_are_not_written(void **state)
     assert_null(strstr(text, "\"keys\":{"));
     assay_release(text);
     w.now += HOUR;
-    world_serve(&other, sets.ab);
+    world_serve(&other, the_sets.ab);
     assert_int_equal(world_take(&w, world_record(&other, WALL), WALL, NULL), ASSAY_E_ABSENT);
     assert_true(world_has(&w, "s") && world_has(&w, "a"));
     assay_key_set_clear(&keys);
@@ -632,7 +617,7 @@ static void symmetric_keys_are_not_written(void **state)
 static void every_truncation_and_every_flipped_bit_is_seen(void **state)
 {
     (void)state;
-    world_serve(&w, sets.ab);
+    world_serve(&w, the_sets.ab);
     char *text = world_record(&w, WALL);
     size_t len = strlen(text);
     assay_source_record *record = NULL;
@@ -681,5 +666,5 @@ int main(void)
         CASE(symmetric_keys_are_not_written),
         CASE(every_truncation_and_every_flipped_bit_is_seen),
     };
-    return cmocka_run_group_tests(tests, make_sets, free_sets);
+    return cmocka_run_group_tests(tests, world_sets_setup, world_sets_teardown);
 }

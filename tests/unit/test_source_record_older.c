@@ -13,23 +13,8 @@
 
 #define WALL INT64_C(1700000000)
 
-static world_sets sets;
 static world w;     /* the one that fetches and writes */
 static world other; /* the one that takes in: another process, with a steady clock of its own */
-
-static int make_sets(void **state)
-{
-    (void)state;
-    world_sets_make(&sets);
-    return 0;
-}
-
-static int free_sets(void **state)
-{
-    (void)state;
-    world_sets_free(&sets);
-    return 0;
-}
 
 static const assay_source_config plain = {.mode = ASSAY_SOURCE_OPENID};
 
@@ -39,7 +24,7 @@ static int start(void **state)
     world_init(&w, &plain);
     world_init(&other, &plain);
     other.now = 7 * HOUR;
-    w.keys.body = sets.ab;
+    w.keys.body = the_sets.ab;
     return 0;
 }
 
@@ -62,13 +47,13 @@ static void restart_other(const assay_source_config *config)
 static void an_older_record_still_knows_keys(void **state)
 {
     (void)state;
-    world_serve(&w, sets.ab);
+    world_serve(&w, the_sets.ab);
     w.now += 5 * MINUTE;
-    world_serve(&w, sets.a);
+    world_serve(&w, the_sets.a);
     w.now += 5 * MINUTE;
     char *old = world_record(&w, WALL); /* a is served, b has been missing for ten minutes */
     other.now += 10 * MINUTE;
-    world_serve(&other, sets.c);
+    world_serve(&other, the_sets.c);
     other.now += 10 * MINUTE;
     assert_int_equal(world_take(&other, assay_strdup(old), WALL + 1200, NULL), ASSAY_OK);
     assert_int_equal(assay_source_snapshot(other.source)->served, 1);
@@ -95,14 +80,14 @@ static void keys_are_not_passed_back_and_forth_for_ever(void **state)
 {
     (void)state;
     int64_t wall = WALL, gone_for = 0;
-    world_serve(&w, sets.ab);
+    world_serve(&w, the_sets.ab);
     char *record = world_record(&w, wall);
     for (int turn = 0; turn < 24; turn++) {
         world *writer = turn % 2 == 0 ? &other : &w;
         w.now += 10 * MINUTE;
         other.now += 10 * MINUTE;
         wall += 600;
-        world_serve(writer, sets.a);
+        world_serve(writer, the_sets.a);
         (void)world_take(writer, record, wall, NULL);
         record = world_record(writer, wall);
         gone_for = turn == 0 ? 0 : gone_for + 10 * MINUTE;
@@ -112,12 +97,12 @@ static void keys_are_not_passed_back_and_forth_for_ever(void **state)
     assay_release(record);
     /* Nor does one that can't replace the record get its keys back from it with each refresh. */
     restart_other(&plain);
-    world_serve(&w, sets.ab);
+    world_serve(&w, the_sets.ab);
     record = world_record(&w, wall);
     for (int turn = 0; turn < 8; turn++) {
         other.now += 30 * MINUTE;
         wall += 1800;
-        world_serve(&other, sets.a);
+        world_serve(&other, the_sets.a);
         (void)world_take(&other, assay_strdup(record), wall, NULL);
         assert_int_equal(world_has(&other, "b"), turn < 2);
     }
@@ -128,18 +113,18 @@ static void what_an_older_record_can_t_bring_back(void **state)
 {
     (void)state;
     size_t buried;
-    world_serve(&w, sets.ab);
+    world_serve(&w, the_sets.ab);
     char *old = world_record(&w, WALL);
     other.now += 10 * MINUTE;
     /* Without retention, nothing. */
     restart_other(&(assay_source_config){.mode = ASSAY_SOURCE_OPENID, .retention_ms = -1});
-    world_serve(&other, sets.c);
+    world_serve(&other, the_sets.c);
     assert_int_equal(world_take(&other, assay_strdup(old), WALL + 600, NULL), ASSAY_E_ABSENT);
     assert_int_equal(world_count(&other), 1);
     /* Not what was purged here. */
     restart_other(&plain);
     assert_int_equal(assay_source_purge(other.source, "b", other.now), ASSAY_E_KEY_UNKNOWN);
-    world_serve(&other, sets.c);
+    world_serve(&other, the_sets.c);
     assert_int_equal(world_take(&other, assay_strdup(old), WALL + 600, &buried), ASSAY_OK);
     assert_true(world_has(&other, "a") && !world_has(&other, "b"));
     /* Nor material that was replaced, not even where what replaced it is missing by now. */
@@ -147,7 +132,7 @@ static void what_an_older_record_can_t_bring_back(void **state)
     char *jwk = world_jwk("b"), *set = world_set(jwk, NULL);
     world_serve(&other, set);
     other.now += MINUTE;
-    world_serve(&other, sets.c);
+    world_serve(&other, the_sets.c);
     assert_int_equal(world_take(&other, old, WALL + 600, NULL), ASSAY_OK);
     assert_true(world_has(&other, "a"));
     assert_int_equal(world_count(&other), 3); /* c, the new b, a */
@@ -159,11 +144,11 @@ static void what_an_older_record_can_t_bring_back(void **state)
 static void an_idle_process_brings_nothing_back(void **state)
 {
     (void)state;
-    world_serve(&w, sets.ab);
+    world_serve(&w, the_sets.ab);
     assert_int_equal(world_take(&other, world_record(&w, WALL), WALL, NULL), ASSAY_OK);
     for (int i = 0; i < 20; i++) {
         other.now += 30 * MINUTE;
-        world_serve(&other, sets.a);
+        world_serve(&other, the_sets.a);
     }
     assert_false(world_has(&other, "b"));
     w.now += 10 * HOUR + MINUTE;
@@ -184,17 +169,17 @@ static void keys_past_the_hard_limit_don_t_come_back(void **state)
     (void)state;
     /* Retention may be longer than the hard limit. */
     const assay_source_config config = {.mode = ASSAY_SOURCE_OPENID, .retention_ms = 48 * HOUR};
-    world_serve(&w, sets.c);
+    world_serve(&w, the_sets.c);
     char *record = world_record(&w, WALL);
     for (int way = 0; way < 3; way++) {
         for (int late = 0; late < 2; late++) {
             restart_other(&config);
-            world_serve(&other, sets.ab);
+            world_serve(&other, the_sets.ab);
             other.now += 24 * HOUR - (late == 1 ? 0 : 10 * SECOND);
             if (way == 0)
-                world_serve(&other, sets.c);
+                world_serve(&other, the_sets.c);
             else if (way == 1)
-                assert_int_equal(world_push(&other, sets.c), ASSAY_OK);
+                assert_int_equal(world_push(&other, the_sets.c), ASSAY_OK);
             else
                 assert_int_equal(world_take(&other, assay_strdup(record), WALL, NULL), ASSAY_OK);
             assert_true(world_has(&other, "c"));
@@ -205,10 +190,10 @@ static void keys_past_the_hard_limit_don_t_come_back(void **state)
     assay_release(record);
     /* Not even where the issuer says that nothing has changed, for those that were missing. */
     restart_other(&config);
-    world_serve(&other, sets.ab);
+    world_serve(&other, the_sets.ab);
     other.now += HOUR;
     other.keys.etag = "\"k\"";
-    world_serve(&other, sets.a);
+    world_serve(&other, the_sets.a);
     other.now += 24 * HOUR;
     other.keys = (canned_answer){.status = 304};
     assert_int_equal(world_fly(&other, ASSAY_SOURCE_COLD), ASSAY_OK);
@@ -226,13 +211,13 @@ static void what_others_saw_later_of_a_key_counts(void **state)
     char *narrow = world_set(narrow_jwk, NULL);
     world_serve(&other, any);
     other.now += 5 * MINUTE;
-    world_serve(&other, sets.c); /* a is missing since then */
+    world_serve(&other, the_sets.c); /* a is missing since then */
     w.now += 10 * MINUTE;
     world_serve(&w, narrow);
     char *record = world_record(&w, WALL);
     w.now += 5 * MINUTE;
     other.now += 10 * MINUTE;
-    world_serve(&other, sets.c); /* so the record is of an older success */
+    world_serve(&other, the_sets.c); /* so the record is of an older success */
     assert_int_equal(world_take(&other, record, WALL + 120, NULL), ASSAY_OK);
     assay_jwk *found[4];
     const assay_snapshot *snapshot = assay_source_snapshot(other.source);
@@ -243,7 +228,7 @@ static void what_others_saw_later_of_a_key_counts(void **state)
     world_serve(&other, any);
     other.now += 10 * MINUTE;
     w.now += 10 * MINUTE;
-    world_serve(&w, sets.c);
+    world_serve(&w, the_sets.c);
     assert_int_equal(world_take(&other, world_record(&w, WALL + 1200), WALL + 1201, NULL), ASSAY_OK);
     snapshot = assay_source_snapshot(other.source);
     assert_int_equal(assay_snapshot_select(snapshot, "a", 1, other.now, found, 4), 1);
@@ -261,5 +246,5 @@ int main(void)
         CASE(what_an_older_record_can_t_bring_back),    CASE(an_idle_process_brings_nothing_back),
         CASE(keys_past_the_hard_limit_don_t_come_back), CASE(what_others_saw_later_of_a_key_counts),
     };
-    return cmocka_run_group_tests(tests, make_sets, free_sets);
+    return cmocka_run_group_tests(tests, world_sets_setup, world_sets_teardown);
 }

@@ -2,6 +2,7 @@
 /* K29: the key sets that real providers serve, and broken ones, give the keys that they should. */
 
 #include "keys/key_set.h"
+#include "support/signing.h"
 #include "support/test_data.h"
 
 #include <assay/error.h>
@@ -11,8 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static assay_crypto *crypto;
 
 typedef struct provider_row {
     const char *file;
@@ -141,7 +140,7 @@ static void every_document(void **state)
         assay_key_set set;
         assay_key_set_init(&set);
         char why[200];
-        int code = assay_key_set_add_json(&set, crypto, text, len, false, why, sizeof why);
+        int code = assay_key_set_add_json(&set, test_crypto, text, len, false, why, sizeof why);
         if (code != ASSAY_OK || set.count != rows[i].usable || set.skipped_count != rows[i].skipped)
             fail_msg("%s: code %d (%s), %zu usable, %zu skipped", rows[i].file, code, why, set.count,
                      set.skipped_count);
@@ -171,7 +170,7 @@ static void metadata_is_refused(void **state)
         assert_non_null(text);
         assay_key_set set;
         assay_key_set_init(&set);
-        assert_int_equal(assay_key_set_add_json(&set, crypto, text, len, false, NULL, 0), ASSAY_E_JWKS);
+        assert_int_equal(assay_key_set_add_json(&set, test_crypto, text, len, false, NULL, 0), ASSAY_E_JWKS);
         assert_int_equal(set.count + set.skipped_count, 0);
         assay_key_set_clear(&set);
         free(text);
@@ -189,7 +188,7 @@ static void entra_members(void **state)
     assert_non_null(text);
     assay_key_set set;
     assay_key_set_init(&set);
-    assert_int_equal(assay_key_set_add_json(&set, crypto, text, len, false, NULL, 0), ASSAY_OK);
+    assert_int_equal(assay_key_set_add_json(&set, test_crypto, text, len, false, NULL, 0), ASSAY_OK);
     for (size_t i = 0; i < set.count; i++) {
         assert_non_null(set.keys[i]->kid);
         assert_non_null(set.keys[i]->issuer);
@@ -203,19 +202,6 @@ static void entra_members(void **state)
     free(text);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    return assay_crypto_new(NULL, &crypto);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    assay_crypto_unref(crypto);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,5 +209,5 @@ int main(void)
         cmocka_unit_test(metadata_is_refused),
         cmocka_unit_test(entra_members),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_crypto_open, test_crypto_close);
 }

@@ -18,8 +18,6 @@
 
 #include <cmocka.h>
 
-static assay_crypto *crypto;
-
 /* Vectors that we decide otherwise on purpose, by file and case. */
 typedef struct difference {
     const char *file;
@@ -94,7 +92,7 @@ static void load(const json_t *group, assay_key_set *set)
     bool symmetric = keys == NULL;
     char *text = json_dumps(symmetric ? json_object_get(group, "private") : keys, JSON_COMPACT);
     assert_non_null(text);
-    assert_int_equal(assay_key_set_add_json(set, crypto, text, strlen(text), symmetric, NULL, 0), ASSAY_OK);
+    assert_int_equal(assay_key_set_add_json(set, test_crypto, text, strlen(text), symmetric, NULL, 0), ASSAY_OK);
     free(text);
 }
 
@@ -165,21 +163,8 @@ static void json_web_crypto(void **state)
     run_file("json_web_crypto_test.json", 48, 1, 35);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    return assay_crypto_new(NULL, &crypto);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    assay_crypto_unref(crypto);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(json_web_key), cmocka_unit_test(json_web_crypto)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_crypto_open, test_crypto_close);
 }

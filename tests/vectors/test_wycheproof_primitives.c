@@ -2,6 +2,7 @@
 /* Wycheproof's signatures and MACs through the functions that check every token. */
 
 #include "crypto/verify.h"
+#include "support/signing.h"
 #include "support/test_data.h"
 
 #include <assay/error.h>
@@ -12,8 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static assay_crypto *crypto;
 
 typedef struct tally {
     int run, skipped_count, failed;
@@ -60,7 +59,7 @@ static assay_verify_key *rsa_key(const json_t *group, int *code, const char **wh
     size_t n_len = test_hex(test_text(public_key, "modulus"), n, sizeof n);
     size_t e_len = test_hex(test_text(public_key, "publicExponent"), e, sizeof e);
     assay_verify_key *key = NULL;
-    *code = assay_verify_key_new_rsa(crypto, n, n_len, e, e_len, &key, why);
+    *code = assay_verify_key_new_rsa(test_crypto, n, n_len, e, e_len, &key, why);
     return key;
 }
 
@@ -71,7 +70,7 @@ static assay_verify_key *ec_key(const json_t *group, assay_key_kind kind, int *c
     assert_true(len % 2 == 1 && point[0] == 4);
     size_t half = len / 2;
     assay_verify_key *key = NULL;
-    *code = assay_verify_key_new_ec(crypto, kind, point + 1, half, point + 1 + half, half, &key, why);
+    *code = assay_verify_key_new_ec(test_crypto, kind, point + 1, half, point + 1 + half, half, &key, why);
     return key;
 }
 
@@ -80,7 +79,7 @@ static assay_verify_key *okp_key(const json_t *group, assay_key_kind kind, int *
     uint8_t x[64];
     size_t len = test_hex(test_text(json_object_get(group, "publicKey"), "pk"), x, sizeof x);
     assay_verify_key *key = NULL;
-    *code = assay_verify_key_new_okp(crypto, kind, x, len, &key, why);
+    *code = assay_verify_key_new_okp(test_crypto, kind, x, len, &key, why);
     return key;
 }
 
@@ -156,7 +155,7 @@ static void run_mac_group(const file_row *row, const json_t *group, tally *t)
         size_t len = test_hex(test_text(test, "key"), bytes, sizeof bytes);
         assay_verify_key *key = NULL;
         const char *why;
-        assert_int_equal(assay_verify_key_new_symmetric(crypto, bytes, len, &key, &why), ASSAY_OK);
+        assert_int_equal(assay_verify_key_new_symmetric(test_crypto, bytes, len, &key, &why), ASSAY_OK);
         if (!fits) {
             uint8_t tag[64] = {0};
             assert_int_equal(assay_verify_key_verify(key, row->scheme, "", 0, tag, (size_t)hash / 8),
@@ -255,24 +254,11 @@ static void pss_misc_is_out_of_scope(void **state)
     assert_true(other > 0);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    return assay_crypto_new(NULL, &crypto);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    assay_crypto_unref(crypto);
-    return 0;
-}
-
 int main(void)
 {
     struct CMUnitTest tests[sizeof rows / sizeof rows[0] + 1];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         tests[i] = (struct CMUnitTest){rows[i].name, run_file, NULL, NULL, (void *)(uintptr_t)&rows[i]};
     tests[sizeof rows / sizeof rows[0]] = (struct CMUnitTest)cmocka_unit_test(pss_misc_is_out_of_scope);
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_crypto_open, test_crypto_close);
 }
