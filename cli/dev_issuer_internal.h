@@ -50,6 +50,11 @@ typedef struct dev_key {
 const dev_algorithm *dev_algorithm_find(const char *name);
 /* Whether an algorithm can sign with the keys of another one. */
 bool dev_algorithm_fits(const dev_algorithm *algorithm, const dev_algorithm *of_key);
+/*
+ * Where RSA keys of so many bits come from in this process: by default they are generated, which takes a third of a second. For programs that start very many
+ * issuers, before the first; NULL: the default.
+ */
+void dev_keys_take_rsa_from(EVP_PKEY *(*source)(unsigned bits));
 /* NULL: OpenSSL failed. */
 dev_key *dev_key_make(const dev_algorithm *algorithm);
 /* The same, in the issuer's shape. */

@@ -94,6 +94,18 @@ static char *make_kid(const dev_algorithm *algorithm)
     return cli_format("dev-%s-%s", algorithm->name, text);
 }
 
+static EVP_PKEY *generate_rsa(unsigned bits)
+{
+    return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)bits);
+}
+
+static EVP_PKEY *(*rsa_source)(unsigned bits) = generate_rsa;
+
+void dev_keys_take_rsa_from(EVP_PKEY *(*source)(unsigned bits))
+{
+    rsa_source = source == NULL ? generate_rsa : source;
+}
+
 static EVP_PKEY *generate(const dev_algorithm *algorithm)
 {
     switch (algorithm->family) {
@@ -102,7 +114,7 @@ static EVP_PKEY *generate(const dev_algorithm *algorithm)
     case DEV_OKP:
         return EVP_PKEY_Q_keygen(NULL, NULL, algorithm->openssl);
     default:
-        return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RSA_BITS);
+        return rsa_source(RSA_BITS);
     }
 }
 

@@ -118,22 +118,43 @@ build() {
         return 1
     }
 }
-# run_tests NAME LOG ARGUMENTS…: run meson's tests of a tree and count what each of them says (with a setup, meson puts its
-# name behind that of the log). Half of them wait for something, most of the time, hence twice as many as there are processors.
-run_tests() {
-    local name=$1 log=$2 processes=${processes:-$((jobs * 2))}
-    shift 2
+# tests/support/rsa_pool.h
+export ASSAY_TEST_RSA_KEYS=$PWD/build/rsa_keys.pem
+make_rsa_keys() {
+    [ ! -s "$ASSAY_TEST_RSA_KEYS" ] || return 0
+    (
+        umask 077
+        for half in 1 2; do
+            for ((i = 0; i < 24; i++)); do openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 || exit 1; done >"$ASSAY_TEST_RSA_KEYS.$half" &
+        done
+        wait
+        cat "$ASSAY_TEST_RSA_KEYS".[12] >"$ASSAY_TEST_RSA_KEYS" && rm "$ASSAY_TEST_RSA_KEYS".[12]
+    ) 2>>"$logs/rsa_keys.log"
+}
+# start_tests PROCESSES NAME LOG ARGUMENTS…: run meson's tests of a tree
+start_tests() {
+    local processes=$1 name=$2 log=$3
+    shift 3
     rm -f "build/$name/meson-logs/$log"*
     meson test -C "build/$name" --no-rebuild --print-errorlogs --num-processes "$processes" --logbase "$log" "$@" >"$logs/$name-$log.log" 2>&1
-    local status=$? numbers
+}
+# report STATUS NAME LOG: count what each of the tests said (with a setup, meson puts its name behind that of the log)
+report() {
+    local status=$1 name=$2 log=$3 numbers
     numbers=$(python3 tests/support/count_tests.py "build/$name/meson-logs/$log"*.json 2>>"$logs/$name-$log.log") || numbers='0 1 0'
     # shellcheck disable=SC2086
     set -- $numbers
     # meson may fail without a test that does; never let that pass.
     [ "$status" -eq 0 ] || [ "$2" -gt 0 ] || set -- "$1" 1 "$3"
     count "$1" "$2" "$3"
-    say "$name: $1 passed, $2 failed, $3 skipped"
+    say "$name, $log: $1 passed, $2 failed, $3 skipped"
     [ "$2" -eq 0 ] || grep -vE '^ *[0-9]+/[0-9]+ .* (OK|SKIP)' "$logs/$name-$log.log" | tail -n 80
+}
+# run_tests NAME LOG ARGUMENTS…: twice as many at a time as there are processors, since half of them wait for something
+run_tests() {
+    make_rsa_keys
+    start_tests "${processes:-$((jobs * 2))}" "$@"
+    report $? "$1" "$2"
 }
 # build_and_test NAME LOG COMPILER "OPTIONS" TEST-ARGUMENTS…
 build_and_test() {
@@ -144,10 +165,22 @@ build_and_test() {
     run_tests "$name" "$log" "$@"
 }
 
-not_static=(--no-suite lint --no-suite abi)
-# Everything runs with gcc. What starts whole programs runs again under AddressSanitizer only, what is long not at all.
-not_long=("${not_static[@]}" --no-suite long)
-in_process=("${not_long[@]}" --no-suite cli --no-suite examples)
+# build_and_test_all NAME COMPILER "OPTIONS" TEST-ARGUMENTS…: what starts whole programs, and waits for them, beside what computes
+programs=(cli examples)
+build_and_test_all() {
+    local name=$1 compiler=$2 options=$3 beside
+    shift 3
+    # shellcheck disable=SC2086
+    one "build-$name" build "$name" "$compiler" $options || return
+    make_rsa_keys
+    start_tests "$jobs" "$name" programs "${programs[@]/#/--suite=}" "$@" &
+    beside=$!
+    start_tests $((jobs + 1)) "$name" all "${programs[@]/#/--no-suite=}" --no-suite lint --no-suite abi "$@"
+    report $? "$name" all
+    wait "$beside"
+    report $? "$name" programs
+}
+
 export ASAN_OPTIONS=abort_on_error=0:detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
@@ -162,13 +195,13 @@ stage_lint() {
     one check_docs python3 docs/generate.py --check
 }
 stage_gcc() {
-    build_and_test gcc all gcc '' "${not_static[@]}"
+    build_and_test_all gcc gcc ''
     tests/vectors/summary.sh build/gcc/meson-logs/all.json || true # counted above; shown here
 }
-# By clang too, but without the suite that waits: the sanitizers' builds are by clang, and run that.
-stage_clang() { build_and_test clang all clang '' "${in_process[@]}" --no-suite flow; }
+# Everything is built; the sanitizers' builds are by clang, and run the rest.
+stage_clang() { build_and_test clang all clang '' --suite api --suite unit --suite vectors --no-suite long; }
 stage_asan() {
-    build_and_test asan all clang '-Db_sanitize=address,undefined -Db_lundef=false' "${not_long[@]}"
+    build_and_test_all asan clang '-Db_sanitize=address,undefined -Db_lundef=false' --no-suite long
 }
 stage_tsan() {
     build_and_test tsan threads clang '-Db_sanitize=thread -Db_lundef=false' --suite threads --suite flow --no-suite long
@@ -182,7 +215,7 @@ stage_consumer() {
 }
 stage_coverage() {
     one build-coverage build coverage gcc -Db_coverage=true -Doptimization=0 || return
-    run_tests coverage all "${in_process[@]}"
+    run_tests coverage all --suite api --suite fault --suite flow --suite unit --no-suite long
     one coverage gcovr --root . --filter 'lib/' --object-directory build/coverage --exclude-unreachable-branches \
         --exclude-throw-branches --fail-under-line 90 --txt build/coverage.txt --print-summary build/coverage/lib
     sed -n '/^lines:/p; /^branches:/p' "$logs/coverage.log" | while read -r line; do say "coverage of lib/: $line"; done

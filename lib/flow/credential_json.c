@@ -252,6 +252,16 @@ static int take_source(assay_credential *credential, const assay_json *source, u
     return code == ASSAY_OK ? assay_credential_set_inner(credential, inner, text_of(source, "scope"), failure) : code;
 }
 
+/* Azure's own SDKs name a managed identity by what they call its client id. */
+static int refuse_member(assay_credential_kind kind, const char *name, assay_failure *failure)
+{
+    int code = assay_config_unknown(assay_credential_kind_name(kind), name, failure);
+    if (kind == ASSAY_CREDENTIAL_MANAGED && strcmp(name, "client_id") == 0 && failure != NULL)
+        failure->hint =
+            "name a user-assigned identity by identity_client_id; without it the system-assigned one is meant";
+    return code;
+}
+
 static int take_any(assay_credential *credential, const char *name, const assay_json *value, unsigned depth,
                     assay_failure *failure)
 {
@@ -264,7 +274,7 @@ static int take_any(assay_credential *credential, const char *name, const assay_
     if (row == ASSAY_COUNT_OF(rows))
         return assay_config_unknown("a credential", name, failure);
     if ((rows[row].kinds & 1u << kind) == 0)
-        return assay_config_unknown(assay_credential_kind_name(kind), name, failure);
+        return refuse_member(kind, name, failure);
     if (strcmp(name, "from_environment") == 0)
         return ASSAY_OK; /* it was taken before the others */
     if (strcmp(name, "token_proxy") == 0)

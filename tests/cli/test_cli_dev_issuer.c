@@ -2,6 +2,7 @@
 /* The development issuer inside a test's own process: what other tests rely on. */
 
 #include "dev_issuer.h"
+#include "support/rsa_pool.h"
 
 #include <assay/assay.h>
 #include <jansson.h>
@@ -18,6 +19,7 @@ static dev_issuer *start(const dev_issuer_options *options)
 {
     char message[256] = "";
     dev_issuer *issuer = NULL;
+    rsa_pool_serve_issuers();
     if (dev_issuer_start(options, &issuer, message, sizeof message) != 0)
         fail_msg("%s", message);
     return issuer;

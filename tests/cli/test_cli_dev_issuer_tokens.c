@@ -2,6 +2,7 @@
 /* The development issuer's token endpoints inside a test's own process: the calls beside the paths, and many threads at once. */
 
 #include "dev_issuer.h"
+#include "support/rsa_pool.h"
 
 #include <curl/curl.h>
 #include <jansson.h>
@@ -21,6 +22,7 @@ static dev_issuer *start(const dev_issuer_options *options)
 {
     char message[256] = "";
     dev_issuer *issuer = NULL;
+    rsa_pool_serve_issuers();
     if (dev_issuer_start(options, &issuer, message, sizeof message) != 0)
         fail_msg("%s", message);
     return issuer;

@@ -147,8 +147,9 @@ static unsettled look_at(service *of)
 {
     assay_credential *credential = of->credential;
     int64_t due_at = INT64_MAX;
-    if (atomic_load(&of->server.held))
-        return SETTLED;
+    int64_t held_until = atomic_load(&of->server.held_until);
+    if (held_until != 0) /* over, and the server's thread has not had its turn: time must not run away from it */
+        return atomic_load(&clock_ms) < held_until ? SETTLED : MOVING;
     assay_credential_lock(credential);
     const assay_kept *kept = assay_kept_find_scope(&credential->kept, SCOPE);
     bool flying = kept->flying;

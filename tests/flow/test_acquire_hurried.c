@@ -147,9 +147,10 @@ static void test_nothing_was_learnt(void **state)
 /* There is no time for the pause: at once, and with the advice that a refusal for good has. */
 static void test_no_time_to_try_again(void **state)
 {
-    /* {"alg":"RS256"}, {"iss":"https://i.example","sub":"s","aud":"a","exp":9999999999} */
-    static const char token[] = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2kuZXhhbXBsZSIsInN1YiI6InMiLCJhdWQiOiJhIiwi"
-                                "ZXhwIjo5OTk5OTk5OTk5fQ.c2ln";
+    /* {"alg":"RS256"}, {"iss":"https://i.example","sub":"system:serviceaccount:n:s","aud":"a","exp":9999999999} */
+    static const char token[] =
+        "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2kuZXhhbXBsZSIsInN1YiI6InN5c3RlbTpzZXJ2aWNlYWNjb3VudDpu"
+        "OnMiLCJhdWQiOiJhIiwiZXhwIjo5OTk5OTk5OTk5fQ.c2ln";
     char path[] = "/tmp/assay-hurried-XXXXXX";
     (void)state;
     int fd = mkstemp(path);
@@ -164,7 +165,8 @@ static void test_no_time_to_try_again(void **state)
     assay_error *error = stepped_error(op, ASSAY_E_GRANT);
     assert_int_equal(assay_error_diagnosis(error), 1);
     assert_string_equal(assay_error_server_code(error), "AADSTS70021");
-    assert_non_null(strstr(assay_error_hint(error), "issuer \"https://i.example\", subject \"s\""));
+    assert_non_null(
+        strstr(assay_error_hint(error), "issuer \"https://i.example\", subject \"system:serviceaccount:n:s\""));
     says(error, "; no time was left to try again");
     assay_error_free(error);
     assay_credential_unref(workload);

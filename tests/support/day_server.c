@@ -62,12 +62,12 @@ static bool take_time(day_server *server)
 {
     int64_t until = atomic_load(server->clock_ms) + server->delay_ms;
     bool stopping = false;
-    atomic_store(&server->held, true);
+    atomic_store(&server->held_until, until);
     while (!stopping && atomic_load(server->clock_ms) < until) {
         struct pollfd polled = {.fd = server->stop[0], .events = POLLIN};
         stopping = poll(&polled, 1, 1) > 0;
     }
-    atomic_store(&server->held, false);
+    atomic_store(&server->held_until, 0);
     return !stopping;
 }
 

@@ -20,7 +20,7 @@ typedef struct day_server {
     int64_t outage_ms;      /* for so long it is down, */
     int every;              /* from the first request of each renewal of so many on */
 
-    atomic_bool held; /* it has a request, and waits for the clock */
+    atomic_llong held_until; /* it has a request, and waits until the clock says so; 0: it does not wait */
     atomic_int requests, given, refused, outages;
 
     int listener, port, stop[2];

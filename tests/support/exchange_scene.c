@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/exchange_scene.h"
 
+#include "support/rsa_pool.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,6 +52,7 @@ static dev_issuer *start(const dev_issuer_options *options)
 {
     char message[256];
     dev_issuer *issuer = NULL;
+    rsa_pool_serve_issuers();
     if (dev_issuer_start(options, &issuer, message, sizeof message) != 0)
         fail_msg("%s", message);
     return issuer;

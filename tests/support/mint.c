@@ -2,6 +2,7 @@
 #include "mint.h"
 
 #include "dev_issuer_internal.h"
+#include "rsa_pool.h"
 
 #include <openssl/core_names.h>
 #include <openssl/pem.h>
@@ -81,6 +82,7 @@ mint_key *mint_key_new(const char *algorithm, const char *kid)
     }
     const dev_algorithm *found = dev_algorithm_find(algorithm);
     must(found != NULL, "no such algorithm");
+    rsa_pool_serve_issuers();
     key->key = dev_key_make(found);
     must(key->key != NULL, "key");
     write_jwk(key, key->key->jwk);

@@ -128,7 +128,7 @@ static void wait_until_others_sleep(void)
 {
     static const struct timespec pause = {0, 1000000};
     int ids[64], quiet = 0;
-    for (int i = 0; i < 2000 && quiet < 5; i++) {
+    for (int i = 0; i < 200 && quiet < 5; i++) {
         int count = process_thread_ids(ids, 64), at = 0;
         while (at < count && (ids[at] == gettid() || sleeps(ids[at])))
             at++;

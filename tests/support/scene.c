@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "scene.h"
 
+#include "rsa_pool.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +41,7 @@ void scene_open(scene *at, const char *path)
     static const char *const algorithms[] = {"RS256", "ES256"};
     char message[200];
     assay_error *error = NULL;
+    rsa_pool_serve_issuers();
     memset(at, 0, sizeof *at);
     dev_issuer_options options = {.tls = true, .path = path, .algorithms = algorithms, .algorithm_count = 2};
     if (dev_issuer_start(&options, &at->issuer, message, sizeof message) != 0) {

@@ -3,14 +3,13 @@
 
 #include "base/base64url.h"
 #include "support/client_keys.h"
-#include "support/pace.h"
+#include "support/rsa_pool.h"
 
 #include <assay/error.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/hmac.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <stdio.h>
@@ -71,20 +70,6 @@ static size_t field_of(assay_key_kind kind)
     return kind == ASSAY_KEY_P384 ? 48 : kind == ASSAY_KEY_P521 ? 66 : 32;
 }
 
-/* Two primes of a thousand bits take valgrind most of a minute: there another process makes them, which it doesn't watch. */
-static EVP_PKEY *new_rsa(unsigned bits)
-{
-    char command[96];
-    if (!pace_is_valgrind())
-        return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)bits);
-    (void)snprintf(command, sizeof command, "openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:%u", bits);
-    FILE *made = popen(command, "re");
-    MUST(made != NULL);
-    EVP_PKEY *key = PEM_read_PrivateKey(made, NULL, NULL, NULL);
-    MUST(pclose(made) == 0);
-    return key;
-}
-
 test_signer *test_signer_new(assay_key_kind kind, unsigned bits)
 {
     test_signer *signer = calloc(1, sizeof *signer);
@@ -97,7 +82,7 @@ test_signer *test_signer_new(assay_key_kind kind, unsigned bits)
         return signer;
     }
     if (kind == ASSAY_KEY_RSA)
-        signer->pkey = new_rsa(bits);
+        signer->pkey = rsa_pool_take(bits);
     else if (kind == ASSAY_KEY_ED25519 || kind == ASSAY_KEY_ED448)
         signer->pkey = EVP_PKEY_Q_keygen(NULL, NULL, kind == ASSAY_KEY_ED25519 ? "ED25519" : "ED448");
     else
