@@ -195,11 +195,12 @@ stage_lint() {
     one check_docs python3 docs/generate.py --check
 }
 stage_gcc() {
-    build_and_test_all gcc gcc ''
+    build_and_test_all gcc gcc '' --no-suite timed
+    processes=$jobs run_tests gcc timed --suite timed
     tests/vectors/summary.sh build/gcc/meson-logs/all.json || true # counted above; shown here
 }
 # Everything is built; the sanitizers' builds are by clang, and run the rest.
-stage_clang() { build_and_test clang all clang '' --suite api --suite unit --suite vectors --no-suite long; }
+stage_clang() { build_and_test clang all clang '' --suite api --suite unit --suite vectors --no-suite long --no-suite timed; }
 stage_asan() {
     build_and_test_all asan clang '-Db_sanitize=address,undefined -Db_lundef=false' --no-suite long
 }
@@ -215,7 +216,7 @@ stage_consumer() {
 }
 stage_coverage() {
     one build-coverage build coverage gcc -Db_coverage=true -Doptimization=0 || return
-    run_tests coverage all --suite api --suite fault --suite flow --suite unit --no-suite long
+    run_tests coverage all --suite api --suite fault --suite flow --suite unit --no-suite long --no-suite timed
     one coverage gcovr --root . --filter 'lib/' --object-directory build/coverage --exclude-unreachable-branches \
         --exclude-throw-branches --fail-under-line 90 --txt build/coverage.txt --print-summary build/coverage/lib
     sed -n '/^lines:/p; /^branches:/p' "$logs/coverage.log" | while read -r line; do say "coverage of lib/: $line"; done
