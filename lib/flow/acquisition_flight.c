@@ -3,6 +3,8 @@
 
 /* Who takes part in a flight, and how it ends; all with the credential's lock. */
 
+enum { PATIENT_MS = 1000 }; /* as much time as somebody has who stays until there is an answer */
+
 void assay_acquisition_take_place(assay_acquisition *acquisition)
 {
     assay_kept *kept = acquisition->kept;
@@ -36,13 +38,12 @@ void assay_kept_wake_all(assay_kept *kept)
             one->waker->wake(one->waker);
 }
 
-/* Whoever waits and has the most time left, beyond @p least: an exchange begins anew with it. 0: nobody. */
-uint64_t assay_kept_choose_heir(const assay_kept *kept, int64_t least)
+uint64_t assay_kept_choose_heir(const assay_kept *kept, int64_t least, bool stays)
 {
     uint64_t heir = 0;
     int64_t deadline = least;
     for (const assay_acquisition *one = kept->waiting; one != NULL; one = one->next) {
-        if (one->flight == kept->flight && one->deadline > deadline) {
+        if (one->flight == kept->flight && one->deadline > deadline && (one->blocks || !stays)) {
             heir = one->ticket;
             deadline = one->deadline;
         }
@@ -88,7 +89,7 @@ void assay_kept_pass_on(assay_kept *kept, uint64_t heir)
 
 /*
  * The leader goes without a result, or the heir does before it led; @p least as of assay_kept_choose_heir(). Callers who come and go must not make the server work
- * without an end, nor ask it before the time that it set.
+ * without an end, nor ask it before the time that it set; but a blocking one with time to spare is not one of those, and does not fail because of them.
  */
 void assay_acquisition_give_up_lead(const assay_acquisition *acquisition, int64_t least, int code,
                                     const assay_failure *failure)
@@ -98,7 +99,9 @@ void assay_acquisition_give_up_lead(const assay_acquisition *acquisition, int64_
         assay_kept_land(kept, kept->landing_code, &kept->landing);
         return;
     }
-    uint64_t heir = kept->heirs + 1 < ASSAY_LIMIT_ABANDONED ? assay_kept_choose_heir(kept, least) : 0;
+    bool often = kept->heirs + 1 >= ASSAY_LIMIT_ABANDONED;
+    int64_t patient = assay_clock_real_ms() + PATIENT_MS;
+    uint64_t heir = assay_kept_choose_heir(kept, often && patient > least ? patient : least, often);
     if (heir != 0)
         assay_kept_pass_on(kept, heir);
     else

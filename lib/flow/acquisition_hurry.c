@@ -76,7 +76,7 @@ bool assay_acquisition_pass_on_to_patient(assay_acquisition *acquisition, int64_
     assay_kept *kept = acquisition->kept;
     assay_credential_lock(acquisition->credential);
     bool may = assay_acquisition_is_own_lead(acquisition) && kept->heirs + 1 < ASSAY_LIMIT_ABANDONED;
-    uint64_t heir = may ? assay_kept_choose_heir(kept, until) : 0;
+    uint64_t heir = may ? assay_kept_choose_heir(kept, until, false) : 0;
     if (heir != 0)
         assay_kept_pass_on(kept, heir);
     assay_credential_unlock(acquisition->credential);

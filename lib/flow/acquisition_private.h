@@ -16,8 +16,8 @@ static inline bool assay_acquisition_is_inherited(const assay_acquisition *acqui
 void assay_acquisition_take_place(assay_acquisition *acquisition);
 void assay_acquisition_leave_place(assay_acquisition *acquisition);
 void assay_kept_wake_all(assay_kept *kept);
-/* Whoever waits and has the most time left, beyond @p least (real milliseconds): an exchange begins anew with it. 0: nobody. */
-uint64_t assay_kept_choose_heir(const assay_kept *kept, int64_t least);
+/* Whoever waits and has the most time left, beyond @p least (real milliseconds): an exchange begins anew with it. 0: nobody. @p stays: only one that blocks. */
+uint64_t assay_kept_choose_heir(const assay_kept *kept, int64_t least, bool stays);
 /* What whoever comes next is told, and whoever waited. */
 void assay_kept_note_failure(assay_kept *kept, int code, const assay_failure *failure);
 void assay_kept_land(assay_kept *kept, int code, const assay_failure *failure);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Many threads and one credential (cases 41, 42, 49, 99): one exchange for all, one result for all, and nobody is forgotten. */
+#include "base/limits.h"
 #include "support/acquire_trial.h"
 #include "support/pace.h"
+#include "support/stepped.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -225,6 +227,28 @@ static void test_operations_that_come_and_go(void **state)
     assay_access_token_unref(exchange_scene_get(the_credential, EXCHANGE_SCOPE));
 }
 
+/* However many operations led and were let go before it came: a caller that has the time gets its token. */
+static void test_caller_behind_operations_that_went(void **state)
+{
+    trial_caller patient;
+    (void)state;
+    assay_op *leader = stepped_acquire(the_credential, EXCHANGE_SCOPE, PATIENT);
+    assert_int_equal(assay_op_step(leader), ASSAY_WANT_FETCH);
+    for (int i = 1; i < ASSAY_LIMIT_ABANDONED; i++) {
+        assay_op *next = stepped_acquire(the_credential, EXCHANGE_SCOPE, PATIENT);
+        assert_int_equal(assay_op_step(next), ASSAY_WANT_WAIT);
+        assay_op_free(leader);
+        assert_int_equal(assay_op_step(next), ASSAY_WANT_FETCH);
+        leader = next;
+    }
+    trial_call(&patient, the_credential, EXCHANGE_SCOPE, PATIENT);
+    trial_sleep(100); /* it is where it waits */
+    assay_op_free(leader);
+    trial_answered(&patient, ASSAY_OK);
+    trial_requests(&the_scene, 1);
+    trial_release(&patient);
+}
+
 /* Each one is of the scope that was asked for, and whole. */
 static void check_token(const assay_access_token *token, const char *scope)
 {
@@ -347,6 +371,7 @@ int main(void)
         TEST(test_leader_with_little_time),
         TEST(test_nobody_has_the_time),
         TEST(test_callers_that_come_and_go),
+        TEST(test_caller_behind_operations_that_went),
         TEST(test_operations_that_come_and_go),
         TEST(test_case_99_gets_while_tokens_are_renewed),
         TEST(test_forgotten_while_they_wait),
