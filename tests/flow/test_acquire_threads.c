@@ -245,7 +245,6 @@ static void test_caller_behind_operations_that_went(void **state)
     trial_sleep(100); /* it is where it waits */
     assay_op_free(leader);
     trial_answered(&patient, ASSAY_OK);
-    trial_requests(&the_scene, 1);
     trial_release(&patient);
 }
 
