@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* assay doctor: what of an unverified JWT may be shown. An allow-list: whatever is not on it may name a person. */
+/* assay doctor: what of an unverified JWT may be shown. An allow-list: whatever is not on it may name a person. The library has the same list. */
 
 #include "doctor.h"
 

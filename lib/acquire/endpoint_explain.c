@@ -7,7 +7,7 @@
 
 /* What to do about a refusal, where the request that was sent says more about it than the server does. */
 
-/* The subjects by which clusters, CI systems and SPIFFE name workloads. Any other may name a person, and is not shown. */
+/* The subjects by which clusters, CI systems and SPIFFE name workloads. Any other may name a person, and is not shown. The command has the same list. */
 static bool names_workload(const char *subject)
 {
     static const char *const prefixes[] = {"system:serviceaccount:",

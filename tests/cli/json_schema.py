@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The part of JSON Schema (draft 2020-12) that the schemas of docs use; any other keyword is an error."""
 
+import json
 import re
 
 NOTES = {"$schema", "$defs", "title", "description", "default"}
@@ -11,6 +12,22 @@ TYPES = {
     "boolean": lambda value: isinstance(value, bool),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
 }
+
+
+def refuse_duplicates(pairs):
+    names = [name for name, _ in pairs]
+    if len(names) != len(set(names)):
+        raise ValueError("a member stands there twice")
+    return dict(pairs)
+
+
+def parse(text):
+    """The document, or None where it is no JSON for the library; a str or bytes."""
+    try:
+        text = text.decode() if isinstance(text, bytes) else text
+        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=refuse_duplicates)
+    except (ValueError, RecursionError):
+        return None
 
 
 def same(a, b):

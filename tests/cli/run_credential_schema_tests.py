@@ -12,7 +12,7 @@ import subprocess
 import sys
 import unittest
 
-from json_schema import Schema
+from json_schema import Schema, parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 READER = ""
@@ -57,22 +57,6 @@ VALUES = [None, True, 7, 1.5, "", "x", "/x", "a\nb", "a\u007f", "..", "a..b", "-
           {"url": "https://p.example/p"}, {"url": "https://p.example?q"}, {"url": "http://p.example"}, {"tls_name": "p.example"},
           {"url": "https://p.example", "ca_pem": "x"}, {"credential": INNER}, {"credential": {}}, {"credential": 1}, {"scope": "x"},
           {"credential": INNER, "scope": 1}, {"credential": INNER, "scope": ""}, {"credential": INNER, "scopes": "x"}]
-
-
-def refuse_duplicates(pairs):
-    names = [name for name, _ in pairs]
-    if len(names) != len(set(names)):
-        raise ValueError("a member stands there twice")
-    return dict(pairs)
-
-
-def parse(text):
-    """The document, or None where it is no JSON for the library; a str or bytes."""
-    try:
-        text = text.decode() if isinstance(text, bytes) else text
-        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=refuse_duplicates)
-    except (ValueError, RecursionError):
-        return None
 
 
 def nested(depth, container):

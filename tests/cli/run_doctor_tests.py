@@ -5,6 +5,7 @@
 import json
 import os
 import pathlib
+import re
 import stat
 import sys
 import time
@@ -14,8 +15,33 @@ from acquiring import Acquiring
 from canned import Canned
 from token_shapes import API, APP, EXCHANGE_AUDIENCE, OTHER, SECRET, SUBJECT, TENANT, TokenTests
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNKNOWN = {"error": "invalid_request", "error_description": "AADSTS90002: Tenant not found.", "error_codes": [90002]}
 ISSUER = "https://westeurope.oic.prod-aks.azure.com/tenant/cluster/"
+
+
+class Lists(unittest.TestCase):
+    """The command sees the library's public headers alone, so some lists stand in both: they are the same."""
+
+    def strings(self, path, name):
+        text = (ROOT / path).read_text()
+        return re.findall(r'"((?:[^"\\]|\\.)*)"', re.search(name + r"\[\] = \{(.*?)\n?\s*\};", text, re.S).group(1))
+
+    def test_subjects_that_name_workloads(self):
+        ours = self.strings("cli/doctor_jwt.c", "prefixes")
+        self.assertIn("system:serviceaccount:", ours)
+        self.assertEqual(ours, self.strings("lib/acquire/endpoint_explain.c", "prefixes"))
+
+    def test_what_the_default_chain_is_narrowed_to(self):
+        ours = self.strings("cli/credential_environment.c", "choices")
+        self.assertEqual(ours[0], "prod")
+        library = self.strings("lib/acquire/environment_choose.c", "choices")
+        self.assertEqual(ours, library[: library.index("dev")])
+
+    def test_variables_that_show_a_kind(self):
+        ours = self.strings("cli/credential_environment.c", "signs")
+        self.assertIn("AZURE_FEDERATED_TOKEN_FILE", ours)
+        self.assertEqual(ours, self.strings("lib/acquire/environment_choose.c", "candidates"))
 
 
 class Doctor(Acquiring):

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import unittest
 
-from json_schema import Schema
+from json_schema import Schema, parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMAND = ""
@@ -27,22 +27,6 @@ BASES = {  # one issuer of each kind that has members of its own
 }
 VALUES = [True, 7, 1.5, "", "x", "/x", "https://b.example", A, [], [1], [1, 2], ["x"], [A], {}, {"x": 1}, {"/x": "y"}, [{}],
           [{"tenant": A, "object_id": A}], [{"tenant": A, "client_id": A, "object_id": A}]]
-
-
-def refuse_duplicates(pairs):
-    names = [name for name, _ in pairs]
-    if len(names) != len(set(names)):
-        raise ValueError("a member stands there twice")
-    return dict(pairs)
-
-
-def parse(text):
-    """The document, or None where it is no JSON for the library; a str or bytes."""
-    try:
-        text = text.decode() if isinstance(text, bytes) else text
-        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=refuse_duplicates)
-    except ValueError:
-        return None
 
 
 class SchemaTests(unittest.TestCase):
