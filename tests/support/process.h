@@ -18,8 +18,8 @@ uint64_t process_blocked_in_other_thread(const int *known, int count);
 int process_thread_ids(int *ids, int capacity);
 
 /*
- * Run a body in a child that may take so many seconds; its id. It ends by exit(), so that a leak checker looks at it then. A body that has the memory of
- * threads that are not there, which looks lost, ends by process_leave() or _exit() itself.
+ * Run a body in a child that may take so many seconds; its id. It ends by exit(), so that a leak checker looks at it then; but not where the parent had
+ * other threads, since what they alone could reach looks lost in the child.
  */
 typedef int (*process_body)(void *argument);
 int process_start(process_body body, void *argument, unsigned seconds);
@@ -34,9 +34,7 @@ int process_run(process_body body, void *argument, unsigned seconds);
             return process_is_not(__LINE__);                                                                           \
     } while (0)
 int process_is_not(int line);
-/* The good end of a body that has the memory of threads that are not there; it does not return. */
-int process_leave(void);
-/* A body that is nothing but that. */
-int process_leave_at_once(void *argument);
+/* A body that does nothing. */
+int process_do_nothing(void *argument);
 
 #endif
