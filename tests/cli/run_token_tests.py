@@ -64,8 +64,9 @@ class Token(Acquiring):
     def test_table_on_a_terminal(self):
         done = self.on_terminal("token", "workload", "--resource", "keyvault", "--ca-file", self.issuer.ca)
         self.assertEqual(done.status, 0, done.out)
-        for text in ("TOKEN", "workload-identity", TENANT, APP, VAULT + "/.default", "Bearer", " UTC  (in 59 min)", "--print", "--header"):
+        for text in ("TOKEN", "workload-identity", TENANT, APP, VAULT + "/.default", "Bearer", "--print", "--header"):
             self.assertIn(text, done.out)
+        self.assertRegex(done.out, r" UTC  \(in (59 min|1 h)\)")
         self.assertNotIn("eyJ", done.out)
         self.assertIn("getting a token (workload)", done.out)  # and the line is taken back
         self.assertIn("\r\x1b[K", done.out.split("getting a token")[1])
@@ -241,28 +242,30 @@ class Token(Acquiring):
         self.issuer.call("/fault", {"target": "token", "kind": "status", "value": 503})
         self.refused(self.token(*ask, "--timeout", "4"), 3, "38, server-transient")
 
-    def falls_silent(self):
+    @staticmethod
+    def falls_silent(issuer):
         """Once one request has arrived."""
         end = time.monotonic() + 30
-        while self.issuer.stats()["token"] < 1 and time.monotonic() < end:
+        while issuer.stats()["token"] < 1 and time.monotonic() < end:
             time.sleep(0.02)
-        self.issuer.call("/fault", {"target": "token", "kind": "slow", "value": 6000})
+        issuer.call("/fault", {"target": "token", "kind": "slow", "value": 6000})
 
     def test_time_that_ends_before_the_second_answer(self):
-        ask = ["workload", "--resource", "keyvault"]
         for form in ((), ("--json",)):
-            self.issuer.call("/stats/reset", {})
-            self.issuer.call("/fault", {"target": "token", "kind": "aadsts", "value": 90033})
-            changing = threading.Thread(target=self.falls_silent)
+            issuer = self.another("--entra", tls=True)  # the command may ask once more as it ends, and that is not the next one's
+            issuer.call("/apps", self.application())
+            issuer.call("/fault", {"target": "token", "kind": "aadsts", "value": 90033})
+            ask = ["token", "workload", "--resource", "keyvault", "--authority", issuer.base, "--ca-file", issuer.ca]
+            changing = threading.Thread(target=self.falls_silent, args=[issuer])
             changing.start()
-            done = self.token(*ask, "--timeout", "3", *form)
+            done = self.command_line(*ask, "--timeout", "3", *form)
             changing.join(60)
             if form:
                 self.assertEqual((done.status, done.json["code"], done.json["server_code"]), (3, "ASSAY_E_GRANT_UNAVAILABLE", "AADSTS90033"))
                 self.assertEqual(done.json["diagnosis"]["row"], 38)
             else:
                 self.refused(done, 3, "AADSTS90033", "the time was up before another try was answered", "correlation id", "38, server-transient")
-        self.refused(self.token(*ask, "--timeout", "1"), 3, "ASSAY_E_TIMEOUT", "no complete answer in time from 127.0.0.1")
+        self.refused(self.command_line(*ask, "--timeout", "1"), 3, "ASSAY_E_TIMEOUT", "no complete answer in time from 127.0.0.1")
 
     def test_case_01_nothing_configured(self):
         done = self.token("workload", "--resource", "keyvault", env=self.bare())

@@ -140,7 +140,7 @@ static void test_case_48_forked_in_a_flight(void **state)
 {
     trial_caller leader, waiter;
     (void)state;
-    trial_fault(&the_scene, "slow", 500, 1);
+    trial_fault(&the_scene, "slow", 1500, 1);
     trial_call(&leader, the_credential, EXCHANGE_SCOPE, WAIT);
     trial_wait_requests(&the_scene, 1);
     trial_call(&waiter, the_credential, EXCHANGE_SCOPE, WAIT);

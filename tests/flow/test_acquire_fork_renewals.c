@@ -67,7 +67,7 @@ static void test_forked_in_a_renewal(void **state)
 {
     (void)state;
     assay_access_token *token = exchange_scene_get(the_credential, EXCHANGE_SCOPE);
-    trial_fault(&the_scene, "slow", 600, 1);
+    trial_fault(&the_scene, "slow", 1500, 1);
     exchange_scene_advance(&the_scene, 2900);
     trial_still(the_credential, EXCHANGE_SCOPE, token);
     trial_wait_requests(&the_scene, 2);

@@ -379,7 +379,7 @@ static void fork_while_threads_wait_for_a_flight(void **state)
     int codes[4];
     if (pace_has_fragile_allocator())
         skip();
-    far_issuer_fault(&issuer, "all", "slow", 300, -1);
+    far_issuer_fault(&issuer, "all", "slow", 1000, -1); /* twice, which outlasts the five children */
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, validate_cold, &codes[i]), 0);
     for (int i = 0; i < 5; i++) {

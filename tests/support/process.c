@@ -153,7 +153,7 @@ int process_start(process_body body, void *argument, unsigned seconds)
     orphaned |= beside_others;
     alarm(seconds);
     int status = body(argument);
-    if (!orphaned || !pace_has_fragile_allocator())
+    if (!orphaned || !pace_is_sanitized())
         exit(status);
     fflush(NULL);
     _exit(status);
