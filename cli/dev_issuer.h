@@ -74,6 +74,8 @@ char *dev_issuer_jwks(dev_issuer *issuer);
 int64_t dev_issuer_stats(dev_issuer *issuer, const char *name);
 /* The counters, and what dev_issuer_requests() tells. */
 void dev_issuer_stats_reset(dev_issuer *issuer);
+/* No connection is open, but for those that a fault keeps waiting: whatever was sent over one that its client gave up is counted by now. */
+bool dev_issuer_is_idle(dev_issuer *issuer);
 
 /*
  * Register an application, as POST /apps: one JSON object, or an array of them. One of the same client_id and tenant is replaced. -1 with a

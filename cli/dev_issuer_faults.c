@@ -145,8 +145,10 @@ bool dev_wait(dev_issuer *issuer, int64_t milliseconds)
         until.tv_nsec -= 1000000000L;
     }
     (void)pthread_mutex_lock(&issuer->lock);
+    issuer->waiting++;
     while (!issuer->stopping && pthread_cond_timedwait(&issuer->stopped, &issuer->lock, &until) != ETIMEDOUT) {
     }
+    issuer->waiting--;
     bool go_on = !issuer->stopping;
     (void)pthread_mutex_unlock(&issuer->lock);
     return go_on;

@@ -364,6 +364,7 @@ struct dev_issuer {
     pthread_mutex_t lock; /* everything below */
     pthread_cond_t stopped;
     bool stopping;
+    unsigned waiting; /* in dev_wait() */
     dev_server *servers;
     json_t *apps;     /* array of those that are registered */
     json_t *requests; /* array of the last ones that asked for a token */

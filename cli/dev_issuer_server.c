@@ -100,6 +100,17 @@ void dev_server_stop(dev_issuer *issuer)
     }
 }
 
+bool dev_issuer_is_idle(dev_issuer *issuer)
+{
+    unsigned open = 0;
+    (void)pthread_mutex_lock(&issuer->lock);
+    for (const dev_server *server = issuer->servers; server != NULL; server = server->next)
+        open += MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+    bool idle = open <= issuer->waiting;
+    (void)pthread_mutex_unlock(&issuer->lock);
+    return idle;
+}
+
 const char *dev_issuer_ca_pem(const dev_issuer *issuer)
 {
     /* The lock is no part of what the caller may not change. */

@@ -40,6 +40,9 @@ void trial_reset(exchange_scene *scene)
 {
     trial_fault(scene, "none", -1, -1);
     trial_settings(scene, "{\"token_lifetime\":3600,\"refresh_in\":0,\"expires_in_form\":\"usual\"}");
+    /* A renewal that was given up may just be arriving; bounded, as connections may be kept. */
+    for (int i = 0; i < 200 && !dev_issuer_is_idle(scene->entra); i++)
+        trial_sleep(1);
     dev_issuer_stats_reset(scene->entra);
 }
 
