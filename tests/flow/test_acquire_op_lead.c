@@ -10,39 +10,42 @@
 
 #include <cmocka.h>
 
-static void test_shared_by_operations(void **state)
+enum { TOGETHER = 20 };
+
+/* All ask for one token: the first leads, the others wait for it. */
+static void ask_together(assay_op *ops[TOGETHER])
 {
-    enum { COUNT = 20 };
-    assay_op *ops[COUNT];
-    (void)state;
-    for (int i = 0; i < COUNT; i++) {
+    for (int i = 0; i < TOGETHER; i++) {
         ops[i] = stepped_ask(STEPPED_WAIT);
         assert_int_equal(assay_op_step(ops[i]), i == 0 ? ASSAY_WANT_FETCH : ASSAY_WANT_WAIT);
         assert_true(i == 0 || assay_op_wait_ms(ops[i]) >= 1);
     }
+}
+
+static void test_shared_by_operations(void **state)
+{
+    assay_op *ops[TOGETHER];
+    (void)state;
+    ask_together(ops);
     assay_op *other = stepped_acquire(the_credential, EXCHANGE_OTHER_SCOPE, STEPPED_WAIT); /* another flight */
     assert_int_equal(assay_op_step(other), ASSAY_WANT_FETCH);
     stepped_answer(ops[0], 200, STEPPED_GOOD);
     assay_credential_forget(the_credential, NULL);
-    for (int i = 0; i < COUNT; i++)
+    for (int i = 0; i < TOGETHER; i++)
         stepped_done(ops[i], "token-1"); /* theirs, though it is forgotten */
     assay_op_free(other);
 }
 
 static void test_failure_shared_by_operations(void **state)
 {
-    enum { COUNT = 20 };
-    assay_op *ops[COUNT];
+    assay_op *ops[TOGETHER];
     (void)state;
-    for (int i = 0; i < COUNT; i++) {
-        ops[i] = stepped_ask(STEPPED_WAIT);
-        assert_int_equal(assay_op_step(ops[i]), i == 0 ? ASSAY_WANT_FETCH : ASSAY_WANT_WAIT);
-    }
+    ask_together(ops);
     stepped_answer(ops[0], 401, STEPPED_REFUSED);
     stepped_failed(ops[0], ASSAY_E_GRANT);
     assay_op *next = stepped_ask(STEPPED_WAIT); /* of another flight, which those do not wait for */
     assert_int_equal(assay_op_step(next), ASSAY_WANT_FETCH);
-    for (int i = 1; i < COUNT; i++)
+    for (int i = 1; i < TOGETHER; i++)
         stepped_failed(ops[i], ASSAY_E_GRANT);
     stepped_answer(next, 200, STEPPED_GOOD);
     stepped_done(next, "token-1");

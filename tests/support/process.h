@@ -19,8 +19,7 @@ int process_thread_ids(int *ids, int capacity);
 
 /*
  * Run a body in a child that may take so many seconds; its id. It ends by exit(), so that a leak checker looks at it then; but not where the parent had
- * other threads: what they alone could reach looks lost in the child, and ThreadSanitizer would look for
- * a second whether they race with its end.
+ * other threads: what they alone could reach looks lost in the child, and ThreadSanitizer would wait a second for those that are not there.
  */
 typedef int (*process_body)(void *argument);
 int process_start(process_body body, void *argument, unsigned seconds);
