@@ -4,6 +4,7 @@
 #include "http/client.h"
 #include "support/certificates.h"
 #include "support/multi_loop.h"
+#include "support/process.h"
 #include "support/raw_server.h"
 
 #include <arpa/inet.h>
@@ -224,27 +225,24 @@ static void test_a_chain_of_transfers(void **state)
     multi_result_clear(&last);
 }
 
+static int abandon(void *calls)
+{
+    assay_http_multi_abandon(loop.multi);
+    assay_http_multi_abandon(NULL);
+    assay_poller_free(loop.poller);
+    return *(const int *)calls > 1;
+}
+
 /* A child that leaves a multi behind does not end the parent's transfers and connections. */
 static void test_child_abandons(void **state)
 {
     (void)state;
     multi_result got = {.calls = 0};
     for (int turns = 0; turns < 8; turns++) {
-        int status = 0;
         start(url, &settings, multi_result_done, &got);
         for (int i = 0; i < turns && got.calls == 0; i++)
             multi_loop_turn(&loop, 1000);
-        fflush(NULL);
-        pid_t pid = fork();
-        assert_true(pid >= 0);
-        if (pid == 0) {
-            assay_http_multi_abandon(loop.multi);
-            assay_http_multi_abandon(NULL);
-            assay_poller_free(loop.poller);
-            _exit(got.calls > 1);
-        }
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_int_equal(status, 0);
+        assert_int_equal(process_run(abandon, &got.calls, 20), 0);
         assert_true(multi_loop_until(&loop, &got, 10000));
         assert_int_equal(got.code, ASSAY_OK);
         multi_result_clear(&got);
