@@ -164,7 +164,7 @@ static void configured_and_failing(void **state)
         project(NULL);
         assay_credential *credential = from_environment(NULL);
         assert_int_equal(dev_issuer_fault(the_scene.entra, "token", all[i].kind, all[i].value, -1), 0);
-        assay_error_free(exchange_scene_refused(credential, EXCHANGE_SCOPE, 700, all[i].code));
+        assay_error_free(exchange_scene_refused(credential, EXCHANGE_SCOPE, 2000, all[i].code));
         assay_credential_unref(credential);
         assert_int_equal(dev_issuer_stats(node, "imds"), 0);
     }
@@ -172,7 +172,7 @@ static void configured_and_failing(void **state)
     be_a_pod();
     set("AZURE_AUTHORITY_HOST", "https://127.0.0.1:1"); /* where nobody listens */
     assay_credential *unreached = from_environment(NULL);
-    assay_error *refusal = exchange_scene_refused(unreached, EXCHANGE_SCOPE, 700, ASSAY_E_CONNECT);
+    assay_error *refusal = exchange_scene_refused(unreached, EXCHANGE_SCOPE, 2000, ASSAY_E_CONNECT);
     assert_int_equal(assay_error_diagnosis(refusal), 56);
     assay_error_free(refusal);
     assay_credential_unref(unreached);
@@ -180,7 +180,7 @@ static void configured_and_failing(void **state)
     be_a_pod();
     set("AZURE_FEDERATED_TOKEN_FILE", "/tmp/no-such-folder/token");
     assay_credential *credential = from_environment(NULL);
-    assay_error *error = exchange_scene_refused(credential, EXCHANGE_SCOPE, 700, ASSAY_E_TOKEN_FILE_MISSING);
+    assay_error *error = exchange_scene_refused(credential, EXCHANGE_SCOPE, 2000, ASSAY_E_TOKEN_FILE_MISSING);
     assert_int_equal(assay_error_diagnosis(error), 51);
     assay_error_free(error);
     assay_credential_unref(credential);

@@ -70,6 +70,7 @@ static void test_caller_that_blocks(void **state)
     trial_call(&hurried, credential, EXCHANGE_SCOPE, hurry());
     trial_requests(&scene, 1);
     trial_fault(&scene, "slow", SLOW, 1);
+    trial_wait_requests(&scene, 2); /* by the hurried one; who finds it tardy in the pause would try in its place */
     trial_call(&patient, credential, EXCHANGE_SCOPE, 60000);
     trial_call(&waiting, credential, EXCHANGE_SCOPE, 500);
     trial_answered(&waiting, ASSAY_E_GRANT_UNAVAILABLE);

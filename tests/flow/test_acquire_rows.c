@@ -40,7 +40,8 @@ static void errors_of_entra(void **state)
             assay_error *error = NULL;
             assay_credential *credential = exchange_scene_workload(&the_scene);
             assert_int_equal(dev_issuer_fault(the_scene.entra, "token", kinds[kind], entra_numbers[i].number, -1), 0);
-            assert_int_not_equal(assay_credential_get_token(credential, EXCHANGE_SCOPE, 600, &token, &error), ASSAY_OK);
+            assert_int_not_equal(assay_credential_get_token(credential, EXCHANGE_SCOPE, 1500, &token, &error),
+                                 ASSAY_OK);
             assert_null(token);
             expect_row(error, entra_numbers[i].row);
             (void)snprintf(code, sizeof code, "AADSTS%lld", (long long)entra_numbers[i].number);

@@ -71,7 +71,7 @@ static assay_http_transfer *start(const char *target, assay_http_settings *with,
 {
     assay_http_transfer *transfer = NULL;
     const assay_http_request request = {.url = target, .body_limit = 100000, .allow_loopback_http = true};
-    assert_int_equal(assay_http_multi_start(loop.multi, with, &request, 10000, 0, done, user_data, &transfer, NULL),
+    assert_int_equal(assay_http_multi_start(loop.multi, with, &request, 60000, 0, done, user_data, &transfer, NULL),
                      ASSAY_OK);
     return transfer;
 }
@@ -119,7 +119,7 @@ static void test_cancel_at_each_moment(void **state)
             assay_http_transfer_cancel(transfers[i]);
     for (size_t i = 0; i < ASSAY_COUNT_OF(many); i++) {
         if (i % 2 == 1)
-            assert_true(multi_loop_until(&loop, &many[i], 20000));
+            assert_true(multi_loop_until(&loop, &many[i], 60000));
         assert_true(many[i].calls == 1 || i % 2 == 0);
         assert_int_equal(many[i].code, ASSAY_OK);
         multi_result_clear(&many[i]);
@@ -220,7 +220,7 @@ static void test_a_chain_of_transfers(void **state)
     (void)state;
     int left = 50;
     start(url, &settings, on_chain, &left);
-    assert_true(multi_loop_until(&loop, &last, 20000));
+    assert_true(multi_loop_until(&loop, &last, 60000));
     assert_int_equal(last.code, ASSAY_OK);
     multi_result_clear(&last);
 }
@@ -243,7 +243,7 @@ static void test_child_abandons(void **state)
         for (int i = 0; i < turns && got.calls == 0; i++)
             multi_loop_turn(&loop, 1000);
         assert_int_equal(process_run(abandon, &got.calls, 20), 0);
-        assert_true(multi_loop_until(&loop, &got, 10000));
+        assert_true(multi_loop_until(&loop, &got, 60000));
         assert_int_equal(got.code, ASSAY_OK);
         multi_result_clear(&got);
     }
@@ -258,7 +258,7 @@ static void test_signal_mask_is_as_before(void **state)
     sigaddset(&mask, SIGUSR2);
     assert_int_equal(pthread_sigmask(SIG_SETMASK, &mask, &before), 0);
     start(url, &settings, multi_result_done, &got);
-    assert_true(multi_loop_until(&loop, &got, 10000));
+    assert_true(multi_loop_until(&loop, &got, 60000));
     assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, &after), 0);
     for (int number = 1; number < 32; number++)
         assert_int_equal(sigismember(&after, number), number == SIGUSR2);
