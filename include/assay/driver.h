@@ -30,7 +30,8 @@ enum assay_driver_event {
 };
 
 /** Watch @p fd for @p events from now on, instead of what was said before. Level-triggered. Called from inside the functions of this
- *  file; must not unwind and must not call them. With 0 it may be closed already, so that to fail to remove it is no error. @since 0.1 */
+ *  file; must not unwind and must not call them. With 0 it may be closed already (curl issue 14976), and its number another thread's file by
+ *  then: not to find it is no error, and a loop that threads share must remove only what was watched for this driver. @since 0.1 */
 typedef void (*assay_driver_socket_function)(void *user_data, int fd, int events);
 /** Call assay_driver_timer_expired() once after so many milliseconds, instead of what was said before; -1: not at all. @since 0.1 */
 typedef void (*assay_driver_timer_function)(void *user_data, int64_t timeout_ms);
